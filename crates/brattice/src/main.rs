@@ -1,0 +1,2 @@
+//! Brattice.
+fn main() {}

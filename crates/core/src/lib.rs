@@ -1,0 +1,1 @@
+//! The domain: identities, actions, policy, classification, masking and the gate.

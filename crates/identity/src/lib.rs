@@ -1,0 +1,1 @@
+//! Who callers are, and the credentials that are lent to them.

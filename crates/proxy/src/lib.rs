@@ -1,0 +1,1 @@
+//! The data path: listeners, TLS, pumps and upstream connections.

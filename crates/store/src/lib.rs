@@ -1,0 +1,1 @@
+//! Where approvals, credentials, the audit log and recordings are kept.

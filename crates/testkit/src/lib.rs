@@ -1,0 +1,1 @@
+//! Real servers, tokens and clients for the tests.

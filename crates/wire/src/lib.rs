@@ -1,0 +1,1 @@
+//! Protocol codecs and state machines, without I/O.
