@@ -1,0 +1,5 @@
+//! Bytes to effects on objects; unsure is `unknown`.
+//!
+//! Lives here: a folder for each language. Never: policy, sockets.
+
+pub mod sql;

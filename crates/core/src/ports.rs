@@ -1,0 +1,170 @@
+//! What the gate needs from outside, as traits: identity, store, audit log, recordings.
+//!
+//! Lives here: the traits and their errors. Never: an implementation.
+
+use crate::approval::{Approval, Grant, Question};
+use crate::audit::{Entry, Position};
+use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
+use crate::principal::{Chain, Identity};
+use crate::record::{Frame, Header};
+use crate::secret::Secret;
+use crate::time::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future: the ports stay usable as `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why an identity was not accepted. The text is for the operator's log; callers get one uniform refusal.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The proof is wrong, expired, or for somebody else.
+    #[error("{0}")]
+    Rejected(String),
+    /// Too many attempts from this source.
+    #[error("too many attempts")]
+    Throttled,
+    /// The proof could not be checked now; refused, and worth trying again.
+    #[error("cannot check the proof now: {0}")]
+    Unavailable(String),
+}
+
+/// What a minted credential is, without its secret.
+#[derive(Debug, Clone)]
+pub struct MintedCredential {
+    /// Its id and user name.
+    pub id: CredentialId,
+    /// PostgreSQL's form of a SCRAM-SHA-256 verifier: `SCRAM-SHA-256$iterations:salt$stored:server`.
+    pub scram_verifier: String,
+    /// The target it is for.
+    pub target: String,
+    /// The identity it was minted by, with the credential's own expiry.
+    pub identity: Identity,
+}
+
+/// Proves who is calling.
+pub trait Authenticator: Send + Sync {
+    /// Verifies an access token and maps its claims. `source` is the caller's address, for throttling.
+    fn verify_token<'a>(
+        &'a self,
+        token: &'a Secret,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, AuthError>>;
+    /// Looks up a minted credential that is still good; `None` if there is none. The caller runs the SCRAM exchange.
+    fn minted<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>>;
+}
+
+/// A credential of the target, lent for one session. Not `Clone`; dropped with the session.
+#[derive(Debug)]
+pub struct Lease {
+    /// The role on the target.
+    pub user: String,
+    /// Its password; empty when a certificate is used.
+    pub password: Secret,
+    /// PEM certificate chain and private key for TLS client authentication.
+    pub client_certificate: Option<(Vec<u8>, Secret)>,
+}
+
+/// Why no credential could be lent; the text is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("no credential for {target}: {why}")]
+pub struct LendError {
+    /// The target.
+    pub target: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Where targets' credentials come from. Asked only by the gate, with an admission in hand.
+pub trait CredentialSource: Send + Sync {
+    /// Lends the credential of a target for one session.
+    fn lend<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Lease, LendError>>;
+}
+
+/// The record could not be written: whatever waited for it is refused.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the record could not be written: {0}")]
+pub struct RecordFailed(pub String);
+
+/// The node's audit log.
+pub trait AuditLog: Send + Sync {
+    /// Appends an entry; on return it survives the death of this process. Never blocks on a sync.
+    fn append(&self, entry: &Entry) -> Result<Position, RecordFailed>;
+    /// Waits until everything up to here survives the machine's death. Calls made together share one sync.
+    fn durable(&self, at: Position) -> BoxFuture<'_, Result<(), RecordFailed>>;
+}
+
+/// One session's recording. A failed call ends the session.
+pub trait Recorder: Send {
+    /// Adds a frame. Buffers are bounded; may write to the file.
+    fn frame(&mut self, frame: Frame<'_>) -> Result<(), RecordFailed>;
+    /// Writes out what is buffered.
+    fn flush(&mut self) -> Result<(), RecordFailed>;
+    /// Seals the recording and tells its digest.
+    fn seal(self: Box<Self>) -> Result<Digest, RecordFailed>;
+}
+
+/// Where recordings go.
+pub trait Recordings: Send + Sync {
+    /// Begins a recording; an existing one is never overwritten.
+    fn open(&self, header: &Header) -> Result<Box<dyn Recorder>, RecordFailed>;
+}
+
+/// The store did not answer, or answered nonsense: whatever waited for it is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed in the store")]
+pub struct StoreError {
+    /// What was attempted.
+    pub operation: &'static str,
+    /// The cause, for the operator.
+    #[source]
+    pub cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Questions to people, and what came of them.
+pub trait Approvals: Send + Sync {
+    /// Puts a question. An open one of the same chain, target and action is returned instead of asking twice.
+    /// `Ok(None)` when this chain has asked too much lately.
+    fn ask<'a>(&'a self, question: Question)
+    -> BoxFuture<'a, Result<Option<Approval>, StoreError>>;
+    /// Reads one.
+    fn get<'a>(&'a self, id: &'a ApprovalId)
+    -> BoxFuture<'a, Result<Option<Approval>, StoreError>>;
+    /// Waits until this one is no longer pending, and returns it.
+    fn decided<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<Approval, StoreError>>;
+    /// The newest approved, unused and unexpired question of exactly this chain, target and action.
+    fn ticket<'a>(
+        &'a self,
+        chain: &'a Chain,
+        target: &'a str,
+        action: Digest,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Approval>, StoreError>>;
+    /// Uses it up: true for exactly one caller, ever, and only from approved and before its expiry.
+    fn consume<'a>(
+        &'a self,
+        id: &'a ApprovalId,
+        session: &'a SessionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Ends a pending question whose asker is gone.
+    fn abandon<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Grants in force for this chain and target.
+    fn grants<'a>(
+        &'a self,
+        chain: &'a Chain,
+        target: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Grant>, StoreError>>;
+    /// Opens a grant.
+    fn open_grant<'a>(&'a self, grant: Grant) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// Random bytes from the operating system.
+pub trait Randomness: Send + Sync {
+    /// Fills the buffer, or says that it could not.
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RecordFailed>;
+}
