@@ -1,1 +1,3 @@
 //! Real servers, tokens and clients for the tests.
+
+pub mod postgres;
