@@ -14,6 +14,8 @@ pub const POSTGRES_NAME_BYTES_MAX: usize = 63;
 pub struct Limits {
     /// A packet before the session has begun: start-up, encryption and cancel requests.
     pub startup_bytes_max: usize,
+    /// The parameters of one start-up packet.
+    pub startup_parameters_max: usize,
     /// Any frame from the client that has no narrower maximum.
     pub frame_bytes_max: usize,
     /// A client frame that carries only names and numbers (Describe, Execute, Close, CopyFail).
@@ -44,6 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             startup_bytes_max: 10_000,
+            startup_parameters_max: 128,
             frame_bytes_max: 16 << 20,
             small_frame_bytes_max: 10_000,
             auth_frame_bytes_max: 65_535,

@@ -14,8 +14,12 @@ pub mod encode;
 pub mod fields;
 pub mod frame;
 pub mod frontend;
+pub mod options;
+pub mod parameters;
 mod read;
 pub mod reply;
+pub mod search_path;
+pub mod startup;
 
 pub use backend::Backend;
 pub use fields::{ErrorFields, Fields, Severity};
