@@ -8,9 +8,14 @@
     reason = "a command's output is what it is for, and there is no logger without dependencies"
 )]
 
+mod bench;
+mod demo;
+mod docs;
 mod failure;
 mod run;
 mod setup;
+mod test;
+mod tidy;
 mod tools;
 mod workspace;
 
@@ -24,6 +29,11 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   setup [test|demo|bench] [--full]   check and install what a command needs (default: test)
+  test [--full]                      everything that CI checks; --full runs against PostgreSQL 13 to 18
+  tidy                               the rules of the house that no compiler checks
+  docs [--check]                     write the generated reference documents, or check that they are current
+  demo                               a gateway, a database and an agent, started and shown
+  bench                              what the gateway costs, measured on this machine
 
 cargo xtask COMMAND --help says more about one command.
 
@@ -53,6 +63,11 @@ fn dispatch(args: &[&str]) -> Outcome {
     }
     let help = match *command {
         "setup" => setup::HELP,
+        "test" => test::HELP,
+        "tidy" => tidy::HELP,
+        "docs" => docs::HELP,
+        "demo" => demo::HELP,
+        "bench" => bench::HELP,
         other => {
             return Err(Failure::usage(format!(
                 "no command {other:?}; see cargo xtask --help"
@@ -69,6 +84,13 @@ fn dispatch(args: &[&str]) -> Outcome {
             let (purposes, full) = setup_arguments(rest)?;
             setup::run(&workspace, &purposes, full)
         }
+        ("test", []) => test::run(&workspace, false),
+        ("test", ["--full"]) => test::run(&workspace, true),
+        ("tidy", []) => tidy::run(&workspace),
+        ("docs", []) => docs::run(&workspace, docs::Mode::Write),
+        ("docs", ["--check"]) => docs::run(&workspace, docs::Mode::Check),
+        ("demo", []) => demo::run(&workspace),
+        ("bench", []) => bench::run(&workspace),
         (command, rest) => Err(Failure::usage(format!(
             "{command} does not take {rest:?}; see cargo xtask {command} --help"
         ))),

@@ -53,6 +53,17 @@ pub fn run(workspace: &Workspace, purposes: &[Purpose], full: bool) -> Outcome {
     Ok(())
 }
 
+/// The PostgreSQL majors that the tests run against, as tools.txt has them.
+pub fn postgres_majors(workspace: &Workspace, full: bool) -> Outcome<Vec<String>> {
+    let pins = read_pins(workspace)?;
+    Ok(pins
+        .npm
+        .iter()
+        .filter(|pin| pin.wanted_by.covers(&[Purpose::Test], full))
+        .filter_map(|pin| pin.place.strip_prefix("postgres/").map(str::to_owned))
+        .collect())
+}
+
 fn read_pins(workspace: &Workspace) -> Outcome<Pins> {
     let list = workspace.root.join("tools.txt");
     let text = fs::read_to_string(&list)

@@ -10,6 +10,8 @@ use crate::failure::{Failure, Outcome};
 pub struct Workspace {
     /// The repository.
     pub root: PathBuf,
+    /// Cargo's target directory.
+    pub target: PathBuf,
     /// Fetched tools: `BRATTICE_TOOLS`, or `tools` under the target directory.
     pub tools: PathBuf,
 }
@@ -30,7 +32,16 @@ impl Workspace {
             absolute(&root, env::var_os("CARGO_TARGET_DIR")).unwrap_or_else(|| root.join("target"));
         let tools =
             absolute(&root, env::var_os("BRATTICE_TOOLS")).unwrap_or_else(|| target.join("tools"));
-        Ok(Workspace { root, tools })
+        Ok(Workspace {
+            root,
+            target,
+            tools,
+        })
+    }
+
+    /// A binary that cargo built, in the profile's directory.
+    pub fn binary(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join(name)
     }
 }
 

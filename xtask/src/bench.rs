@@ -1,0 +1,17 @@
+//! `cargo xtask bench`: builds for release and runs the test kit's measurements.
+
+use crate::demo::{Profile, build_and_run};
+use crate::failure::Outcome;
+use crate::setup::{self, Purpose};
+use crate::workspace::Workspace;
+
+pub const HELP: &str = "\
+cargo xtask bench
+
+Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds.";
+
+/// Makes ready, builds, measures.
+pub fn run(workspace: &Workspace) -> Outcome {
+    setup::run(workspace, &[Purpose::Bench], false)?;
+    build_and_run(workspace, Profile::Release, "bench")
+}
