@@ -1,0 +1,336 @@
+//! Store, recording, classes, holds, routes and limits.
+
+use super::{Checker, Pem, named};
+use crate::config::checked::{ClassConfig, ColumnName, Limits, Match, RecordingConfig, Route};
+use crate::config::names;
+use crate::config::place::Place;
+use crate::config::raw::{
+    RawClass, RawEffect, RawHolds, RawLimits, RawMatch, RawRecording, RawRoute, RawStore,
+};
+use brattice_core::action::Effect;
+use brattice_core::approval::HoldTimes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+impl Checker<'_> {
+    /// The data directory and the database's file.
+    pub(super) fn store(&mut self, raw: RawStore) -> Option<(PathBuf, PathBuf)> {
+        let at = Place::root().key("store");
+        let text = raw.directory?;
+        let dir_at = at.key("directory");
+        if text.is_empty() {
+            self.wrong(
+                &dir_at,
+                &text,
+                "is not a path",
+                "give a directory, e.g. /var/lib/brattice",
+            );
+            return None;
+        }
+        let directory = self.root.join(&text);
+        if self.options.files {
+            if directory.exists() && !directory.is_dir() {
+                self.wrong(
+                    &dir_at,
+                    &text,
+                    "is not a directory",
+                    "give the path of a directory",
+                );
+            } else if !raw.allow_volatile {
+                if let Some(why) = super::volume::volatile(&directory) {
+                    self.wrong(
+                        &dir_at,
+                        &text,
+                        format!("does not last: {why}"),
+                        "use a directory on a durable volume; for trying out, say allow_volatile = true",
+                    );
+                }
+            }
+        }
+        let database = match raw.url {
+            None => directory.join("brattice.db"),
+            Some(url) => match url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+                Some(path) => self.root.join(path.trim_start_matches("//")),
+                None => {
+                    self.wrong(
+                        &at.key("url"),
+                        &url,
+                        "is not a database of this version",
+                        "write sqlite:PATH, or take it out",
+                    );
+                    return None;
+                }
+            },
+        };
+        Some((directory, database))
+    }
+
+    pub(super) fn recording(&mut self, raw: RawRecording) -> Option<RecordingConfig> {
+        let at = Place::root().keys(&["recording", "master_key"]);
+        let master_key = self.secret(&at, &raw.master_key?, false)?;
+        Some(RecordingConfig { master_key })
+    }
+
+    pub(super) fn classes(
+        &mut self,
+        raw: BTreeMap<String, RawClass>,
+        targets: &[String],
+    ) -> Vec<ClassConfig> {
+        let parents: BTreeMap<String, Vec<String>> = raw
+            .iter()
+            .map(|(n, c)| (n.clone(), c.parents.clone()))
+            .collect();
+        let mut classes = Vec::new();
+        let mut owner: BTreeMap<ColumnName, String> = BTreeMap::new();
+        for (name, at, raw) in named(self, "classes", raw, true) {
+            for (i, parent) in raw.parents.iter().enumerate() {
+                let parent_at = at.key("parents").index(i);
+                if !parents.contains_key(parent) {
+                    self.no_such(
+                        &parent_at,
+                        parent,
+                        "class",
+                        parents.keys().map(String::as_str),
+                    );
+                } else if reaches(&parents, parent, &name) {
+                    self.wrong(
+                        &parent_at,
+                        parent,
+                        "makes the class its own ancestor",
+                        "take one of these parents out",
+                    );
+                }
+            }
+            let mut columns = Vec::new();
+            for (i, text) in raw.columns.iter().enumerate() {
+                let column_at = at.key("columns").index(i);
+                let Some(column) = self.column(&column_at, text, targets) else {
+                    continue;
+                };
+                match owner.get(&column) {
+                    Some(other) => {
+                        let what = if *other == name {
+                            "is listed twice".to_owned()
+                        } else {
+                            format!("is a column of class `{other}` already")
+                        };
+                        self.wrong(&column_at, text, what, "list each column once");
+                    }
+                    None => {
+                        owner.insert(column.clone(), name.clone());
+                        columns.push(column);
+                    }
+                }
+            }
+            classes.push(ClassConfig {
+                name,
+                parents: raw.parents,
+                columns,
+                detect: raw.detect.unwrap_or(true),
+            });
+        }
+        classes
+    }
+
+    fn column(&mut self, at: &Place, text: &str, targets: &[String]) -> Option<ColumnName> {
+        let mut path = text.splitn(3, '/');
+        let (target, database, rest) = (path.next(), path.next(), path.next());
+        let parts = rest.and_then(names::parts);
+        let (Some(target), Some(database), Some([schema, table, column])) =
+            (target, database, parts.as_deref())
+        else {
+            self.wrong(
+                at,
+                text,
+                "is not a column of a target",
+                "write target/database/schema.table.column, e.g. orders-db/app/public.customers.email",
+            );
+            return None;
+        };
+        if !targets.iter().any(|t| t == target) {
+            self.no_such(at, target, "target", targets.iter().map(String::as_str));
+            return None;
+        }
+        if database.is_empty() {
+            self.wrong(
+                at,
+                text,
+                "names no database",
+                "name one, or write * for every database of the target",
+            );
+            return None;
+        }
+        Some(ColumnName {
+            target: target.to_owned(),
+            database: (database != "*").then(|| database.to_owned()),
+            schema: schema.clone(),
+            table: table.clone(),
+            column: column.clone(),
+        })
+    }
+
+    pub(super) fn holds(&mut self, raw: RawHolds, at: &Place, default: HoldTimes) -> HoldTimes {
+        let most = Duration::from_secs(30 * 86400);
+        let times = HoldTimes {
+            hold_wait_max: self.span(
+                &at.key("wait_max"),
+                raw.wait_max,
+                default.hold_wait_max,
+                minutes(60),
+            ),
+            ticket_lifetime: self.span(
+                &at.key("ticket_lifetime"),
+                raw.ticket_lifetime,
+                default.ticket_lifetime,
+                most,
+            ),
+            notice_every: self.span(
+                &at.key("notice_every"),
+                raw.notice_every,
+                default.notice_every,
+                minutes(5),
+            ),
+        };
+        if times.ticket_lifetime < times.hold_wait_max {
+            self.bad(
+                &at.key("ticket_lifetime"),
+                "is shorter than `wait_max`, so a question would end while its connection still waits",
+                "make it at least as long",
+            );
+        }
+        times
+    }
+
+    pub(super) fn routes(
+        &mut self,
+        raw: BTreeMap<String, RawRoute>,
+        targets: &[String],
+        labels: &BTreeSet<String>,
+    ) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for (name, at, raw) in named(self, "routes", raw, false) {
+            if let Some(url) = &raw.url {
+                self.url(&at.key("url"), url);
+            }
+            let secret = raw
+                .secret
+                .and_then(|s| self.secret(&at.key("secret"), &s, false));
+            let ca = raw
+                .ca
+                .and_then(|ca| self.pem(&at.key("ca"), &ca, Pem::Certificates));
+            let matching = self.matching(&at.key("match"), raw.matching, targets, labels);
+            if let (Some(url), Some(secret)) = (raw.url, secret) {
+                routes.push(Route {
+                    name,
+                    url,
+                    secret,
+                    ca,
+                    matching,
+                    decisions: raw.decisions,
+                });
+            }
+        }
+        routes
+    }
+
+    fn matching(
+        &mut self,
+        at: &Place,
+        raw: RawMatch,
+        targets: &[String],
+        labels: &BTreeSet<String>,
+    ) -> Match {
+        for (i, target) in raw.targets.iter().enumerate() {
+            if !targets.contains(target) {
+                self.no_such(
+                    &at.key("targets").index(i),
+                    target,
+                    "target",
+                    targets.iter().map(String::as_str),
+                );
+            }
+        }
+        for (i, label) in raw.labels.iter().enumerate() {
+            if !labels.contains(label) {
+                self.no_such(
+                    &at.key("labels").index(i),
+                    label,
+                    "label",
+                    labels.iter().map(String::as_str),
+                );
+            }
+        }
+        Match {
+            rules: raw.rules,
+            targets: raw.targets,
+            labels: raw.labels,
+            effects: raw.effects.into_iter().map(effect_of).collect(),
+        }
+    }
+
+    pub(super) fn limits(&mut self, raw: RawLimits) -> Option<Limits> {
+        let at = Place::root().key("limits");
+        let seconds = Duration::from_secs;
+        Some(Limits {
+            connections_max: raw.connections_max.unwrap_or(1000),
+            statement_bytes_max: raw.statement_bytes_max.unwrap_or(1024 * 1024),
+            login_max: self.span(&at.key("login_max"), raw.login_max, seconds(10), minutes(2)),
+            expiry_grace: self.span(
+                &at.key("expiry_grace"),
+                raw.expiry_grace,
+                seconds(60),
+                minutes(60),
+            ),
+            catalogue_age_max: self.span(
+                &at.key("catalogue_age_max"),
+                raw.catalogue_age_max,
+                seconds(1),
+                minutes(1),
+            ),
+            drain_max: self.span(
+                &at.key("drain_max"),
+                raw.drain_max,
+                seconds(30),
+                minutes(60),
+            ),
+            questions_per_minute_max: raw.questions_per_minute_max.unwrap_or(10),
+            credential_lifetime_max: self.span(
+                &at.key("credential_lifetime_max"),
+                raw.credential_lifetime_max,
+                minutes(60),
+                minutes(24 * 60),
+            ),
+        })
+    }
+}
+
+/// Whether going up from `from` one comes to `to`.
+fn reaches(parents: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> bool {
+    let mut open = vec![from];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name) {
+            open.extend(parents.get(name).into_iter().flatten().map(String::as_str));
+        }
+    }
+    false
+}
+
+fn effect_of(raw: RawEffect) -> Effect {
+    match raw {
+        RawEffect::Read => Effect::Read,
+        RawEffect::Write => Effect::Write,
+        RawEffect::Administer => Effect::Administer,
+        RawEffect::Destroy => Effect::Destroy,
+        RawEffect::Execute => Effect::Execute,
+        RawEffect::Unknown => Effect::Unknown,
+    }
+}

@@ -1,0 +1,336 @@
+//! The configuration as the program uses it: every value is valid by its type or was checked once.
+//!
+//! Lives here: domain values. Never: optional-because-unchecked, text that still has to be parsed, secrets themselves
+//! (only where they come from).
+
+use brattice_core::action::Effect;
+use brattice_core::approval::HoldTimes;
+use brattice_core::ids::Digest;
+use brattice_core::target::Target;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole bundle, checked.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The directory of the bundle.
+    pub root: PathBuf,
+    /// Digest of the configuration's and the policies' text: what the audit log says came into force.
+    pub digest: Digest,
+    /// The IANA name of the time zone in which rules read the clock.
+    pub time_zone: String,
+    /// The listeners.
+    pub listen: Listen,
+    /// Where the audit log, recordings and the database are.
+    pub data_dir: PathBuf,
+    /// The database's file.
+    pub database: PathBuf,
+    /// How sessions are recorded.
+    pub recording: RecordingConfig,
+    /// Identity providers.
+    pub issuers: Vec<Issuer>,
+    /// Targets by name.
+    pub targets: BTreeMap<String, TargetConfig>,
+    /// Kinds of sensitive data.
+    pub classes: Vec<ClassConfig>,
+    /// How long holds wait, where a target does not say otherwise.
+    pub holds: HoldTimes,
+    /// Webhooks.
+    pub routes: Vec<Route>,
+    /// The rules' files.
+    pub policies: Vec<SourceFile>,
+    /// Upper bounds.
+    pub limits: Limits,
+}
+
+/// The listeners.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// PostgreSQL.
+    pub postgres: Option<PostgresListener>,
+    /// REST.
+    pub admin: AdminListener,
+    /// Metrics and health.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// The PostgreSQL listener. Without TLS it is on loopback, and `allow_plaintext_loopback` is set.
+#[derive(Debug, Clone)]
+pub struct PostgresListener {
+    /// Where.
+    pub addr: SocketAddr,
+    /// Certificate and key.
+    pub tls: Option<TlsFiles>,
+    /// Connections without TLS are taken; the address is a loopback one.
+    pub allow_plaintext_loopback: bool,
+    /// The host that callers are told to connect to.
+    pub public_host: String,
+}
+
+/// The REST listener. Without TLS it is on loopback.
+#[derive(Debug, Clone)]
+pub struct AdminListener {
+    /// Where.
+    pub addr: SocketAddr,
+    /// Certificate and key.
+    pub tls: Option<TlsFiles>,
+    /// The address that people use, without a slash at its end.
+    pub public_url: String,
+}
+
+/// A certificate chain and its private key, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain.
+    pub cert: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file; one newline at its end is not part of the secret.
+    File(PathBuf),
+    /// The sealed store, by name.
+    Sealed(String),
+}
+
+/// How sessions are recorded.
+#[derive(Debug, Clone)]
+pub struct RecordingConfig {
+    /// Where the key comes from under which recordings' keys are encrypted. Never [`SecretSource::Sealed`].
+    pub master_key: SecretSource,
+}
+
+/// An identity provider.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Its short name in policies.
+    pub name: String,
+    /// What its tokens say in `iss`.
+    pub url: String,
+    /// Of these a token must name one.
+    pub audiences: Vec<String>,
+    /// Accepted signature algorithms, by their JOSE names. Never symmetric, never `none`.
+    pub algorithms: Vec<&'static str>,
+    /// Where its keys are, when discovery is not to be used.
+    pub jwks_uri: Option<String>,
+    /// Certificates that its own must lead to.
+    pub ca: Option<PathBuf>,
+    /// Which claims say what.
+    pub claims: Claims,
+    /// The longest validity of a token.
+    pub token_lifetime_max: Duration,
+    /// How far clocks may be apart.
+    pub leeway: Duration,
+}
+
+/// Which claims say what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The subject.
+    pub subject: String,
+    /// The groups.
+    pub groups: String,
+    /// Who is an agent.
+    pub agents: AgentRule,
+    /// Claims that a token must carry, with their values.
+    pub required: Vec<(String, String)>,
+}
+
+/// How agents are told from users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentRule {
+    /// Everyone is an agent.
+    Always,
+    /// Nobody is.
+    Never,
+    /// Those whose claim has this value.
+    Claim {
+        /// The claim's name.
+        name: String,
+        /// Its value in an agent's token.
+        value: String,
+    },
+}
+
+/// A target with everything the gateway needs to reach it.
+#[derive(Debug, Clone)]
+pub struct TargetConfig {
+    /// As policy sees it.
+    pub target: Target,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: TargetTls,
+    /// The database when the caller names none.
+    pub database: Option<String>,
+    /// Databases that may be reached; empty for any.
+    pub databases: Vec<String>,
+    /// The role the gateway logs in with.
+    pub user: String,
+    /// How it proves to be that role.
+    pub credential: TargetCredential,
+    /// Connections at once.
+    pub connections_max: u32,
+    /// How long holds wait here.
+    pub holds: HoldTimes,
+    /// Schemas that a `search_path` may name.
+    pub search_path: Vec<String>,
+    /// Functions outside `pg_catalog` that are harmless.
+    pub functions: Vec<AllowedFunction>,
+}
+
+impl TargetConfig {
+    /// Whether the bundle lets anyone reach this database of the target.
+    pub fn reaches(&self, database: &str) -> bool {
+        self.databases.is_empty() || self.databases.iter().any(|d| d == database)
+    }
+}
+
+/// How the connection to a target is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetTls {
+    /// What is checked.
+    pub mode: TlsMode,
+    /// Certificates that the target's own must lead to; the system's when there is none.
+    pub ca: Option<PathBuf>,
+}
+
+/// What is checked of a target's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// No TLS.
+    Disable,
+    /// Any certificate.
+    Require,
+    /// One that leads to the authority.
+    VerifyCa,
+    /// The same, and it names the host.
+    VerifyFull,
+}
+
+/// How the gateway proves itself to a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetCredential {
+    /// With a password.
+    Password(SecretSource),
+    /// With a certificate.
+    Certificate(TlsFiles),
+}
+
+/// A function that the bundle calls harmless.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AllowedFunction {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Argument types as written, or `None` for every overload.
+    pub arguments: Option<Vec<String>>,
+}
+
+impl AllowedFunction {
+    /// `name(types)` or `name(*)`, as objects of policy have it.
+    pub fn signature(&self) -> String {
+        match &self.arguments {
+            Some(types) => format!("{}({})", self.name, types.join(",")),
+            None => format!("{}(*)", self.name),
+        }
+    }
+}
+
+/// A kind of sensitive data.
+#[derive(Debug, Clone)]
+pub struct ClassConfig {
+    /// Its name.
+    pub name: String,
+    /// Classes it belongs to.
+    pub parents: Vec<String>,
+    /// Columns that hold it.
+    pub columns: Vec<ColumnName>,
+    /// Whether its pattern is looked for in everything that leaves.
+    pub detect: bool,
+}
+
+/// A column of a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ColumnName {
+    /// The target.
+    pub target: String,
+    /// The database; `None` for every one.
+    pub database: Option<String>,
+    /// The schema.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+}
+
+/// A signed webhook.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// Where to send.
+    pub url: String,
+    /// Where the signing secret comes from.
+    pub secret: SecretSource,
+    /// Certificates that the receiver's own must lead to.
+    pub ca: Option<PathBuf>,
+    /// Which questions.
+    pub matching: Match,
+    /// Whether decisions are taken back.
+    pub decisions: bool,
+}
+
+/// Which questions a route announces: each list that is not empty must have a member in common with the question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Rules by id.
+    pub rules: Vec<String>,
+    /// Targets.
+    pub targets: Vec<String>,
+    /// Labels as `key=value`.
+    pub labels: Vec<String>,
+    /// Effects.
+    pub effects: Vec<Effect>,
+}
+
+/// A file of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path below the bundle's directory.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Upper bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Callers' connections at once.
+    pub connections_max: u32,
+    /// Bytes of one statement with its parameters.
+    pub statement_bytes_max: u32,
+    /// How long logging in may take.
+    pub login_max: Duration,
+    /// How long a busy session outlives its identity.
+    pub expiry_grace: Duration,
+    /// How old the picture of a catalogue may be.
+    pub catalogue_age_max: Duration,
+    /// How long shutting down waits for sessions.
+    pub drain_max: Duration,
+    /// Questions of one chain in a minute.
+    pub questions_per_minute_max: u32,
+    /// The longest life of a minted credential.
+    pub credential_lifetime_max: Duration,
+}

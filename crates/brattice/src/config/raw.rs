@@ -1,0 +1,451 @@
+//! The configuration as it is written: one type for each table of `brattice.toml`, and the JSON Schema made from them.
+//!
+//! Lives here: names of keys, their documentation, which are required. Never: defaults that depend on other keys, rules
+//! about values (`check`). Every key is optional to serde, so that one mistake never hides another; what is required is
+//! said to the schema, and `shape` holds documents to it.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// The JSON Schema of `brattice.toml`, draft 2020-12, without references.
+pub fn schema() -> Json {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<RawConfig>()
+        .to_value();
+    without_null(&mut schema);
+    if let Some(own) = schema.as_object_mut() {
+        own.insert("title".to_owned(), "brattice.toml".into());
+    }
+    schema
+}
+
+/// TOML has no null, and defaults are told in words: takes both out of what serde's `Option` and `default` left.
+fn without_null(schema: &mut Json) {
+    if let Some(alternatives) = schema.get("anyOf").and_then(Json::as_array) {
+        let real = alternatives
+            .iter()
+            .find(|s| s.get("type").and_then(Json::as_str) != Some("null"))
+            .cloned();
+        if let (Some(Json::Object(real)), Some(own)) = (real, schema.as_object_mut()) {
+            own.remove("anyOf");
+            for (key, value) in real {
+                own.entry(key).or_insert(value);
+            }
+        }
+    }
+    match schema {
+        Json::Object(own) => {
+            own.remove("default");
+            if let Some(Json::Array(types)) = own.get("type") {
+                if let Some(real) = types.iter().find(|t| t.as_str() != Some("null")).cloned() {
+                    own.insert("type".to_owned(), real);
+                }
+            }
+            own.values_mut().for_each(without_null);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// The configuration of one gateway. Paths are relative to the directory that holds this file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// The time zone in which rules read `context.clock`, as in `Europe/Paris`. Default: `UTC`.
+    pub time_zone: Option<String>,
+    /// Where the gateway listens.
+    #[schemars(required)]
+    pub listen: Option<RawListen>,
+    /// Where the gateway keeps its state, its audit log and its recordings.
+    #[schemars(required)]
+    pub store: Option<RawStore>,
+    /// How sessions are recorded.
+    #[schemars(required)]
+    pub recording: Option<RawRecording>,
+    /// Identity providers by the short name that policies use: `okta` in `Group::"okta/dba"`.
+    #[schemars(required)]
+    pub issuers: Option<BTreeMap<String, RawIssuer>>,
+    /// What is reached through the gateway, by name.
+    #[serde(default)]
+    pub targets: BTreeMap<String, RawTarget>,
+    /// Kinds of sensitive data, by name: `email` in `Class::"email"`.
+    #[serde(default)]
+    pub classes: BTreeMap<String, RawClass>,
+    /// How long a held command waits.
+    #[serde(default)]
+    pub holds: RawHolds,
+    /// Where questions to people are announced: signed webhooks, by name.
+    #[serde(default)]
+    pub routes: BTreeMap<String, RawRoute>,
+    /// Upper bounds.
+    #[serde(default)]
+    pub limits: RawLimits,
+}
+
+/// The listeners.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawListen {
+    /// Where agents connect with PostgreSQL's protocol.
+    pub postgres: Option<RawListener>,
+    /// Where the REST API answers.
+    #[schemars(required)]
+    pub admin: Option<RawAdminListener>,
+    /// Where `/metrics`, `/healthz` and `/readyz` answer, without authentication.
+    pub metrics: Option<RawMetricsListener>,
+}
+
+/// A listener for a target's protocol.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawListener {
+    /// Address and port, as in `0.0.0.0:5432` or `[::]:5432`.
+    #[schemars(required)]
+    pub address: Option<String>,
+    /// The certificate that callers see. Without it, only a loopback address may be listened on.
+    pub tls: Option<RawTlsFiles>,
+    /// Take connections without TLS, on a loopback address only. Default: `false`.
+    #[serde(default)]
+    pub allow_plaintext_loopback: bool,
+    /// The host name that callers are told to connect to. Default: that of the address.
+    pub public_host: Option<String>,
+}
+
+/// The REST API's listener.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAdminListener {
+    /// Address and port, as in `127.0.0.1:8443`.
+    #[schemars(required)]
+    pub address: Option<String>,
+    /// The certificate that clients see. Without it, only a loopback address may be listened on.
+    pub tls: Option<RawTlsFiles>,
+    /// Take connections without TLS, on a loopback address only. Default: `false`.
+    #[serde(default)]
+    pub allow_plaintext_loopback: bool,
+    /// The address under which people reach the API; approval links begin with it. Default: made of the address.
+    pub public_url: Option<String>,
+}
+
+/// The listener for machines that watch the gateway.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawMetricsListener {
+    /// Address and port, as in `127.0.0.1:9464`.
+    #[schemars(required)]
+    pub address: Option<String>,
+}
+
+/// A certificate with its private key.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTlsFiles {
+    /// PEM file with the certificate chain, the leaf first.
+    #[schemars(required)]
+    pub cert: Option<String>,
+    /// PEM file with the private key.
+    #[schemars(required)]
+    pub key: Option<String>,
+}
+
+/// Where state is kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawStore {
+    /// A directory on a durable local disk, for the audit log, recordings and the database. Made if it is missing.
+    #[schemars(required)]
+    pub directory: Option<String>,
+    /// The database, as `sqlite:PATH`. Default: `brattice.db` in the directory.
+    pub url: Option<String>,
+    /// Accept a directory that does not outlive the machine or the pod (tmpfs, an emptyDir). Default: `false`.
+    #[serde(default)]
+    pub allow_volatile: bool,
+}
+
+/// How sessions are recorded.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRecording {
+    /// Where the key comes from that encrypts the recordings' keys: 32 bytes, as 64 hexadecimal digits or in base64.
+    /// `env:NAME` or `file:PATH`.
+    #[schemars(required, extend("writeOnly" = true))]
+    pub master_key: Option<String>,
+}
+
+/// An identity provider.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawIssuer {
+    /// The issuer, exactly as its tokens say in `iss`.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// Audiences of which a token must name one in `aud`.
+    #[schemars(required)]
+    pub audiences: Option<Vec<String>>,
+    /// Signature algorithms that are accepted. Default: `["RS256", "ES256"]`.
+    pub algorithms: Option<Vec<RawAlgorithm>>,
+    /// Where its keys are. Default: found by the provider's discovery document.
+    pub jwks_uri: Option<String>,
+    /// PEM file with the certificates that the provider's own certificate must lead to. Default: the system's.
+    pub ca: Option<String>,
+    /// Who its tokens stand for: `agent`, `user`, or `claim` to tell by `claims.kind`. Default: `user`.
+    pub principals: Option<RawPrincipals>,
+    /// Which claims say what.
+    #[serde(default)]
+    pub claims: RawClaims,
+    /// A token that is valid for longer is refused. Default: `1h`.
+    pub token_lifetime_max: Option<String>,
+    /// How far clocks may be apart, at most `60s`. Default: `30s`.
+    pub leeway: Option<String>,
+}
+
+/// Signature algorithms of tokens. Symmetric ones and `none` do not exist here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum RawAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// RSASSA-PSS with SHA-384.
+    PS384,
+    /// RSASSA-PSS with SHA-512.
+    PS512,
+    /// ECDSA on P-256.
+    ES256,
+    /// ECDSA on P-384.
+    ES384,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// Who a provider's tokens stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawPrincipals {
+    /// Workloads only.
+    Agent,
+    /// People only.
+    User,
+    /// A claim tells.
+    Claim,
+}
+
+/// Which claims say what.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawClaims {
+    /// The subject. Default: `sub`.
+    pub subject: Option<String>,
+    /// The groups: a list of texts. A token without it is refused. Default: `groups`.
+    pub groups: Option<String>,
+    /// With `principals = "claim"`: the claim that tells agents from users.
+    pub kind: Option<String>,
+    /// With `principals = "claim"`: the value of that claim in an agent's token; every other value is a user.
+    pub agent_value: Option<String>,
+    /// The scope or role that a token must carry, as `name=value`; empty for none.
+    #[serde(default)]
+    pub required: Vec<String>,
+}
+
+/// What is reached.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTarget {
+    /// What it speaks.
+    #[schemars(required)]
+    pub protocol: Option<RawProtocol>,
+    /// Its host name or address.
+    #[schemars(required)]
+    pub host: Option<String>,
+    /// Its port. Default: the protocol's own.
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
+    /// Labels; policies see `Label::"key=value"`. `env` is required.
+    #[schemars(required)]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// How the connection to it is protected.
+    #[serde(default)]
+    pub tls: RawTargetTls,
+    /// The role the gateway logs in with.
+    #[schemars(required)]
+    pub user: Option<String>,
+    /// Where that role's password comes from: `env:NAME`, `file:PATH` or `sealed:NAME`. Never the password itself.
+    #[schemars(extend("writeOnly" = true))]
+    pub password: Option<String>,
+    /// The certificate the gateway logs in with, instead of a password.
+    pub client_certificate: Option<RawTlsFiles>,
+    /// The database when the caller names only the target.
+    pub database: Option<String>,
+    /// Databases that may be reached. Default: `database` alone, or any if that is not given either.
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// Schemas that a session's `search_path` may name. Default: `["public"]`.
+    pub search_path: Option<Vec<String>>,
+    /// Functions outside `pg_catalog` that are known to be harmless: `schema.name(argument types)`, or
+    /// `schema.name(*)` for every overload.
+    #[serde(default)]
+    pub functions: Vec<String>,
+    /// Connections to the target at once, over all sessions. Default: 50.
+    #[schemars(range(min = 1, max = 100000))]
+    pub connections_max: Option<u32>,
+    /// How long a held command waits on this target, where that differs.
+    #[serde(default)]
+    pub holds: RawHolds,
+    /// Judge and record, refuse nothing. Announced loudly, for finding out what rules would do. Default: `false`.
+    #[serde(default)]
+    pub observe: bool,
+}
+
+/// The protocols that targets can speak in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawProtocol {
+    /// PostgreSQL 13 to 18.
+    Postgres,
+}
+
+/// How the connection to a target is protected.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTargetTls {
+    /// What is checked. Default: `verify-full`.
+    pub mode: Option<RawTlsMode>,
+    /// PEM file with the certificates that the target's own must lead to. Default: the system's.
+    pub ca: Option<String>,
+    /// Accept `mode = "disable"` for a target that is not on this machine. Default: `false`.
+    #[serde(default)]
+    pub allow_plaintext: bool,
+}
+
+/// What is checked of a target's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawTlsMode {
+    /// No TLS.
+    Disable,
+    /// TLS with any certificate: safe against listening, not against impostors.
+    Require,
+    /// TLS with a certificate that leads to `ca`.
+    VerifyCa,
+    /// The same, and the certificate names `host`.
+    VerifyFull,
+}
+
+/// A kind of sensitive data.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawClass {
+    /// Classes it belongs to: a rule about one of these reaches it.
+    #[serde(default)]
+    pub parents: Vec<String>,
+    /// Columns that hold it: `target/database/schema.table.column`; `*` stands for every database of the target.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Look for its pattern in everything that leaves, too, where there is one. Default: `true`.
+    pub detect: Option<bool>,
+}
+
+/// How long a held command waits.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawHolds {
+    /// How long the connection is kept waiting before the caller gets a ticket instead. Default: `2m`.
+    pub wait_max: Option<String>,
+    /// How long a question stays open, and how long a ticket can be used once approved. Default: `1h`.
+    pub ticket_lifetime: Option<String>,
+    /// How often a waiting caller is told that it waits. Default: `15s`.
+    pub notice_every: Option<String>,
+}
+
+/// A signed webhook that announces questions.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRoute {
+    /// Where to send.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// Where the signing secret comes from: `env:NAME` or `file:PATH`; at least 32 bytes.
+    #[schemars(required, extend("writeOnly" = true))]
+    pub secret: Option<String>,
+    /// PEM file with the certificates that the receiver's own must lead to. Default: the system's.
+    pub ca: Option<String>,
+    /// Which questions. Everything given must match; default: all.
+    #[serde(rename = "match")]
+    #[serde(default)]
+    pub matching: RawMatch,
+    /// Take decisions signed with the same secret back on the API. They name a person, whom policy judges as always.
+    /// Default: `false`.
+    #[serde(default)]
+    pub decisions: bool,
+}
+
+/// Which questions a route announces.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawMatch {
+    /// Any of these rules, by `@id`.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Any of these targets.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// Any of these labels, as `key=value`.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Any of these effects.
+    #[serde(default)]
+    pub effects: Vec<RawEffect>,
+}
+
+/// What an action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawEffect {
+    /// Looks.
+    Read,
+    /// Changes data within bounds.
+    Write,
+    /// Changes structure, settings or rights.
+    Administer,
+    /// Destroys data or structure.
+    Destroy,
+    /// Runs code that cannot be judged from outside.
+    Execute,
+    /// Could not be told.
+    Unknown,
+}
+
+/// Upper bounds.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLimits {
+    /// Callers' connections at once. Default: 1000.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub connections_max: Option<u32>,
+    /// Bytes of one statement with its parameters. Default: 1048576.
+    #[schemars(range(min = 1024, max = 1073741824))]
+    pub statement_bytes_max: Option<u32>,
+    /// How long a caller may take to log in. Default: `10s`.
+    pub login_max: Option<String>,
+    /// How long a session may go on after its identity expired, when it is busy. Default: `60s`.
+    pub expiry_grace: Option<String>,
+    /// How old the picture of a target's catalogue may be. Default: `1s`.
+    pub catalogue_age_max: Option<String>,
+    /// How long open sessions may take to finish at shutdown. Default: `30s`.
+    pub drain_max: Option<String>,
+    /// Questions one chain may put to people in a minute. Default: 10.
+    #[schemars(range(min = 1, max = 10000))]
+    pub questions_per_minute_max: Option<u32>,
+    /// How long a minted credential may be valid. Default: `1h`.
+    pub credential_lifetime_max: Option<String>,
+}

@@ -1,0 +1,359 @@
+//! Bundles as people write them, right and wrong.
+
+use super::checked::{AgentRule, SecretSource, TargetCredential, TlsMode};
+use super::*;
+use std::time::Duration;
+
+const MINIMAL: &str = r#"
+[listen.postgres]
+address = "127.0.0.1:6432"
+allow_plaintext_loopback = true
+
+[listen.admin]
+address = "127.0.0.1:8443"
+allow_plaintext_loopback = true
+
+[store]
+directory = "data"
+
+[recording]
+master_key = "env:BRATTICE_RECORDING_KEY"
+
+[issuers.okta]
+url = "https://example.okta.com/oauth2/default"
+audiences = ["brattice"]
+
+[targets.orders-db]
+protocol = "postgres"
+host = "db.example.com"
+labels = { env = "production" }
+database = "app"
+user = "brattice"
+password = "env:ORDERS_DB_PASSWORD"
+"#;
+
+fn checked(text: &str) -> Result<Checked, Report> {
+    let policies = vec![SourceFile {
+        name: "a.cedar".to_owned(),
+        text: "@id(\"none\")\nforbid (principal, action, resource);".to_owned(),
+    }];
+    check_text(
+        "brattice.toml",
+        text,
+        PathBuf::from("/bundle"),
+        policies,
+        Options { files: false },
+        Report::default(),
+    )
+}
+
+fn paths(text: &str) -> Vec<String> {
+    checked(text)
+        .unwrap_err()
+        .problems
+        .iter()
+        .map(|p| p.path.clone())
+        .collect()
+}
+
+fn problem(text: &str, path: &str) -> Problem {
+    let report = checked(text).unwrap_err();
+    let found = report.problems.iter().find(|p| p.path == path);
+    found
+        .unwrap_or_else(|| panic!("nothing about {path} in:\n{report}"))
+        .clone()
+}
+
+#[test]
+fn a_minimal_bundle_needs_little_and_is_safe_by_default() {
+    let bundle = checked(MINIMAL).unwrap();
+    let target = &bundle.targets["orders-db"];
+    assert_eq!(target.tls.mode, TlsMode::VerifyFull);
+    assert_eq!(target.port, 5432);
+    assert_eq!(target.search_path, ["public"]);
+    assert!(target.reaches("app") && !target.reaches("postgres"));
+    assert_eq!(
+        target.credential,
+        TargetCredential::Password(SecretSource::Env("ORDERS_DB_PASSWORD".to_owned()))
+    );
+    assert_eq!(bundle.issuers[0].claims.agents, AgentRule::Never);
+    assert_eq!(bundle.issuers[0].algorithms, ["RS256", "ES256"]);
+    assert_eq!(bundle.holds.hold_wait_max, Duration::from_secs(120));
+    assert_eq!(bundle.data_dir, Path::new("/bundle/data"));
+    assert_eq!(bundle.listen.admin.public_url, "http://127.0.0.1:8443");
+}
+
+#[test]
+fn tells_everything_that_is_wrong_at_once() {
+    let text = r#"
+[listen.postgres]
+adress = "0.0.0.0:5432"
+[listen.admin]
+address = "nowhere"
+[store]
+directory = 7
+[recording]
+master_key = "hunter2"
+[issuers.okta]
+url = "http://id.example.com"
+audiences = []
+[targets.Orders]
+protocol = "oracle"
+host = "db.example.com"
+port = 70000
+labels = { team = "orders" }
+user = "u"
+[limits]
+login_max = "soon"
+"#;
+    let found = paths(text);
+    for path in [
+        "listen.postgres.adress",
+        "listen.postgres.address",
+        "listen.admin.address",
+        "store.directory",
+        "recording.master_key",
+        "issuers.okta.url",
+        "issuers.okta.audiences",
+        "targets.Orders",
+        "targets.Orders.protocol",
+        "targets.Orders.port",
+        "targets.Orders.labels.env",
+        "targets.Orders.password",
+        "limits.login_max",
+    ] {
+        assert!(
+            found.iter().any(|p| p == path),
+            "{path} is not in {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_misspelt_key_gets_its_line_and_a_suggestion() {
+    let text = MINIMAL.replace("password =", "pasword =");
+    let problem = problem(&text, "targets.orders-db.pasword");
+    assert_eq!(problem.mend, "did you mean `password`?");
+    assert_eq!(problem.line, Some(26));
+}
+
+#[test]
+fn a_misspelt_word_gets_a_suggestion() {
+    let text = format!("{MINIMAL}tls = {{ mode = \"verify-ful\" }}\n");
+    assert!(
+        problem(&text, "targets.orders-db.tls.mode")
+            .mend
+            .starts_with("did you mean \"verify-full\"?")
+    );
+}
+
+#[test]
+fn clear_text_is_taken_on_loopback_alone_and_only_when_asked_for() {
+    let everywhere = MINIMAL.replace("127.0.0.1:6432", "0.0.0.0:6432");
+    assert!(
+        problem(&everywhere, "listen.postgres.allow_plaintext_loopback")
+            .what
+            .contains("in clear")
+    );
+    let unasked = everywhere.replacen("allow_plaintext_loopback = true\n", "", 1);
+    assert!(
+        problem(&unasked, "listen.postgres.tls")
+            .what
+            .contains("in clear")
+    );
+    let silent = MINIMAL.replacen("allow_plaintext_loopback = true\n", "", 1);
+    assert!(
+        problem(&silent, "listen.postgres.tls")
+            .mend
+            .contains("allow_plaintext_loopback")
+    );
+    let admin = MINIMAL.replace("127.0.0.1:8443", "[::]:8443");
+    assert!(
+        problem(&admin, "listen.admin.allow_plaintext_loopback")
+            .what
+            .contains("in clear")
+    );
+}
+
+#[test]
+fn a_remote_target_without_tls_is_refused() {
+    let text = format!("{MINIMAL}tls = {{ mode = \"disable\" }}\n");
+    assert!(
+        problem(&text, "targets.orders-db.tls.mode")
+            .what
+            .contains("in clear")
+    );
+    assert!(checked(&text.replace("db.example.com", "127.0.0.1")).is_ok());
+}
+
+#[test]
+fn a_secret_written_into_the_file_is_refused_and_not_repeated() {
+    let text = MINIMAL.replace("env:ORDERS_DB_PASSWORD", "s3cr3t-canary");
+    let report = checked(&text).unwrap_err();
+    assert_eq!(report.problems.len(), 1);
+    let printed = format!("{report} {}", serde_json::to_string(&report).unwrap());
+    assert!(!printed.contains("canary"), "{printed}");
+    let number = MINIMAL.replace("\"env:ORDERS_DB_PASSWORD\"", "31337");
+    let report = checked(&number).unwrap_err();
+    assert!(!report.to_string().contains("31337"), "{report}");
+}
+
+#[test]
+fn a_column_names_a_target_that_exists() {
+    let good = format!(
+        "{MINIMAL}\n[classes.email]\ncolumns = [\"orders-db/app/public.customers.email\"]\n"
+    );
+    let column = checked(&good).unwrap().classes[0].columns[0].clone();
+    assert_eq!(
+        (column.database.as_deref(), column.table.as_str()),
+        (Some("app"), "customers")
+    );
+    let bad = good.replace("\"orders-db/app", "\"order-db/app");
+    assert!(
+        problem(&bad, "classes.email.columns[0]")
+            .mend
+            .contains("orders-db")
+    );
+    let short = good.replace("public.customers.email", "customers.email");
+    assert!(
+        problem(&short, "classes.email.columns[0]")
+            .mend
+            .contains("schema.table.column")
+    );
+}
+
+#[test]
+fn classes_do_not_go_round_in_circles() {
+    let text =
+        format!("{MINIMAL}\n[classes.a]\nparents = [\"b\"]\n[classes.b]\nparents = [\"a\"]\n");
+    assert!(
+        problem(&text, "classes.a.parents[0]")
+            .what
+            .contains("ancestor")
+    );
+}
+
+#[test]
+fn symmetric_algorithms_do_not_exist() {
+    let text = MINIMAL.replace("audiences =", "algorithms = [\"HS256\"]\naudiences =");
+    assert!(
+        problem(&text, "issuers.okta.algorithms[0]")
+            .mend
+            .contains("RS256")
+    );
+    let none = MINIMAL.replace("audiences =", "algorithms = [\"none\"]\naudiences =");
+    assert!(checked(&none).is_err());
+}
+
+#[test]
+fn agents_are_told_from_users_by_a_claim_that_is_named() {
+    let text = MINIMAL.replace("audiences =", "principals = \"claim\"\naudiences =");
+    assert!(
+        problem(&text, "issuers.okta.claims")
+            .mend
+            .contains("agent_value")
+    );
+    let full = text.replace(
+        "[targets",
+        "claims = { kind = \"type\", agent_value = \"agent\" }\n[targets",
+    );
+    let bundle = checked(&full).unwrap();
+    assert_eq!(
+        bundle.issuers[0].claims.agents,
+        AgentRule::Claim {
+            name: "type".to_owned(),
+            value: "agent".to_owned()
+        }
+    );
+}
+
+#[test]
+fn functions_come_with_their_arguments() {
+    let text = format!(
+        "{MINIMAL}functions = [\"public.slugify(text)\", \"public.any(*)\", \"nope\", \"pg_catalog.lower(text)\"]\n"
+    );
+    assert_eq!(
+        paths(&text),
+        [
+            "targets.orders-db.functions[2]",
+            "targets.orders-db.functions[3]"
+        ]
+    );
+    let good =
+        format!("{MINIMAL}functions = [\"public.refund(uuid, numeric)\", \"public.any(*)\"]\n");
+    let functions = &checked(&good).unwrap().targets["orders-db"].functions;
+    let signatures: Vec<String> = functions.iter().map(|f| f.signature()).collect();
+    assert_eq!(signatures, ["refund(uuid,numeric)", "any(*)"]);
+}
+
+#[test]
+fn a_route_matches_what_exists() {
+    let text = format!(
+        "{MINIMAL}\n[routes.chat]\nurl = \"https://hooks.example.com/x\"\nsecret = \"env:HOOK\"\n\
+         match = {{ targets = [\"orders\"], labels = [\"env=prod\"], effects = [\"writ\"] }}\n"
+    );
+    assert_eq!(
+        paths(&text),
+        [
+            "routes.chat.match.effects[0]",
+            "routes.chat.match.labels[0]",
+            "routes.chat.match.targets[0]"
+        ]
+    );
+}
+
+#[test]
+fn broken_toml_says_where() {
+    let report = checked("[listen\naddress = 1").unwrap_err();
+    assert_eq!(report.problems[0].line, Some(1));
+    assert!(report.problems[0].what.starts_with("is not valid TOML"));
+}
+
+#[test]
+fn the_digest_covers_configuration_and_rules() {
+    let one = checked(MINIMAL).unwrap().digest;
+    let other = checked(&format!("{MINIMAL}\n# a remark\n")).unwrap().digest;
+    assert_ne!(one, other);
+}
+
+#[test]
+fn a_missing_certificate_is_told_when_files_are_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("{MINIMAL}tls = {{ ca = \"ca.pem\" }}\n");
+    std::fs::write(dir.path().join("brattice.toml"), text).unwrap();
+    std::fs::write(dir.path().join("a.cedar"), "").unwrap();
+    let report = load(dir.path()).unwrap_err();
+    assert!(
+        report
+            .problems
+            .iter()
+            .any(|p| p.path == "targets.orders-db.tls.ca"),
+        "{report}"
+    );
+    std::fs::write(dir.path().join("ca.pem"), "nonsense").unwrap();
+    let report = load(dir.path()).unwrap_err();
+    assert!(
+        report
+            .problems
+            .iter()
+            .any(|p| p.what.contains("no certificate")),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_bundle_without_rules_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("brattice.toml"), MINIMAL).unwrap();
+    let report = load_with(dir.path(), Options { files: false }).unwrap_err();
+    assert_eq!(report.problems[0].file, "policies");
+}
+
+#[test]
+fn the_schema_says_what_is_required_and_has_no_null() {
+    let text = serde_json::to_string(&raw::schema()).unwrap();
+    assert!(!text.contains("null"), "{text}");
+    let schema = raw::schema();
+    let required = schema.get("required").unwrap().as_array().unwrap();
+    assert_eq!(required.len(), 4);
+}
