@@ -6,6 +6,7 @@
 use brattice_core::action::Effect;
 use brattice_core::approval::HoldTimes;
 use brattice_core::ids::Digest;
+use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ pub struct Checked {
     pub recording: RecordingConfig,
     /// Identity providers.
     pub issuers: Vec<Issuer>,
+    /// Who answers for an agent, each as `issuer/name`.
+    pub owners: BTreeMap<String, String>,
     /// Targets by name.
     pub targets: BTreeMap<String, TargetConfig>,
     /// Kinds of sensitive data.
@@ -114,20 +117,43 @@ pub struct Issuer {
     pub name: String,
     /// What its tokens say in `iss`.
     pub url: String,
-    /// Of these a token must name one.
+    /// The audiences that mean this gateway; a token names one. Never empty.
     pub audiences: Vec<String>,
-    /// Accepted signature algorithms, by their JOSE names. Never symmetric, never `none`.
+    /// Audiences that may stand beside.
+    pub audiences_beside: Vec<String>,
+    /// Accepted signature algorithms, by their JOSE names. Never symmetric, never `none`, never empty.
     pub algorithms: Vec<&'static str>,
     /// Where its keys are, when discovery is not to be used.
     pub jwks_uri: Option<String>,
     /// Certificates that its own must lead to.
     pub ca: Option<PathBuf>,
+    /// The only clients whose tokens count; all when empty.
+    pub clients: Vec<String>,
+    /// Whether a token's header must say `at+jwt`.
+    pub access_token_type_required: bool,
     /// Which claims say what.
     pub claims: Claims,
+    /// Most nested `act` claims.
+    pub delegation_depth_max: usize,
     /// The longest validity of a token.
     pub token_lifetime_max: Duration,
     /// How far clocks may be apart.
     pub leeway: Duration,
+    /// When keys are fetched again.
+    pub keys_refresh: Duration,
+    /// How old keys may become while the provider is away.
+    pub keys_stale_max: Duration,
+}
+
+impl Issuer {
+    /// Whether it is reached without TLS, on this machine.
+    pub fn is_loopback_http(&self) -> bool {
+        self.url.starts_with("http://")
+            || self
+                .jwks_uri
+                .as_ref()
+                .is_some_and(|uri| uri.starts_with("http://"))
+    }
 }
 
 /// Which claims say what.
@@ -135,28 +161,16 @@ pub struct Issuer {
 pub struct Claims {
     /// The subject.
     pub subject: String,
-    /// The groups.
-    pub groups: String,
-    /// Who is an agent.
-    pub agents: AgentRule,
-    /// Claims that a token must carry, with their values.
-    pub required: Vec<(String, String)>,
-}
-
-/// How agents are told from users.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentRule {
-    /// Everyone is an agent.
-    Always,
-    /// Nobody is.
-    Never,
-    /// Those whose claim has this value.
-    Claim {
-        /// The claim's name.
-        name: String,
-        /// Its value in an agent's token.
-        value: String,
-    },
+    /// The groups; `None` when the provider knows none.
+    pub groups: Option<String>,
+    /// Claims with values of which any makes an agent.
+    pub agent_when: Vec<(String, String)>,
+    /// Claims with values of which any makes a user.
+    pub user_when: Vec<(String, String)>,
+    /// What it is when none of these holds; `None` refuses the token.
+    pub otherwise: Option<PrincipalKind>,
+    /// Values of `amr` that mean a second factor.
+    pub mfa_when: Vec<String>,
 }
 
 /// A target with everything the gateway needs to reach it.

@@ -71,6 +71,9 @@ pub struct RawConfig {
     /// Identity providers by the short name that policies use: `okta` in `Group::"okta/dba"`.
     #[schemars(required)]
     pub issuers: Option<BTreeMap<String, RawIssuer>>,
+    /// Who answers for an agent: `"okta/etl-7" = "okta/alice"`. Rules read it as `principal.owner`.
+    #[serde(default)]
+    pub owners: BTreeMap<String, String>,
     /// What is reached through the gateway, by name.
     #[serde(default)]
     pub targets: BTreeMap<String, RawTarget>,
@@ -185,24 +188,40 @@ pub struct RawIssuer {
     /// The issuer, exactly as its tokens say in `iss`.
     #[schemars(required)]
     pub url: Option<String>,
-    /// Audiences of which a token must name one in `aud`.
+    /// The audiences that mean this gateway; a token names at least one of them in `aud`.
     #[schemars(required)]
     pub audiences: Option<Vec<String>>,
+    /// Other audiences that may stand beside ours. A token with any further one is refused.
+    #[serde(default)]
+    pub audiences_beside: Vec<String>,
     /// Signature algorithms that are accepted. Default: `["RS256", "ES256"]`.
     pub algorithms: Option<Vec<RawAlgorithm>>,
     /// Where its keys are. Default: found by the provider's discovery document.
     pub jwks_uri: Option<String>,
-    /// PEM file with the certificates that the provider's own certificate must lead to. Default: the system's.
+    /// PEM file with the certificates that the provider's own must lead to. Default: the system's.
     pub ca: Option<String>,
-    /// Who its tokens stand for: `agent`, `user`, or `claim` to tell by `claims.kind`. Default: `user`.
+    /// The only clients whose tokens are accepted (`azp`, `client_id`). Default: all.
+    #[serde(default)]
+    pub clients: Vec<String>,
+    /// Refuse tokens whose header does not say `at+jwt` (RFC 9068). Default: `false`.
+    #[serde(default)]
+    pub access_token_type_required: bool,
+    /// Who its tokens stand for where neither `claims.agent_when` nor `claims.user_when` tells. Default: `refuse`.
     pub principals: Option<RawPrincipals>,
     /// Which claims say what.
     #[serde(default)]
     pub claims: RawClaims,
+    /// Most nested `act` claims (agent for agent for user); 0 refuses delegated tokens. Default: 4.
+    #[schemars(range(max = 8))]
+    pub delegation_depth_max: Option<u8>,
     /// A token that is valid for longer is refused. Default: `1h`.
     pub token_lifetime_max: Option<String>,
     /// How far clocks may be apart, at most `60s`. Default: `30s`.
     pub leeway: Option<String>,
+    /// Keys older than this are fetched again before they are used. Default: `5m`.
+    pub keys_refresh: Option<String>,
+    /// How old keys may become while the provider does not answer. Default: `1h`.
+    pub keys_stale_max: Option<String>,
 }
 
 /// Signature algorithms of tokens. Symmetric ones and `none` do not exist here.
@@ -230,31 +249,35 @@ pub enum RawAlgorithm {
 
 /// Who a provider's tokens stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "lowercase")]
 pub enum RawPrincipals {
-    /// Workloads only.
+    /// Workloads.
     Agent,
-    /// People only.
+    /// People.
     User,
-    /// A claim tells.
-    Claim,
+    /// Nobody: such a token is refused.
+    Refuse,
 }
 
-/// Which claims say what.
+/// Which claims say what. A claim is named by its name, or by a path that begins with a slash: `/realm_access/roles`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawClaims {
     /// The subject. Default: `sub`.
     pub subject: Option<String>,
-    /// The groups: a list of texts. A token without it is refused. Default: `groups`.
+    /// The groups: a list of texts. A token without it is refused: absent is not empty. Default: `groups`.
     pub groups: Option<String>,
-    /// With `principals = "claim"`: the claim that tells agents from users.
-    pub kind: Option<String>,
-    /// With `principals = "claim"`: the value of that claim in an agent's token; every other value is a user.
-    pub agent_value: Option<String>,
-    /// The scope or role that a token must carry, as `name=value`; empty for none.
+    /// This provider knows no groups; its principals are in none. Default: `false`.
     #[serde(default)]
-    pub required: Vec<String>,
+    pub no_groups: bool,
+    /// Claims of which any makes an agent, each as `claim=value`.
+    #[serde(default)]
+    pub agent_when: Vec<String>,
+    /// Claims of which any makes a user, each as `claim=value`.
+    #[serde(default)]
+    pub user_when: Vec<String>,
+    /// Values of `amr` that mean a second factor was used. Default: `["mfa"]`.
+    pub mfa_when: Option<Vec<String>>,
 }
 
 /// What is reached.

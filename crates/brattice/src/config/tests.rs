@@ -1,7 +1,8 @@
 //! Bundles as people write them, right and wrong.
 
-use super::checked::{AgentRule, SecretSource, TargetCredential, TlsMode};
+use super::checked::{SecretSource, TargetCredential, TlsMode};
 use super::*;
+use brattice_core::principal::PrincipalKind;
 use std::time::Duration;
 
 const MINIMAL: &str = r#"
@@ -22,6 +23,7 @@ master_key = "env:BRATTICE_RECORDING_KEY"
 [issuers.okta]
 url = "https://example.okta.com/oauth2/default"
 audiences = ["brattice"]
+principals = "user"
 
 [targets.orders-db]
 protocol = "postgres"
@@ -76,7 +78,10 @@ fn a_minimal_bundle_needs_little_and_is_safe_by_default() {
         target.credential,
         TargetCredential::Password(SecretSource::Env("ORDERS_DB_PASSWORD".to_owned()))
     );
-    assert_eq!(bundle.issuers[0].claims.agents, AgentRule::Never);
+    assert_eq!(
+        bundle.issuers[0].claims.otherwise,
+        Some(PrincipalKind::User)
+    );
     assert_eq!(bundle.issuers[0].algorithms, ["RS256", "ES256"]);
     assert_eq!(bundle.holds.hold_wait_max, Duration::from_secs(120));
     assert_eq!(bundle.data_dir, Path::new("/bundle/data"));
@@ -134,7 +139,7 @@ fn a_misspelt_key_gets_its_line_and_a_suggestion() {
     let text = MINIMAL.replace("password =", "pasword =");
     let problem = problem(&text, "targets.orders-db.pasword");
     assert_eq!(problem.mend, "did you mean `password`?");
-    assert_eq!(problem.line, Some(26));
+    assert_eq!(problem.line, Some(27));
 }
 
 #[test]
@@ -246,25 +251,37 @@ fn symmetric_algorithms_do_not_exist() {
 }
 
 #[test]
-fn agents_are_told_from_users_by_a_claim_that_is_named() {
-    let text = MINIMAL.replace("audiences =", "principals = \"claim\"\naudiences =");
+fn agents_are_told_from_users_or_nobody_gets_in() {
+    let silent = MINIMAL.replace("principals = \"user\"\n", "");
     assert!(
-        problem(&text, "issuers.okta.claims")
+        problem(&silent, "issuers.okta.principals")
             .mend
-            .contains("agent_value")
+            .contains("agent_when")
     );
-    let full = text.replace(
-        "[targets",
-        "claims = { kind = \"type\", agent_value = \"agent\" }\n[targets",
+    let told = MINIMAL.replace(
+        "principals = \"user\"\n",
+        "claims = { agent_when = [\"type=agent\"], groups = \"/realm/groups\" }\n",
     );
-    let bundle = checked(&full).unwrap();
-    assert_eq!(
-        bundle.issuers[0].claims.agents,
-        AgentRule::Claim {
-            name: "type".to_owned(),
-            value: "agent".to_owned()
-        }
+    let claims = checked(&told).unwrap().issuers[0].claims.clone();
+    assert_eq!(claims.agent_when, [("type".to_owned(), "agent".to_owned())]);
+    assert_eq!(claims.otherwise, None);
+    let wrong = told.replace("type=agent", "agent");
+    assert!(
+        problem(&wrong, "issuers.okta.claims.agent_when[0]")
+            .mend
+            .contains("client_type=agent")
     );
+}
+
+#[test]
+fn owners_are_people_of_known_providers() {
+    let good = MINIMAL.replace(
+        "[store]",
+        "[owners]\n\"okta/etl-7\" = \"okta/alice\"\n[store]",
+    );
+    assert_eq!(checked(&good).unwrap().owners["okta/etl-7"], "okta/alice");
+    let bad = good.replace("okta/alice", "oktaa/alice");
+    assert!(problem(&bad, "owners.\"okta/etl-7\"").mend.contains("okta"));
 }
 
 #[test]
@@ -356,4 +373,12 @@ fn the_schema_says_what_is_required_and_has_no_null() {
     let schema = raw::schema();
     let required = schema.get("required").unwrap().as_array().unwrap();
     assert_eq!(required.len(), 4);
+}
+
+#[test]
+fn the_examples_load() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
+    let bundle = load(&examples).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(bundle.policies.len(), 3);
+    assert_eq!(bundle.classes.len(), 3);
 }

@@ -1,11 +1,16 @@
 //! Identity providers: exact issuers, exact audiences, asymmetric algorithms, short lives.
 
 use super::{Checker, Pem, named};
-use crate::config::checked::{AgentRule, Claims, Issuer};
+use crate::config::checked::{Claims, Issuer};
 use crate::config::place::Place;
 use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals};
+use brattice_core::principal::PrincipalKind;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86400);
 
 impl Checker<'_> {
     pub(super) fn issuers(&mut self, raw: BTreeMap<String, RawIssuer>) -> Vec<Issuer> {
@@ -22,16 +27,12 @@ impl Checker<'_> {
             );
         }
         for (i, issuer) in issuers.iter().enumerate() {
-            if issuers
-                .iter()
-                .take(i)
-                .any(|other| other.url == issuer.url && other.audiences == issuer.audiences)
-            {
+            if issuers.iter().take(i).any(|other| other.url == issuer.url) {
                 let at = Place::root().keys(&["issuers", &issuer.name, "url"]);
                 self.wrong(
                     &at,
                     &issuer.url,
-                    "is the issuer of another entry, with the same audiences",
+                    "is the issuer of another entry",
                     "keep one of the two",
                 );
             }
@@ -40,52 +41,74 @@ impl Checker<'_> {
     }
 
     fn issuer(&mut self, name: String, at: &Place, raw: RawIssuer) -> Option<Issuer> {
-        if let Some(url) = &raw.url {
-            self.url(&at.key("url"), url);
-        }
-        let audiences = self.audiences(at, raw.audiences);
+        self.issuer_urls(at, &raw);
+        let audiences = raw.audiences.and_then(|a| self.audiences(at, a));
+        self.not_blank(&at.key("audiences_beside"), &raw.audiences_beside);
+        self.not_blank(&at.key("clients"), &raw.clients);
         let algorithms = self.algorithms(at, raw.algorithms);
-        if let Some(uri) = &raw.jwks_uri {
-            self.url(&at.key("jwks_uri"), uri);
-        }
         let ca = raw
             .ca
             .and_then(|ca| self.pem(&at.key("ca"), &ca, Pem::Certificates));
         let claims = self.claims(
             at,
             raw.claims,
-            raw.principals.unwrap_or(RawPrincipals::User),
+            raw.principals.unwrap_or(RawPrincipals::Refuse),
         );
-        let hour = Duration::from_secs(3600);
-        let day = Duration::from_secs(86400);
-        let minute = Duration::from_secs(60);
         let token_lifetime_max = self.span(
             &at.key("token_lifetime_max"),
             raw.token_lifetime_max,
-            hour,
-            day,
+            HOUR,
+            DAY,
         );
-        let leeway = self.span(
-            &at.key("leeway"),
-            raw.leeway,
-            Duration::from_secs(30),
-            minute,
-        );
+        let leeway = self.span(&at.key("leeway"), raw.leeway, MINUTE / 2, MINUTE);
+        let keys_refresh = self.span(&at.key("keys_refresh"), raw.keys_refresh, MINUTE * 5, DAY);
+        let keys_stale_max = self.span(&at.key("keys_stale_max"), raw.keys_stale_max, HOUR, DAY);
+        if keys_stale_max < keys_refresh {
+            self.bad(
+                &at.key("keys_stale_max"),
+                "is shorter than `keys_refresh`",
+                "make it at least as long",
+            );
+        }
         Some(Issuer {
             name,
             url: raw.url?,
             audiences: audiences?,
+            audiences_beside: raw.audiences_beside,
             algorithms,
             jwks_uri: raw.jwks_uri,
             ca,
-            claims: claims?,
+            clients: raw.clients,
+            access_token_type_required: raw.access_token_type_required,
+            claims,
+            delegation_depth_max: usize::from(raw.delegation_depth_max.unwrap_or(4)),
             token_lifetime_max,
             leeway,
+            keys_refresh,
+            keys_stale_max,
         })
     }
 
-    fn audiences(&mut self, at: &Place, raw: Option<Vec<String>>) -> Option<Vec<String>> {
-        let audiences = raw?;
+    fn issuer_urls(&mut self, at: &Place, raw: &RawIssuer) {
+        if let Some(text) = &raw.url {
+            let at = at.key("url");
+            if let Some(url) = self.url(&at, text)
+                && (url.query().is_some() || url.fragment().is_some())
+            {
+                self.wrong(
+                    &at,
+                    text,
+                    "has a query or a fragment",
+                    "give the issuer as its discovery document has it",
+                );
+            }
+        }
+        if let Some(uri) = &raw.jwks_uri {
+            self.url(&at.key("jwks_uri"), uri);
+        }
+    }
+
+    fn audiences(&mut self, at: &Place, audiences: Vec<String>) -> Option<Vec<String>> {
         let at = at.key("audiences");
         if audiences.is_empty() {
             self.bad(
@@ -95,19 +118,30 @@ impl Checker<'_> {
             );
             return None;
         }
-        for (i, audience) in audiences.iter().enumerate() {
-            if audience.trim().is_empty() {
-                self.wrong(&at.index(i), audience, "is empty", "name an audience");
+        self.not_blank(&at, &audiences);
+        Some(audiences)
+    }
+
+    fn not_blank(&mut self, at: &Place, texts: &[String]) {
+        for (i, text) in texts.iter().enumerate() {
+            if text.trim().is_empty() {
+                self.wrong(&at.index(i), text, "is empty", "take it out, or fill it in");
             }
         }
-        Some(audiences)
     }
 
     fn algorithms(&mut self, at: &Place, raw: Option<Vec<RawAlgorithm>>) -> Vec<&'static str> {
         let given = raw.unwrap_or_else(|| vec![RawAlgorithm::RS256, RawAlgorithm::ES256]);
-        if given.is_empty() {
+        let at = at.key("algorithms");
+        let reported = |c: &Self| {
+            c.report
+                .problems
+                .iter()
+                .any(|p| p.path.starts_with(&at.to_string()))
+        };
+        if given.is_empty() && !reported(self) {
             self.bad(
-                &at.key("algorithms"),
+                &at,
                 "is empty, so every token would be refused",
                 "name at least one, e.g. [\"RS256\"]",
             );
@@ -115,51 +149,115 @@ impl Checker<'_> {
         given.into_iter().map(jose_name).collect()
     }
 
-    fn claims(&mut self, at: &Place, raw: RawClaims, principals: RawPrincipals) -> Option<Claims> {
-        let at = at.key("claims");
-        let agents = match (principals, raw.kind, raw.agent_value) {
-            (RawPrincipals::Claim, Some(name), Some(value)) => {
-                Some(AgentRule::Claim { name, value })
-            }
-            (RawPrincipals::Claim, _, _) => {
-                self.bad(
-                    &at,
-                    "does not say how agents are told from users",
-                    "with principals = \"claim\", give claims = { kind = \"client_type\", agent_value = \"agent\" }",
-                );
-                None
-            }
-            (_, Some(_), _) | (_, _, Some(_)) => {
-                self.bad(
-                    &at,
-                    "has `kind` or `agent_value`, which count only with principals = \"claim\"",
-                    "set principals = \"claim\", or take them out",
-                );
-                None
-            }
-            (RawPrincipals::Agent, None, None) => Some(AgentRule::Always),
-            (RawPrincipals::User, None, None) => Some(AgentRule::Never),
+    fn claims(&mut self, issuer: &Place, raw: RawClaims, principals: RawPrincipals) -> Claims {
+        let at = issuer.key("claims");
+        let otherwise = match principals {
+            RawPrincipals::Agent => Some(PrincipalKind::Agent),
+            RawPrincipals::User => Some(PrincipalKind::User),
+            RawPrincipals::Refuse => None,
         };
-        let mut required = Vec::new();
-        for (i, text) in raw.required.iter().enumerate() {
+        if otherwise.is_none() && raw.agent_when.is_empty() && raw.user_when.is_empty() {
+            self.bad(
+                &issuer.key("principals"),
+                "nothing says whether its tokens stand for agents or for people, so all would be refused",
+                "give principals = \"agent\" or \"user\", or claims = { agent_when = [\"claim=value\"] }",
+            );
+        }
+        if raw.no_groups && raw.groups.is_some() {
+            self.bad(
+                &at.key("no_groups"),
+                "contradicts `groups`",
+                "keep one of the two",
+            );
+        }
+        let groups = raw.groups.unwrap_or_else(|| "groups".to_owned());
+        let subject = raw.subject.unwrap_or_else(|| "sub".to_owned());
+        self.claim_name(&at.key("subject"), &subject);
+        self.claim_name(&at.key("groups"), &groups);
+        Claims {
+            subject,
+            groups: (!raw.no_groups).then_some(groups),
+            agent_when: self.conditions(&at.key("agent_when"), &raw.agent_when),
+            user_when: self.conditions(&at.key("user_when"), &raw.user_when),
+            otherwise,
+            mfa_when: raw.mfa_when.unwrap_or_else(|| vec!["mfa".to_owned()]),
+        }
+    }
+
+    fn conditions(&mut self, at: &Place, texts: &[String]) -> Vec<(String, String)> {
+        let mut conditions = Vec::new();
+        for (i, text) in texts.iter().enumerate() {
             match text.split_once('=') {
-                Some((name, value)) if !name.is_empty() && !value.is_empty() => {
-                    required.push((name.to_owned(), value.to_owned()));
+                Some((claim, value)) if is_claim(claim) && !value.is_empty() => {
+                    conditions.push((claim.to_owned(), value.to_owned()));
                 }
                 _ => self.wrong(
-                    &at.key("required").index(i),
+                    &at.index(i),
                     text,
-                    "is not of the form name=value",
-                    "write e.g. scope=brattice",
+                    "is not of the form claim=value",
+                    "write e.g. client_type=agent or /realm/kind=agent",
                 ),
             }
         }
-        Some(Claims {
-            subject: raw.subject.unwrap_or_else(|| "sub".to_owned()),
-            groups: raw.groups.unwrap_or_else(|| "groups".to_owned()),
-            agents: agents?,
-            required,
-        })
+        conditions
+    }
+
+    fn claim_name(&mut self, at: &Place, name: &str) {
+        if !is_claim(name) {
+            self.wrong(
+                at,
+                name,
+                "does not name a claim",
+                "give its name, or a path such as /realm_access/roles",
+            );
+        }
+    }
+
+    /// Who answers for which agent: both `issuer/name`, of issuers that exist.
+    pub(super) fn owners(
+        &mut self,
+        raw: BTreeMap<String, String>,
+        issuers: &[Issuer],
+    ) -> BTreeMap<String, String> {
+        for (agent, owner) in &raw {
+            let at = Place::root().key("owners").key(agent);
+            for who in [agent, owner] {
+                let Some((issuer, name)) = who.split_once('/') else {
+                    self.wrong(
+                        &at,
+                        who,
+                        "is not of the form issuer/name",
+                        "write e.g. \"okta/etl-7\" = \"okta/alice\"",
+                    );
+                    continue;
+                };
+                if name.is_empty() {
+                    self.wrong(
+                        &at,
+                        who,
+                        "has no name after its issuer",
+                        "write issuer/name",
+                    );
+                }
+                if !issuers.iter().any(|i| i.name == issuer) {
+                    self.no_such(
+                        &at,
+                        issuer,
+                        "issuer",
+                        issuers.iter().map(|i| i.name.as_str()),
+                    );
+                }
+            }
+        }
+        raw
+    }
+}
+
+/// A name, or a path whose parts are not empty.
+fn is_claim(text: &str) -> bool {
+    match text.strip_prefix('/') {
+        Some(path) => path.split('/').all(|part| !part.is_empty()),
+        None => !text.trim().is_empty(),
     }
 }
 

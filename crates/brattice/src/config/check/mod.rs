@@ -51,6 +51,7 @@ pub(super) fn run(
     let recording = raw.recording.and_then(|r| c.recording(r));
     let issuers = c.issuers(raw.issuers.unwrap_or_default());
     let holds = c.holds(raw.holds, &Place::root().key("holds"), Default::default());
+    let owners = c.owners(raw.owners, &issuers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
     let targets = c.targets(raw.targets, holds);
     let classes = c.classes(raw.classes, &names);
@@ -76,6 +77,7 @@ pub(super) fn run(
         database,
         recording,
         issuers,
+        owners,
         targets,
         classes,
         holds,
