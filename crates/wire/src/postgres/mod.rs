@@ -14,10 +14,12 @@ pub mod encode;
 pub mod fields;
 pub mod frame;
 pub mod frontend;
+pub mod oauthbearer;
 pub mod options;
 pub mod parameters;
 mod read;
 pub mod reply;
+pub mod scram;
 pub mod search_path;
 pub mod startup;
 
