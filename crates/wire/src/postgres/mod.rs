@@ -11,6 +11,7 @@
 
 pub mod backend;
 pub mod encode;
+pub mod end_point;
 pub mod fields;
 pub mod frame;
 pub mod frontend;
@@ -22,6 +23,7 @@ pub mod reply;
 pub mod scram;
 pub mod search_path;
 pub mod startup;
+pub mod upstream;
 
 pub use backend::Backend;
 pub use fields::{ErrorFields, Fields, Severity};
