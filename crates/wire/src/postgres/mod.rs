@@ -15,6 +15,7 @@ pub mod end_point;
 pub mod fields;
 pub mod frame;
 pub mod frontend;
+pub mod login;
 pub mod oauthbearer;
 pub mod options;
 pub mod parameters;
