@@ -3,3 +3,16 @@
 //! Lives here: what a statement does. Never: whether it may.
 
 pub mod catalogue;
+mod command;
+mod context;
+mod parse;
+mod redact;
+mod tokens;
+
+pub use command::{
+    Command, Consequence, Copy, CopyFormat, CopyKind, Direction, NothingPrepared, PreparedLookup,
+    Step, Transaction, Unclear,
+};
+pub use context::{Context, Lists, classify};
+pub use parse::{Parsed, SqlLimits, parse};
+pub use redact::redacted_unparsed;
