@@ -1,1 +1,14 @@
 //! Who callers are, and the credentials that are lent to them.
+//!
+//! Lives here: proofs of identity (OpenID Connect), where targets' credentials come from, minting of short-lived
+//! credentials, throttling of failed proofs. Never: sessions, policy, storage, targets' protocols.
+
+pub mod lend;
+pub mod mint;
+pub mod oidc;
+pub mod throttle;
+
+mod text;
+
+pub use lend::Lender;
+pub use oidc::{IssuerConfig, MintedLookup, Oidc};

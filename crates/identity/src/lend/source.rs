@@ -1,0 +1,151 @@
+//! Where one secret is read from.
+//!
+//! Lives here: the sources' written form and the reading of each. Never: caching; a rotated secret is seen at the
+//! next lend.
+
+use super::sealed::{SealedStore, SealingKeys};
+use super::{file, sealed};
+use brattice_core::secret::Secret;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Where a secret comes from: `env:NAME`, `file:/absolute/path` or `sealed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretFrom {
+    /// A variable of the gateway's environment.
+    Env(String),
+    /// A file, read anew each time.
+    File(PathBuf),
+    /// The sealed store, under the target's name.
+    Sealed,
+}
+
+/// Text that is not a source. The text itself is not repeated: it may be a secret put in the wrong place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a source of secrets: expected `env:NAME`, `file:/absolute/path` or `sealed`")]
+pub struct NotASource;
+
+impl FromStr for SecretFrom {
+    type Err = NotASource;
+    fn from_str(s: &str) -> Result<Self, NotASource> {
+        if s == "sealed" {
+            return Ok(Self::Sealed);
+        }
+        if let Some(name) = s.strip_prefix("env:") {
+            let good = !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && !name.starts_with(|c: char| c.is_ascii_digit());
+            return if good {
+                Ok(Self::Env(name.to_owned()))
+            } else {
+                Err(NotASource)
+            };
+        }
+        match s.strip_prefix("file:").map(PathBuf::from) {
+            Some(path) if path.is_absolute() => Ok(Self::File(path)),
+            _ => Err(NotASource),
+        }
+    }
+}
+
+impl fmt::Display for SecretFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Sealed => f.write_str("sealed"),
+        }
+    }
+}
+
+/// The gateway's environment.
+pub trait Environment: Send + Sync {
+    /// A variable's value.
+    fn variable(&self, name: &str) -> Option<Secret>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn variable(&self, name: &str) -> Option<Secret> {
+        use std::os::unix::ffi::OsStringExt;
+        std::env::var_os(name).map(|v| Secret::new(v.into_vec()))
+    }
+}
+
+/// Reads secrets. Errors are texts for the operator that name the source, never its content.
+pub(super) struct Sources {
+    pub environment: Arc<dyn Environment>,
+    pub sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>,
+}
+
+impl Sources {
+    /// A password: one line, no NUL.
+    pub(super) async fn password(&self, target: &str, from: &SecretFrom) -> Result<Secret, String> {
+        let secret = without_line_end(self.read(target, "password", from).await?);
+        let bytes = secret.expose();
+        if bytes.is_empty() {
+            return Err(format!("{from} is empty"));
+        }
+        if bytes.iter().any(|b| matches!(b, 0 | b'\n' | b'\r')) {
+            return Err(format!("{from} holds more than one line"));
+        }
+        Ok(secret)
+    }
+
+    /// PEM text.
+    pub(super) async fn pem(
+        &self,
+        target: &str,
+        part: &str,
+        from: &SecretFrom,
+    ) -> Result<Secret, String> {
+        let secret = self.read(target, part, from).await?;
+        let is_pem = secret
+            .expose_str()
+            .is_some_and(|t| t.contains("-----BEGIN ") && t.contains("-----END "));
+        if is_pem {
+            Ok(secret)
+        } else {
+            Err(format!("{from} is not PEM"))
+        }
+    }
+
+    async fn read(&self, target: &str, part: &str, from: &SecretFrom) -> Result<Secret, String> {
+        match from {
+            SecretFrom::Env(name) => self
+                .environment
+                .variable(name)
+                .ok_or_else(|| format!("{from} is not set")),
+            SecretFrom::File(path) => file::read(path)
+                .await
+                .map_err(|why| format!("{from}: {why}")),
+            SecretFrom::Sealed => {
+                let (store, keys) = self
+                    .sealed
+                    .as_ref()
+                    .ok_or("no key was given for the sealed store")?;
+                let name = sealed::name_of(target, part);
+                let blob = store.sealed(&name).await.map_err(|e| e.to_string())?;
+                let blob = blob.ok_or_else(|| format!("nothing is sealed as `{name}`"))?;
+                sealed::open(keys, &blob, &name).map_err(|e| e.to_string())
+            }
+        }
+    }
+}
+
+/// Drops the one line end that editors and shells put behind a password.
+fn without_line_end(secret: Secret) -> Secret {
+    let bytes = secret.expose();
+    let kept = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let kept = kept.strip_suffix(b"\r").unwrap_or(kept);
+    if kept.len() == bytes.len() {
+        secret
+    } else {
+        Secret::new(kept)
+    }
+}

@@ -1,0 +1,331 @@
+//! Proof of identity by OpenID Connect access tokens.
+//!
+//! Lives here: the order in which a token is checked, the providers that are configured now. Never: sessions,
+//! policy, storage; and no token, nor any part of one, in an error or a log.
+
+mod claims;
+mod config;
+mod fetch;
+mod json;
+mod jwks;
+mod keys;
+mod people;
+mod refusal;
+mod token;
+mod verified;
+
+pub use config::{
+    ClaimIs, ClaimMap, ClaimPath, ConfigProblem, IssuerConfig, KindRule, NotAnAlgorithm,
+    SigningAlgorithm,
+};
+pub use token::TOKEN_BYTES_MAX;
+
+use crate::throttle::{Throttle, ThrottleLimits};
+use arc_swap::ArcSwap;
+use brattice_core::ids::{CredentialId, Digest};
+use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential, StoreError};
+use brattice_core::principal::{Identity, LoginBy};
+use brattice_core::secret::Secret;
+use brattice_core::time::{Clock, Timestamp};
+use keys::{Keys, Lookup};
+use refusal::Refusal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use verified::{Proof, Verified};
+
+/// The clock went back by more than this: say so.
+const CLOCK_BACK_TOLERATED: Duration = Duration::from_secs(1);
+
+/// Where minted credentials are kept.
+pub trait MintedLookup: Send + Sync {
+    /// The credential of this id that was neither revoked nor expired; `None` if there is none.
+    fn minted<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>>;
+}
+
+/// Why an [`Oidc`] could not be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OidcError {
+    /// Settings that cannot be; all of them.
+    #[error("identity providers: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<ConfigProblem>),
+    /// The HTTP client of a provider could not be made.
+    #[error("cannot prepare to ask identity provider `{issuer}`")]
+    Client {
+        /// The provider's name.
+        issuer: String,
+        /// The cause.
+        #[source]
+        cause: reqwest::Error,
+    },
+}
+
+/// Verifies access tokens of any number of providers.
+pub struct Oidc {
+    providers: ArcSwap<Providers>,
+    minted: Arc<dyn MintedLookup>,
+    clock: Arc<dyn Clock>,
+    /// The latest time seen: a clock that steps back brings no expired token back.
+    latest: AtomicI64,
+    throttle: Throttle,
+}
+
+struct Providers {
+    list: Vec<Provider>,
+    verified: Verified,
+}
+
+#[derive(Clone)]
+struct Provider {
+    config: Arc<IssuerConfig>,
+    keys: Arc<Keys>,
+}
+
+impl Oidc {
+    /// Checks the settings, all of them before saying what is wrong. Nothing is fetched until a token comes.
+    pub fn new(
+        configs: Vec<IssuerConfig>,
+        minted: Arc<dyn MintedLookup>,
+        clock: Arc<dyn Clock>,
+        limits: ThrottleLimits,
+    ) -> Result<Self, OidcError> {
+        let list = providers(configs, &[])?;
+        Ok(Self {
+            providers: ArcSwap::from_pointee(Providers {
+                list,
+                verified: Verified::default(),
+            }),
+            minted,
+            clock,
+            latest: AtomicI64::new(i64::MIN),
+            throttle: Throttle::new(limits),
+        })
+    }
+
+    /// Takes new settings, whole or not at all. Every token is verified anew; a provider whose settings did not
+    /// change keeps its keys.
+    pub fn reconfigure(&self, configs: Vec<IssuerConfig>) -> Result<(), OidcError> {
+        let list = providers(configs, &self.providers.load().list)?;
+        self.providers.store(Arc::new(Providers {
+            list,
+            verified: Verified::default(),
+        }));
+        Ok(())
+    }
+
+    /// Forgets which tokens were verified, as after a revocation.
+    pub fn forget_verified(&self) {
+        self.providers.load().verified.clear();
+    }
+
+    /// The count of failures by source, for proofs that others check (SCRAM with a minted credential).
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    /// The present, never earlier than any present seen before.
+    fn now(&self) -> Timestamp {
+        let read = self.clock.now();
+        let latest = Timestamp(self.latest.fetch_max(read.0, Ordering::SeqCst));
+        if latest.since(read) > CLOCK_BACK_TOLERATED {
+            tracing::warn!(
+                seconds = latest.since(read).as_secs(),
+                "the clock went back"
+            );
+        }
+        read.max(latest)
+    }
+
+    async fn verify(&self, token: &Secret, source: &str) -> Result<Identity, AuthError> {
+        let providers = self.providers.load_full();
+        let digest = Digest::of(token.expose());
+        if let Some(identity) = self.known(&providers, &digest).await? {
+            return Ok(identity);
+        }
+        if !self.throttle.may_try(source, self.now()) {
+            return Err(AuthError::Throttled);
+        }
+        match self.prove(&providers, token).await {
+            Ok(proof) => {
+                let identity = proof.identity.clone();
+                providers.verified.put(digest, Arc::new(proof));
+                Ok(identity)
+            }
+            Err(error) => {
+                if matches!(error, AuthError::Rejected(_)) {
+                    self.throttle.failed(source, self.now());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A token that was verified before, if its key is still the provider's.
+    async fn known(
+        &self,
+        providers: &Providers,
+        token: &Digest,
+    ) -> Result<Option<Identity>, AuthError> {
+        let Some(proof) = providers.verified.get(token, self.now()) else {
+            return Ok(None);
+        };
+        let Some(provider) = providers.list.get(proof.issuer) else {
+            return Ok(None);
+        };
+        match provider
+            .keys
+            .find(&proof.kid, proof.algorithm, self.now())
+            .await
+        {
+            Lookup::Key(key) if key.print == proof.key_print => {}
+            Lookup::Unavailable => return Err(provider.unavailable()),
+            _ => return Ok(None),
+        }
+        // Time may have passed while the provider was asked.
+        Ok((self.now() < proof.identity.expires_at).then(|| proof.identity.clone()))
+    }
+
+    /// The whole check: form, provider, algorithm, key, signature, and only then what is claimed.
+    async fn prove(&self, providers: &Providers, token: &Secret) -> Result<Proof, AuthError> {
+        let token = token
+            .expose_str()
+            .ok_or(Refusal::NotAToken)
+            .map_err(rejected)?;
+        let unverified = token::split(token).map_err(rejected)?;
+        let claimed = unverified.claims.get("iss").and_then(|i| i.as_str());
+        let (issuer, provider) = providers
+            .list
+            .iter()
+            .enumerate()
+            .find(|(_, p)| claimed == Some(p.config.issuer.as_str()))
+            .ok_or_else(|| rejected(Refusal::Issuer))?;
+        let config = &provider.config;
+        let reject = |refusal| provider.rejected(&refusal);
+
+        if !config.algorithms.contains(&unverified.algorithm) {
+            return Err(reject(Refusal::Algorithm));
+        }
+        let found = provider
+            .keys
+            .find(&unverified.kid, unverified.algorithm, self.now())
+            .await;
+        let key = match found {
+            Lookup::Key(key) => key,
+            Lookup::NotForAlgorithm => return Err(reject(Refusal::KeyAlgorithm)),
+            Lookup::Unknown => return Err(reject(Refusal::UnknownKey)),
+            Lookup::Unavailable => return Err(provider.unavailable()),
+        };
+        let signed = jsonwebtoken::crypto::verify(
+            unverified.signature,
+            unverified.signed.as_bytes(),
+            &key.key,
+            unverified.algorithm.library(),
+        );
+        if !matches!(signed, Ok(true)) {
+            return Err(reject(Refusal::Signature));
+        }
+
+        let claims = &unverified.claims;
+        let typ = unverified.typ.as_deref();
+        let span = claims::check(config, typ, claims, self.now()).map_err(reject)?;
+        let identity = Identity {
+            chain: people::chain(config, claims).map_err(reject)?,
+            by: LoginBy::Oidc,
+            mfa: people::used_second_factor(config, claims).map_err(reject)?,
+            bound: false,
+            authenticated_at: span.authenticated_at,
+            expires_at: span.ends_at,
+            token_id: people::token_id(claims).map_err(reject)?,
+            credential: None,
+        };
+        Ok(Proof {
+            identity,
+            issuer,
+            kid: unverified.kid,
+            algorithm: unverified.algorithm,
+            key_print: key.print,
+        })
+    }
+
+    async fn look_up_minted(
+        &self,
+        id: &CredentialId,
+    ) -> Result<Option<MintedCredential>, AuthError> {
+        let found = self.minted.minted(id).await.map_err(|error| {
+            let cause = error.cause.to_string();
+            tracing::warn!(%error, cause, "cannot look up a minted credential");
+            AuthError::Unavailable(error.to_string())
+        })?;
+        let providers = self.providers.load();
+        let now = self.now();
+        Ok(found.filter(|m| {
+            // A provider that was taken out of the bundle takes with it what was minted on its word.
+            let still_known = m
+                .identity
+                .chain
+                .actors()
+                .all(|a| providers.list.iter().any(|p| p.config.name == a.issuer));
+            m.id == *id && now < m.identity.expires_at && still_known
+        }))
+    }
+}
+
+impl Authenticator for Oidc {
+    fn verify_token<'a>(
+        &'a self,
+        token: &'a Secret,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(self.verify(token, source))
+    }
+
+    fn minted<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
+        Box::pin(self.look_up_minted(id))
+    }
+}
+
+impl Provider {
+    fn rejected(&self, refusal: &Refusal) -> AuthError {
+        AuthError::Rejected(format!("token of `{}`: {refusal}", self.config.name))
+    }
+    fn unavailable(&self) -> AuthError {
+        AuthError::Unavailable(format!(
+            "the keys of `{}` could not be fetched",
+            self.config.name
+        ))
+    }
+}
+
+fn rejected(refusal: Refusal) -> AuthError {
+    AuthError::Rejected(format!("token: {refusal}"))
+}
+
+/// Checked providers; those whose settings are as before stay as they are.
+fn providers(configs: Vec<IssuerConfig>, before: &[Provider]) -> Result<Vec<Provider>, OidcError> {
+    let problems = config::problems_of(&configs);
+    if !problems.is_empty() {
+        return Err(OidcError::Settings(problems));
+    }
+    configs
+        .into_iter()
+        .map(|config| {
+            if let Some(same) = before.iter().find(|p| *p.config == config) {
+                return Ok(same.clone());
+            }
+            let keys = Keys::new(&config).map_err(|cause| OidcError::Client {
+                issuer: config.name.clone(),
+                cause,
+            })?;
+            Ok(Provider {
+                config: Arc::new(config),
+                keys: Arc::new(keys),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! The compact form of a signed token, taken apart.
+//!
+//! Lives here: splitting, strict decoding, the header's rules. Never: claims' meaning, keys, trust: everything this
+//! returns is what the sender says.
+
+use super::config::SigningAlgorithm;
+use super::json;
+use super::refusal::Refusal;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+/// Longest token that is looked at.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// Longest key id.
+const KID_BYTES_MAX: usize = 256;
+/// Header parameters that name keys, change what is signed or make it something other than a plain signed token
+/// (RFC 7515, section 4.1; RFC 7797; RFC 7516). A sender never chooses the key it is checked with.
+const HEADER_REFUSED: [&str; 10] = [
+    "crit", "jku", "jwk", "x5u", "x5c", "b64", "enc", "zip", "cty", "epk",
+];
+
+/// A token as its sender wrote it. Nothing in it is verified.
+pub(super) struct Unverified<'a> {
+    /// What the signature covers.
+    pub signed: &'a str,
+    /// The signature, still encoded.
+    pub signature: &'a str,
+    /// The algorithm it says was used.
+    pub algorithm: SigningAlgorithm,
+    /// The key it says was used.
+    pub kid: String,
+    /// The header's `typ`, in lower case.
+    pub typ: Option<String>,
+    /// What it claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Takes a token apart.
+pub(super) fn split(token: &str) -> Result<Unverified<'_>, Refusal> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::TooLong);
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::NotAToken)?;
+    let (header, payload) = signed.split_once('.').ok_or(Refusal::NotAToken)?;
+    if payload.contains('.') || signature.is_empty() {
+        return Err(Refusal::NotAToken);
+    }
+    let header = decode_object(header).ok_or(Refusal::Header("is not one JSON object"))?;
+    if header.keys().any(|k| HEADER_REFUSED.contains(&k.as_str())) {
+        return Err(Refusal::Header("has a parameter that is never accepted"));
+    }
+    let algorithm = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .and_then(|a| a.parse().ok())
+        .ok_or(Refusal::Algorithm)?;
+    let kid = header
+        .get("kid")
+        .and_then(Value::as_str)
+        .filter(|k| !k.is_empty() && k.len() <= KID_BYTES_MAX)
+        .ok_or(Refusal::Header("names no key"))?
+        .to_owned();
+    let typ = match header.get("typ") {
+        None => None,
+        Some(Value::String(t)) => Some(t.to_ascii_lowercase()),
+        Some(_) => return Err(Refusal::Header("has a typ that is no text")),
+    };
+    let claims = decode_object(payload).ok_or(Refusal::Claims("are not one JSON object"))?;
+    Ok(Unverified {
+        signed,
+        signature,
+        algorithm,
+        kid,
+        typ,
+        claims,
+    })
+}
+
+fn decode_object(part: &str) -> Option<Map<String, Value>> {
+    json::object(&URL_SAFE_NO_PAD.decode(part).ok()?)
+}
