@@ -59,24 +59,26 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
     if docs::are_generated(workspace) {
         report.step("docs", || docs::run(workspace, docs::Mode::Check));
     }
+    report.step("build", || {
+        run::shown(cargo(workspace).args(["test", "--workspace", "--no-run", "--quiet"]))
+    });
+    if report.failed_at("build") {
+        println!("the tests cannot run: they do not compile");
+        return report.end();
+    }
     let majors = tools::postgres_majors(workspace, full)?.join(",");
     if run::on_path("cargo-nextest").is_some() {
         // nextest runs no documentation tests; they come first, so that its summary is the last.
+        let documentation = ["test", "--workspace", "--doc", "--quiet"];
         report.tests(
             "documentation",
-            test_command(workspace, &majors, &["test", "--workspace", "--doc"]),
+            test_command(workspace, &majors, &documentation),
         );
         let nextest = ["nextest", "run", "--workspace", "--no-fail-fast"];
         report.tests("tests", test_command(workspace, &majors, &nextest));
     } else {
-        report.tests(
-            "tests",
-            test_command(
-                workspace,
-                &majors,
-                &["test", "--workspace", "--no-fail-fast"],
-            ),
-        );
+        let tests = ["test", "--workspace", "--no-fail-fast"];
+        report.tests("tests", test_command(workspace, &majors, &tests));
     }
     report.end()
 }
@@ -165,6 +167,10 @@ impl Report {
             took.as_secs_f64()
         );
         self.steps.push((name, took, ok));
+    }
+
+    fn failed_at(&self, step: &str) -> bool {
+        self.steps.iter().any(|(name, _, ok)| !ok && *name == step)
     }
 
     fn failed(&self) -> bool {

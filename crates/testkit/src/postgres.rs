@@ -12,6 +12,7 @@ mod process;
 mod template;
 mod tls;
 mod user;
+mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -33,14 +34,12 @@ use install::Install;
 use process::Server;
 use tls::Authority;
 use user::User;
+use watchdog::Watchdog;
 
 /// The name under which this module's own questions appear in the server's log.
 const ORACLE: &str = "testkit";
 /// The role that owns everything.
 const SUPERUSER: &str = "postgres";
-/// A port that was free may be taken before the server gets to it; then another is tried.
-const PORT_ATTEMPTS_MAX: u32 = 8;
-
 /// A running server. Dropping it stops it and removes its files.
 #[derive(Debug)]
 pub struct Postgres {
@@ -57,13 +56,26 @@ impl Postgres {
     /// Starts a server and waits until it accepts connections.
     pub fn start(options: PostgresOptions) -> Result<Postgres, PostgresError> {
         options.check()?;
+        let user = User::for_servers()?;
+        let install = Install::find(options.major)?;
+        let within_reach = install.is_within_reach(user.as_ref());
+        // Programs cannot always be run from where files are quickest.
+        let home = if within_reach {
+            files::quick_dir()
+        } else {
+            std::env::temp_dir()
+        };
         let base = tempfile::Builder::new()
             .prefix("brattice-postgres-")
-            .tempdir()
+            .tempdir_in(home)
             .during("creating the server's directory")?;
-        let user = User::for_servers()?;
+        let watchdog = Watchdog::over(base.path())?;
         files::hand_over(base.path(), user.as_ref())?;
-        let install = Install::find(options.major)?.usable_by(user.as_ref(), base.path())?;
+        let install = if within_reach {
+            install
+        } else {
+            install.copied_into(base.path(), user.as_ref())?
+        };
         let data = base.path().join("data");
         template::copy_to(&install, user.as_ref(), &data)?;
         let authority = options
@@ -80,13 +92,7 @@ impl Postgres {
             user.as_ref(),
         )?;
 
-        let mut attempt = 1;
-        let server = loop {
-            match Server::start(&install, user.as_ref(), base.path()) {
-                Err(PostgresError::PortTaken { .. }) if attempt < PORT_ATTEMPTS_MAX => attempt += 1,
-                other => break other?,
-            }
-        };
+        let server = Server::start(&install, user.as_ref(), base.path(), watchdog)?;
         let postgres = Postgres {
             server,
             base,

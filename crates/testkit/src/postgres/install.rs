@@ -68,21 +68,22 @@ impl Install {
         }
     }
 
-    /// This installation, or a copy of it under `spare` if the user cannot reach it where it is (below a home directory
-    /// that is closed to others, say).
-    pub fn usable_by(self, user: Option<&User>, spare: &Path) -> Result<Install, PostgresError> {
+    /// Can this user run it where it is? Not so below a home directory that is closed to others, say.
+    pub fn is_within_reach(&self, user: Option<&User>) -> bool {
         let mut probe = Command::new(self.program("postgres"));
         probe
             .arg("--version")
-            .current_dir(spare)
+            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         User::run(user, &mut probe);
-        if user.is_none() || probe.status().is_ok_and(|status| status.success()) {
-            return Ok(self);
-        }
-        let root = spare.join("install");
+        user.is_none() || probe.status().is_ok_and(|status| status.success())
+    }
+
+    /// A copy of this installation in `dir`, for a user who cannot reach the original.
+    pub fn copied_into(self, dir: &Path, user: Option<&User>) -> Result<Install, PostgresError> {
+        let root = dir.join("install");
         files::copy_tree(&self.root, &root, user)?;
         Ok(Install { root, ..self })
     }

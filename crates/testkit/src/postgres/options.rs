@@ -81,6 +81,7 @@ impl PostgresOptions {
             ("full_page_writes", "off"),
             ("synchronous_commit", "off"),
             ("shared_buffers", "16MB"),
+            ("max_wal_size", "64MB"),
             ("autovacuum", "off"),
             ("logging_collector", "off"),
             ("log_destination", "stderr"),

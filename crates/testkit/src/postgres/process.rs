@@ -1,13 +1,10 @@
-//! The server's process: starting it, knowing when it is ready, and making sure that it goes.
-//!
-//! A test may be killed before anything is dropped. So a watchdog, a small shell, holds a pipe from this process: when the
-//! pipe closes, for whatever reason, it stops the server and removes its files.
+//! The server's process: starting it, knowing when it is ready, stopping it.
 
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,29 +12,22 @@ use std::time::{Duration, Instant};
 use super::error::{During, PostgresError};
 use super::install::Install;
 use super::user::User;
+use super::watchdog::Watchdog;
 
 /// The log's name in the server's directory.
 pub(super) const LOG: &str = "postgres.log";
 
+/// A port that was free may be taken before the server gets to it; then another is tried.
+const PORT_ATTEMPTS_MAX: u32 = 8;
 const START_WAIT_MAX: Duration = Duration::from_secs(120);
 const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
 const POLL_EVERY: Duration = Duration::from_millis(10);
-
-/// `$1` is the server, `$2` its directory. SIGINT is PostgreSQL's fast shutdown.
-const WATCHDOG: &str = r#"
-read -r _
-kill -INT "$1" 2>/dev/null
-n=0
-while kill -0 "$1" 2>/dev/null && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-kill -KILL "$1" 2>/dev/null
-rm -rf -- "$2"
-"#;
 
 /// A postmaster and its watchdog.
 #[derive(Debug)]
 pub(super) struct Server {
     postmaster: Child,
-    watchdog: Child,
+    watchdog: Watchdog,
     port: u16,
 }
 
@@ -47,38 +37,35 @@ impl Server {
         install: &Install,
         user: Option<&User>,
         dir: &Path,
+        mut watchdog: Watchdog,
     ) -> Result<Server, PostgresError> {
-        let port = free_port()?;
-        let log = File::create(dir.join(LOG)).during("creating the server's log")?;
-        let mut command = Command::new(install.program("postgres"));
-        command
-            .arg("-D")
-            .arg(dir.join("data"))
-            .args(["-p", &port.to_string()])
-            .env("LD_LIBRARY_PATH", install.root.join("lib"))
-            .env_remove("PGDATA")
-            .current_dir(dir)
-            // Its own group: the terminal's Ctrl-C is for the test, and the watchdog follows.
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        User::run(user, &mut command);
-        let mut postmaster = command.spawn().during("starting postgres")?;
-        let watchdog = match watch(&postmaster, dir) {
-            Ok(watchdog) => watchdog,
-            Err(error) => {
-                end(&mut postmaster);
-                return Err(error);
+        let mut attempt = 1;
+        loop {
+            let port = free_port()?;
+            let mut postmaster = spawn(install, user, dir, port)?;
+            let ready = watchdog
+                .guard(Some(postmaster.id()))
+                .and_then(|()| wait_until_ready(&mut postmaster, dir, port));
+            match ready {
+                Ok(()) => {
+                    return Ok(Server {
+                        postmaster,
+                        watchdog,
+                        port,
+                    });
+                }
+                Err(error) => {
+                    end(&mut postmaster);
+                    if !matches!(error, PostgresError::PortTaken { .. })
+                        || attempt == PORT_ATTEMPTS_MAX
+                    {
+                        return Err(error);
+                    }
+                    watchdog.guard(None)?;
+                    attempt += 1;
+                }
             }
-        };
-        let mut server = Server {
-            postmaster,
-            watchdog,
-            port,
-        };
-        server.wait_until_ready(dir)?;
-        Ok(server)
+        }
     }
 
     /// The port on the loopback address.
@@ -86,59 +73,73 @@ impl Server {
         self.port
     }
 
-    /// What happens to the pipe when this process is killed.
+    /// Lets the watchdog believe that this process was killed, and waits until it has tidied up.
     #[cfg(test)]
-    pub fn close_watchdog_pipe(&mut self) {
-        drop(self.watchdog.stdin.take());
-    }
-
-    /// Reaps the server as the system's first process would, then waits for the watchdog to have tidied up.
-    #[cfg(test)]
-    pub fn wait_for_watchdog(&mut self) {
+    pub fn abandon(&mut self) {
+        self.watchdog.wake();
+        // As the system's first process would.
         self.postmaster.wait().unwrap();
-        self.watchdog.wait().unwrap();
-    }
-
-    fn wait_until_ready(&mut self, dir: &Path) -> Result<(), PostgresError> {
-        let deadline = Instant::now() + START_WAIT_MAX;
-        loop {
-            if says_ready(&dir.join("data/postmaster.pid"), self.postmaster.id()) {
-                return Ok(());
-            }
-            let ended = self
-                .postmaster
-                .try_wait()
-                .during("watching postgres start")?;
-            if ended.is_none() && Instant::now() < deadline {
-                thread::sleep(POLL_EVERY);
-                continue;
-            }
-            // The watchdog must not take the directory away: another attempt may follow in it.
-            end(&mut self.watchdog);
-            let output = std::fs::read_to_string(dir.join(LOG)).unwrap_or_default();
-            if ended.is_some() && output.contains("Address already in use") {
-                return Err(PostgresError::PortTaken { port: self.port });
-            }
-            let what = match ended {
-                Some(status) => format!("starting postgres ({status})"),
-                None => format!("starting postgres within {} s", START_WAIT_MAX.as_secs()),
-            };
-            return Err(PostgresError::Failed { what, output });
-        }
+        self.watchdog.wait();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Closing its pipe makes the watchdog ask for a fast shutdown.
-        drop(self.watchdog.stdin.take());
+        // It asks for a fast shutdown.
+        self.watchdog.wake();
         let deadline = Instant::now() + STOP_WAIT_MAX;
         while matches!(self.postmaster.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(POLL_EVERY);
         }
         // Its children see that the postmaster is gone, and go too.
         end(&mut self.postmaster);
-        end(&mut self.watchdog);
+    }
+}
+
+fn spawn(
+    install: &Install,
+    user: Option<&User>,
+    dir: &Path,
+    port: u16,
+) -> Result<Child, PostgresError> {
+    let log = File::create(dir.join(LOG)).during("creating the server's log")?;
+    let mut command = Command::new(install.program("postgres"));
+    command
+        .arg("-D")
+        .arg(dir.join("data"))
+        .args(["-p", &port.to_string()])
+        .env("LD_LIBRARY_PATH", install.root.join("lib"))
+        .env_remove("PGDATA")
+        .current_dir(dir)
+        // Its own group: the terminal's Ctrl-C is for the test, and the watchdog follows.
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    User::run(user, &mut command);
+    command.spawn().during("starting postgres")
+}
+
+fn wait_until_ready(postmaster: &mut Child, dir: &Path, port: u16) -> Result<(), PostgresError> {
+    let deadline = Instant::now() + START_WAIT_MAX;
+    loop {
+        if says_ready(&dir.join("data/postmaster.pid"), postmaster.id()) {
+            return Ok(());
+        }
+        let ended = postmaster.try_wait().during("watching postgres start")?;
+        if ended.is_none() && Instant::now() < deadline {
+            thread::sleep(POLL_EVERY);
+            continue;
+        }
+        let output = std::fs::read_to_string(dir.join(LOG)).unwrap_or_default();
+        if ended.is_some() && output.contains("Address already in use") {
+            return Err(PostgresError::PortTaken { port });
+        }
+        let what = match ended {
+            Some(status) => format!("starting postgres ({status})"),
+            None => format!("starting postgres within {} s", START_WAIT_MAX.as_secs()),
+        };
+        return Err(PostgresError::Failed { what, output });
     }
 }
 
@@ -175,19 +176,6 @@ pub(super) fn feed(
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
-fn watch(postmaster: &Child, dir: &Path) -> Result<Child, PostgresError> {
-    Command::new("sh")
-        .args(["-c", WATCHDOG, "watchdog", &postmaster.id().to_string()])
-        .arg(dir)
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .during("starting the server's watchdog")
-}
-
 /// Kills and reaps; a process that is gone already is as good.
 fn end(child: &mut Child) {
     let _ = child.kill();
@@ -195,7 +183,7 @@ fn end(child: &mut Child) {
 }
 
 /// PostgreSQL writes its state to the eighth line of `postmaster.pid`, and its process id to the first.
-fn says_ready(file: &PathBuf, pid: u32) -> bool {
+fn says_ready(file: &Path, pid: u32) -> bool {
     let Ok(text) = std::fs::read_to_string(file) else {
         return false;
     };

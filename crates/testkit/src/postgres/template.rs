@@ -39,7 +39,7 @@ fn ensure(install: &Install, user: Option<&User>) -> Result<PathBuf, PostgresErr
     }
     let workshop = tempfile::Builder::new()
         .prefix("brattice-initdb-")
-        .tempdir()
+        .tempdir_in(files::quick_dir())
         .during("creating a directory for initdb")?;
     files::hand_over(workshop.path(), user)?;
     let fresh = workshop.path().join("data");

@@ -140,9 +140,7 @@ fn settings_of_the_test_win_and_wrong_ones_are_explained() {
 fn the_server_goes_when_whoever_held_it_is_killed() {
     let mut postgres = Postgres::start(PostgresOptions::default()).unwrap();
     let (dir, port) = (postgres.socket_dir().to_path_buf(), postgres.port());
-    // What the kernel does to a killed process: it closes its end of the watchdog's pipe.
-    postgres.server.close_watchdog_pipe();
-    postgres.server.wait_for_watchdog();
+    postgres.server.abandon();
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     assert!(!dir.exists());
 }
