@@ -1,3 +1,5 @@
+//! Lending from each source, and refusing what is no secret: never repeating one in an error.
+
 use super::*;
 use brattice_core::ports::{Randomness, RecordFailed, StoreError};
 use std::collections::HashMap;
