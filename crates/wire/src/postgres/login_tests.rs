@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 
-use super::super::tests::{Lcg, mangle};
+use super::super::mangle::{Lcg, mangle};
 use super::{Claim, ClientLogin, Discovery, LoginRefused, Method, OauthMalformed};
 use crate::Limits;
 use crate::postgres::backend::{self, Auth, Backend};

@@ -21,6 +21,7 @@ pub mod options;
 pub mod parameters;
 mod read;
 pub mod reply;
+mod row;
 pub mod scram;
 pub mod search_path;
 pub mod startup;
@@ -113,6 +114,9 @@ impl fmt::Debug for CancelKey {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod mangle;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests;

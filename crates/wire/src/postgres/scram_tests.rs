@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use std::num::NonZeroU32;
 
-use super::super::tests::{Lcg, mangle};
+use super::super::mangle::{Lcg, mangle};
 use super::{Exchange, ITERATIONS, Mechanism, ScramRefused, UnfitPassword, Verifier};
 
 const NONCE: [u8; 18] = [5; 18];

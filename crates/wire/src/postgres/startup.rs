@@ -1,7 +1,8 @@
-//! The packets before a session: requests for encryption, cancel requests, the start-up message
-//! (PostgreSQL documentation, "Message Flow": "Start-up", "SSL Session Encryption", "GSSAPI Session
-//! Encryption", "Canceling Requests in Progress"). Sans-io; the caller writes the answers and runs
-//! TLS. Never here: which parameters are welcome ([`super::parameters`]) or who the caller is.
+//! The packets before a session: requests for encryption, cancel requests, the start-up message; and
+//! a target's answer to our own request for encryption (PostgreSQL documentation, "Message Flow":
+//! "Start-up", "SSL Session Encryption", "GSSAPI Session Encryption", "Canceling Requests in
+//! Progress"). Sans-io; the caller writes the answers and runs TLS. Never here: which parameters are
+//! welcome ([`super::parameters`]) or who the caller is.
 
 use bytes::{Bytes, BytesMut};
 
@@ -244,6 +245,40 @@ impl Opening {
             encrypted,
         }))
     }
+}
+
+/// What a target says to a request to go over to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsAnswer {
+    /// It awaits the handshake.
+    Yes,
+    /// It has no TLS.
+    No,
+}
+
+/// Reads the one-byte answer to an SSLRequest, or nothing if it has not arrived.
+///
+/// # Errors
+/// When something else came, an error in clear included, or bytes in clear stand behind the answer
+/// (CVE-2021-23222).
+pub fn tls_answer(buf: &mut BytesMut) -> Result<Option<TlsAnswer>, PeerMisbehaved> {
+    let answer = match buf.first() {
+        None => return Ok(None),
+        Some(b'S') => TlsAnswer::Yes,
+        Some(b'N') => TlsAnswer::No,
+        Some(_) => {
+            return Err(PeerMisbehaved::Unexpected {
+                side: Side::Target,
+                message: "neither yes nor no",
+                state: "the request to encrypt",
+            });
+        }
+    };
+    if buf.len() > 1 {
+        return Err(PeerMisbehaved::BytesBeforeTls { side: Side::Target });
+    }
+    buf.clear();
+    Ok(Some(answer))
 }
 
 /// Takes one untyped packet: its code, and what follows it.

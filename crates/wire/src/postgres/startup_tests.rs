@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::tests::{Lcg, mangle};
+use super::super::mangle::{Lcg, mangle};
 use super::{ALPN, Opening, StartupMessage, Step};
 use crate::postgres::{CancelKey, encode};
 use crate::{Limits, PeerMisbehaved};

@@ -16,6 +16,7 @@ use postgres_protocol::authentication::{
 use super::backend::{self, Auth};
 use super::parameters::bool_value;
 use super::scram::{SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
+pub use super::startup::{TlsAnswer, tls_answer};
 use super::{Backend, CancelKey, Fields, TxStatus, encode};
 use crate::{Limits, PeerMisbehaved, Side, Unencodable};
 
@@ -26,6 +27,15 @@ pub const PINNED: [(&str, &str); 4] = [
     ("standard_conforming_strings", "on"),
     ("backslash_quote", "safe_encoding"),
     ("transform_null_equals", "off"),
+];
+
+/// The parameters that a login fills itself, or never sends.
+const OWN: [&str; 5] = [
+    "user",
+    "database",
+    "application_name",
+    "options",
+    "replication",
 ];
 
 /// What the target must report of itself before it is trusted to read statements as we do.
@@ -40,6 +50,12 @@ const REPORTED: [(&str, &str); 4] = [
 const LOGIN_FRAME_BYTES_MAX: usize = 64 << 10;
 /// No real target reports more settings than this while logging in.
 const STATUSES_MAX: usize = 64;
+
+const OUT_OF_PLACE: PeerMisbehaved = PeerMisbehaved::Unexpected {
+    side: Side::Target,
+    message: "a message out of place",
+    state: "login",
+};
 
 /// Whom to log in as, and how.
 #[derive(Clone, Debug)]
@@ -161,15 +177,8 @@ impl UpstreamLogin {
     /// When a pinned setting is given, or something cannot be written.
     pub fn start(login: Login, limits: &Limits, out: &mut BytesMut) -> Result<Self, LoginFailed> {
         let ours = |name: &str| {
-            let reserved = [
-                "user",
-                "database",
-                "application_name",
-                "options",
-                "replication",
-            ];
-            reserved.iter().any(|own| name.eq_ignore_ascii_case(own))
-                || PINNED.iter().any(|(own, _)| name.eq_ignore_ascii_case(own))
+            let pinned = PINNED.iter().map(|(own, _)| own).chain(&OWN);
+            pinned.into_iter().any(|own| name.eq_ignore_ascii_case(own))
         };
         if let Some((name, _)) = login.settings.iter().find(|(name, _)| ours(name)) {
             return Err(LoginFailed::Pinned(name.clone()));
@@ -251,13 +260,7 @@ impl UpstreamLogin {
                 State::Settling
             }
             (State::Settling, Backend::ReadyForQuery(TxStatus::Idle)) => return Ok(true),
-            _ => {
-                return Err(LoginFailed::Misbehaved(PeerMisbehaved::Unexpected {
-                    side: Side::Target,
-                    message: "a message out of place",
-                    state: "login",
-                }));
-            }
+            _ => return Err(OUT_OF_PLACE.into()),
         };
         Ok(false)
     }
@@ -284,13 +287,7 @@ impl UpstreamLogin {
                 Ok(State::ScramFirst(scram))
             }
             Auth::Other(number) => Err(LoginFailed::Method(format!("number {number}"))),
-            Auth::Ok | Auth::SaslContinue(_) | Auth::SaslFinal(_) => {
-                Err(LoginFailed::Misbehaved(PeerMisbehaved::Unexpected {
-                    side: Side::Target,
-                    message: "a SASL message",
-                    state: "login, before SASL was begun",
-                }))
-            }
+            Auth::Ok | Auth::SaslContinue(_) | Auth::SaslFinal(_) => Err(OUT_OF_PLACE.into()),
         }
     }
 
@@ -394,40 +391,6 @@ impl std::fmt::Debug for UpstreamLogin {
             .field("database", &self.login.database)
             .finish_non_exhaustive()
     }
-}
-
-/// What a target says to a request to go over to TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsAnswer {
-    /// It awaits the handshake.
-    Yes,
-    /// It has no TLS.
-    No,
-}
-
-/// Reads the one-byte answer to an SSLRequest, or nothing if it has not arrived.
-///
-/// # Errors
-/// When something else came, an error in clear included, or bytes in clear stand behind the answer
-/// (CVE-2021-23222).
-pub fn tls_answer(buf: &mut BytesMut) -> Result<Option<TlsAnswer>, PeerMisbehaved> {
-    let answer = match buf.first() {
-        None => return Ok(None),
-        Some(b'S') => TlsAnswer::Yes,
-        Some(b'N') => TlsAnswer::No,
-        Some(_) => {
-            return Err(PeerMisbehaved::Unexpected {
-                side: Side::Target,
-                message: "neither yes nor no",
-                state: "the request to encrypt",
-            });
-        }
-    };
-    if buf.len() > 1 {
-        return Err(PeerMisbehaved::BytesBeforeTls { side: Side::Target });
-    }
-    buf.clear();
-    Ok(Some(answer))
 }
 
 #[cfg(test)]

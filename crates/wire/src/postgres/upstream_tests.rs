@@ -3,7 +3,7 @@
 use brattice_core::secret::Secret;
 use bytes::{Bytes, BytesMut};
 
-use super::super::tests::{Lcg, mangle};
+use super::super::mangle::{Lcg, mangle};
 use super::{Channel, LoggedIn, Login, LoginFailed, TlsAnswer, UpstreamLogin, tls_answer};
 use crate::postgres::scram::{Exchange, ITERATIONS, Mechanism, Verifier};
 use crate::postgres::{CancelKey, ErrorFields, Severity, TxStatus, frontend, reply};
