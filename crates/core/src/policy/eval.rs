@@ -1,0 +1,307 @@
+//! Judging commands: one chain, one target, under one bundle.
+//!
+//! Lives here: the judge of a session. Never: approvals' storage, clocks, the gate's order of steps.
+
+use super::bundle::Rules;
+use super::cache::Answers;
+use super::context::{ChainFacts, Form, Ingredients};
+use super::entities::{self, NotBuilt};
+use super::moment::{Moment, Seen};
+use super::outcome::{Lifted, Outcome, Verdict, builtin};
+use super::reads::Reads;
+use super::rule::Around;
+use super::slice::Sets;
+use super::vocabulary::Leaf;
+use super::weigh::{Asking, Part};
+use crate::action::{Act, Object, Verb, escape_part};
+use crate::principal::{Chain, Principal, PrincipalKind};
+use crate::target::Target;
+use cedar_policy::{Entities, EntityUid, Request};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, OnceLock};
+
+/// How much of a masked value is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reveal {
+    /// Nothing of it.
+    Masked,
+    /// A stable token in its place.
+    Token,
+    /// Its last four characters.
+    Last4,
+    /// All of it.
+    Full,
+}
+
+/// Judges what one chain does on one target. Cheap to ask, safe to share; sessions of the same chain, target and
+/// bundle can use one behind an `Arc`.
+pub struct Judge {
+    rules: Arc<Rules>,
+    chain: Chain,
+    target: Target,
+    names: Vec<String>,
+    links: Vec<Link>,
+    facts: ChainFacts,
+    /// The chain, the target and nothing else; `None` when they could not be put together.
+    base: Option<Entities>,
+    around: HashSet<EntityUid>,
+    /// One view per verb, made when first asked for.
+    views: Vec<OnceLock<Option<Arc<View>>>>,
+    answers: Answers,
+}
+
+/// One actor of the chain.
+struct Link {
+    uid: EntityUid,
+    /// Itself and its groups.
+    ancestry: HashSet<EntityUid>,
+}
+
+/// What judging one verb needs.
+struct View {
+    leaf: Leaf,
+    form: Form,
+    action: EntityUid,
+    /// What any of the slices reads.
+    reads: Reads,
+    /// The slice of each link.
+    slices: Vec<Arc<Sets>>,
+    /// The judge's base and the action with its groups.
+    entities: Entities,
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("chain", &self.names)
+            .field("target", &self.target.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rules {
+    /// A judge of what this chain does on this target.
+    pub fn judge_for(self: &Arc<Self>, chain: &Chain, target: &Target) -> Judge {
+        let types = &self.words.types;
+        let mut around = entities::labels(types, target);
+        around.insert(entities::target_uid(types, target));
+        let links: Vec<Link> = chain
+            .actors()
+            .map(|a| {
+                let uid = entities::principal_uid(types, a);
+                let groups = a
+                    .groups
+                    .iter()
+                    .map(|g| super::vocabulary::uid(&types.group, g));
+                Link {
+                    ancestry: groups.chain([uid.clone()]).collect(),
+                    uid,
+                }
+            })
+            .collect();
+        // The person behind: the nearest one that is acted for, or the one who acts.
+        let person = chain
+            .on_behalf_of
+            .iter()
+            .chain([&chain.acting])
+            .find(|a| a.kind == PrincipalKind::User);
+        let agents = chain.actors().filter(|a| a.kind == PrincipalKind::Agent);
+        Judge {
+            names: chain.actors().map(ToString::to_string).collect(),
+            links,
+            facts: ChainFacts {
+                agents: agents.map(|a| entities::principal_uid(types, a)).collect(),
+                on_behalf_of: person.map(|p| entities::principal_uid(types, p)),
+            },
+            base: self.base(chain, target).ok(),
+            around,
+            views: Verb::ALL.iter().map(|_| OnceLock::new()).collect(),
+            answers: Answers::new(),
+            chain: chain.clone(),
+            target: target.clone(),
+            rules: Arc::clone(self),
+        }
+    }
+
+    fn base(&self, chain: &Chain, target: &Target) -> Result<Entities, NotBuilt> {
+        let types = &self.words.types;
+        let mut all = vec![entities::target(types, target)?];
+        let mut present: Vec<&Principal> = Vec::new();
+        for a in chain.actors() {
+            match present.iter().find(|p| p.is_same(a)) {
+                None => {
+                    all.push(entities::principal(types, a, &self.known)?);
+                    present.push(a);
+                }
+                // One principal in two sets of groups cannot be told apart: refuse.
+                Some(twin) if twin.groups != a.groups => return Err(NotBuilt),
+                Some(_) => {}
+            }
+        }
+        let owners: BTreeSet<&String> = chain
+            .actors()
+            .filter(|a| a.kind == PrincipalKind::Agent)
+            .filter_map(|a| self.known.owners.get(&a.id()))
+            .collect();
+        for owner in owners {
+            let acts = |p: &&Principal| p.kind == PrincipalKind::User && p.id() == **owner;
+            if !present.iter().any(|p| acts(&p)) {
+                all.push(entities::bystander(types, owner)?);
+            }
+        }
+        Entities::from_entities(all, None).map_err(|_| NotBuilt)
+    }
+}
+
+impl Judge {
+    /// The rules it judges by.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+    /// Whom it judges.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+    /// On what.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Judges one command: every act for every actor of the chain. All must pass; the strictest wins.
+    pub fn judge(&self, acts: &[Act], moment: &Moment<'_>, lifted: &Lifted) -> Outcome {
+        if moment.identity.chain != self.chain {
+            return Outcome::refused(builtin::OTHER_CHAIN);
+        }
+        match acts {
+            [only] => self
+                .rules
+                .sum(&[self.part(only, moment)], lifted, &self.names),
+            _ => {
+                let parts: Vec<Arc<Part>> = acts.iter().map(|a| self.part(a, moment)).collect();
+                self.rules.sum(&parts, lifted, &self.names)
+            }
+        }
+    }
+
+    /// The most revealing form in which a field may be shown. A hold counts as no: `lifted` has what was granted
+    /// ahead. Anything but a field is masked.
+    pub fn reveal(&self, field: &Object, moment: &Moment<'_>, lifted: &Lifted) -> Reveal {
+        const FORMS: [(Verb, Reveal); 3] = [
+            (Verb::RevealFull, Reveal::Full),
+            (Verb::RevealLast4, Reveal::Last4),
+            (Verb::RevealToken, Reveal::Token),
+        ];
+        if !matches!(field, Object::Field { .. }) {
+            return Reveal::Masked;
+        }
+        FORMS
+            .into_iter()
+            .find(|(verb, _)| {
+                self.judge(&[Act::new(*verb, field.clone())], moment, lifted)
+                    .verdict
+                    == Verdict::Allow
+            })
+            .map_or(Reveal::Masked, |(_, form)| form)
+    }
+
+    /// What the rules say of one act, kept or found anew.
+    fn part(&self, act: &Act, moment: &Moment<'_>) -> Arc<Part> {
+        let Some(view) = self.view(act.verb) else {
+            return Arc::new(Part::refused(builtin::NOT_JUDGED));
+        };
+        let seen = Seen::of(moment, view.reads);
+        let slot = self.answers.slot(act, view.reads, &seen);
+        if let Some(part) = self.answers.get(slot, act, view.reads, &seen) {
+            return part;
+        }
+        match self.fresh(view, act, &seen) {
+            Some(part) => {
+                let part = Arc::new(part);
+                self.answers.keep(slot, act, seen, Arc::clone(&part));
+                part
+            }
+            None => Arc::new(Part::refused(builtin::NOT_JUDGED)),
+        }
+    }
+
+    fn fresh(&self, view: &View, act: &Act, seen: &Seen) -> Option<Part> {
+        let types = &self.rules.words.types;
+        let object = entities::object(types, &act.object, &self.target, &self.rules.known).ok()?;
+        let entities = match object {
+            Some(object) => &view.entities.clone().add_entities([object], None).ok()?,
+            None => &view.entities,
+        };
+        let resource = entities::object_uid(types, &act.object, &self.target);
+        let mut part = Part::default();
+        for (link, (actor, sets)) in self.links.iter().zip(&view.slices).enumerate() {
+            let ingredients = Ingredients {
+                types,
+                form: view.form,
+                reads: sets.reads,
+                seen,
+                chain: &self.facts,
+                acting: link == 0,
+                facts: &act.facts,
+            };
+            let context = ingredients.context().ok()?;
+            let request = Request::new(
+                actor.uid.clone(),
+                view.action.clone(),
+                resource.clone(),
+                context,
+                None,
+            )
+            .ok()?;
+            self.rules.weigh(
+                &Asking {
+                    request: &request,
+                    leaf: view.leaf,
+                    entities,
+                    sets,
+                    link,
+                },
+                &mut part,
+            );
+        }
+        Some(part)
+    }
+
+    fn view(&self, verb: Verb) -> Option<&View> {
+        self.views
+            .get(verb as usize)?
+            .get_or_init(|| self.look(verb).map(Arc::new))
+            .as_deref()
+    }
+
+    fn look(&self, verb: Verb) -> Option<View> {
+        let leaf = self.rules.words.leaf_of_verb(verb)?;
+        let action = self.rules.words.action(leaf)?;
+        let name = escape_part(&self.target.name);
+        let around = Around::Target {
+            with_labels: &self.around,
+            name: &name,
+        };
+        let slices = self
+            .links
+            .iter()
+            .map(|l| {
+                self.rules
+                    .slice(leaf, l.uid.type_name(), &l.ancestry, around)
+            })
+            .collect::<Option<Vec<Arc<Sets>>>>()?;
+        Some(View {
+            leaf,
+            form: Form::of(verb),
+            action: action.uid.clone(),
+            reads: slices
+                .iter()
+                .fold(Reads::default(), |all, s| all.with(s.reads)),
+            slices,
+            entities: self
+                .base
+                .clone()?
+                .add_entities([action.entity.clone()], None)
+                .ok()?,
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! The semantics of policy, tried against a table of decisions and against themselves.
+
+mod basics;
