@@ -1,0 +1,336 @@
+//! Which columns are masked: the bundle's list resolved against a target's catalogue.
+//!
+//! Lives here: the resolution, and what inheritance and views make of it. Never: what a statement does with them.
+
+use crate::action::Object;
+use crate::classify::sql::catalogue::{Catalogue, Relation};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A masked column as the bundle names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskSpec {
+    /// The database; every database of the target when left out.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// The schema.
+    pub schema: String,
+    /// The relation.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// The class of its data.
+    pub class: String,
+}
+
+impl fmt::Display for MaskSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(database) = &self.database {
+            write!(f, "{database}.")?;
+        }
+        write!(
+            f,
+            "{}.{}.{} ({})",
+            self.schema, self.table, self.column, self.class
+        )
+    }
+}
+
+/// A column whose data is of a class: the object that `reveal`, `filter` and `derive` are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Field {
+    /// An [`Object::Field`].
+    pub object: Object,
+    /// The class of its data.
+    pub class: String,
+}
+
+impl Field {
+    fn of(catalogue: &Catalogue, relation: &Relation, column: &str, class: &str) -> Arc<Self> {
+        Arc::new(Self {
+            object: Object::Field {
+                database: catalogue.database.clone(),
+                schema: relation.schema.clone(),
+                table: relation.name.clone(),
+                kind: relation.kind,
+                column: column.to_owned(),
+                class: class.to_owned(),
+            },
+            class: class.to_owned(),
+        })
+    }
+
+    /// `schema.table.column`, for messages.
+    pub fn path(&self) -> String {
+        match &self.object {
+            Object::Field {
+                schema,
+                table,
+                column,
+                ..
+            } => format!("{schema}.{table}.{column}"),
+            _ => self.class.clone(),
+        }
+    }
+}
+
+/// A line of the bundle's list that masks nothing, or not what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// No such relation.
+    #[error("masked column {0}: there is no such relation")]
+    Relation(MaskSpec),
+    /// No such column.
+    #[error("masked column {0}: the relation has no such column")]
+    Column(MaskSpec),
+    /// The same column, directly or through inheritance, is given two classes.
+    #[error("masked column {spec}: it is already of class {class}")]
+    Class {
+        /// The line.
+        spec: MaskSpec,
+        /// The class it keeps.
+        class: String,
+    },
+}
+
+/// The masked columns of one database, by what the server calls them.
+#[derive(Debug, Clone, Default)]
+pub struct MaskedColumns {
+    columns: BTreeMap<u32, BTreeMap<i16, Arc<Field>>>,
+    tainted: BTreeMap<u32, Vec<Arc<Field>>>,
+    unresolved: Vec<Unresolved>,
+}
+
+impl MaskedColumns {
+    /// Resolves the list. Children and parents of a relation share its masks, column by column name;
+    /// a view that reads a masked column is tainted.
+    pub fn build(specs: &[MaskSpec], catalogue: &Catalogue) -> Self {
+        let mut out = Self::default();
+        for spec in specs {
+            if spec
+                .database
+                .as_ref()
+                .is_some_and(|d| *d != catalogue.database)
+            {
+                continue;
+            }
+            let key = (spec.schema.clone(), spec.table.clone());
+            let Some(relation) = catalogue.relations.get(&key) else {
+                out.unresolved.push(Unresolved::Relation(spec.clone()));
+                continue;
+            };
+            if !out.add(catalogue, relation, spec) {
+                out.unresolved.push(Unresolved::Column(spec.clone()));
+                continue;
+            }
+            for oid in relation.children.iter().chain(&relation.parents) {
+                if let Some(kin) = catalogue.by_oid.get(oid) {
+                    out.add(catalogue, kin, spec);
+                }
+            }
+        }
+        out.spread(catalogue);
+        out.taint(catalogue);
+        out
+    }
+
+    /// Nothing is masked in this database.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The field at a relation's column, as RowDescription names them.
+    pub fn field(&self, relation: u32, attribute: i16) -> Option<&Arc<Field>> {
+        self.columns.get(&relation)?.get(&attribute)
+    }
+
+    /// The masked columns of a relation, by number.
+    pub fn of(&self, relation: u32) -> impl Iterator<Item = (i16, &Arc<Field>)> {
+        self.columns
+            .get(&relation)
+            .into_iter()
+            .flatten()
+            .map(|(n, f)| (*n, f))
+    }
+
+    /// The masked base columns that a view reads; empty when it reads none.
+    pub fn read_by_view(&self, relation: u32) -> &[Arc<Field>] {
+        self.tainted.get(&relation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The relation has masked columns, or is a view over some.
+    pub fn touches(&self, relation: u32) -> bool {
+        self.columns.contains_key(&relation) || self.tainted.contains_key(&relation)
+    }
+
+    /// Every relation that has masked columns or reads some.
+    pub fn relations(&self) -> impl Iterator<Item = u32> {
+        self.columns.keys().chain(self.tainted.keys()).copied()
+    }
+
+    /// Lines of the list that mask nothing, or not what they say: to be shown, never swallowed.
+    pub fn unresolved(&self) -> &[Unresolved] {
+        &self.unresolved
+    }
+
+    fn add(&mut self, catalogue: &Catalogue, relation: &Relation, spec: &MaskSpec) -> bool {
+        let Some(column) = relation.columns.iter().find(|c| c.name == spec.column) else {
+            return false;
+        };
+        let fields = self.columns.entry(relation.oid).or_default();
+        match fields.get(&column.number) {
+            Some(there) if there.class != spec.class => self.unresolved.push(Unresolved::Class {
+                spec: spec.clone(),
+                class: there.class.clone(),
+            }),
+            Some(_) => {}
+            None => {
+                let field = Field::of(catalogue, relation, &column.name, &spec.class);
+                fields.insert(column.number, field);
+            }
+        }
+        true
+    }
+
+    /// A parent that became masked through one child is read through its other children too, and a child
+    /// can have several parents: repeat until nothing is added.
+    fn spread(&mut self, catalogue: &Catalogue) {
+        loop {
+            let mut found = Vec::new();
+            for (oid, fields) in &self.columns {
+                let Some(relation) = catalogue.by_oid.get(oid) else {
+                    continue;
+                };
+                for kin in relation.children.iter().chain(&relation.parents) {
+                    let Some(kin) = catalogue.by_oid.get(kin) else {
+                        continue;
+                    };
+                    for (number, field) in fields {
+                        let name = relation.columns.iter().find(|c| c.number == *number);
+                        let twin = kin
+                            .columns
+                            .iter()
+                            .find(|c| Some(&c.name) == name.map(|n| &n.name));
+                        if let Some(twin) = twin.filter(|t| self.field(kin.oid, t.number).is_none())
+                        {
+                            found.push((Arc::clone(kin), twin.number, field.class.clone()));
+                        }
+                    }
+                }
+            }
+            if found.is_empty() {
+                return;
+            }
+            for (kin, number, class) in found {
+                if let Some(column) = kin.columns.iter().find(|c| c.number == number) {
+                    let field = Field::of(catalogue, &kin, &column.name, &class);
+                    self.columns
+                        .entry(kin.oid)
+                        .or_default()
+                        .entry(number)
+                        .or_insert(field);
+                }
+            }
+        }
+    }
+
+    fn taint(&mut self, catalogue: &Catalogue) {
+        for relation in catalogue.by_oid.values() {
+            let mut reads: Vec<Arc<Field>> = Vec::new();
+            for (oid, number) in &relation.view_reads {
+                let hit = self.of(*oid).filter(|(n, _)| *number == 0 || n == number);
+                reads.extend(hit.map(|(_, f)| Arc::clone(f)));
+            }
+            reads.sort();
+            reads.dedup();
+            if !reads.is_empty() {
+                self.tainted.insert(relation.oid, reads);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::lineage::fixture;
+
+    fn spec(table: &str, column: &str, class: &str) -> MaskSpec {
+        MaskSpec {
+            database: None,
+            schema: "public".into(),
+            table: table.into(),
+            column: column.into(),
+            class: class.into(),
+        }
+    }
+
+    #[test]
+    fn reports_what_resolves_to_nothing() {
+        let catalogue = fixture::catalogue();
+        let mut elsewhere = spec("nothing", "x", "email");
+        elsewhere.database = Some("other".into());
+        let specs = [
+            spec("customers", "ssn", "us_ssn"),
+            spec("customer", "ssn", "us_ssn"),
+            spec("customers", "snn", "us_ssn"),
+            elsewhere,
+        ];
+        let masked = MaskedColumns::build(&specs, &catalogue);
+        assert_eq!(masked.unresolved().len(), 2);
+        assert!(masked.field(fixture::CUSTOMERS, 4).is_some());
+    }
+
+    #[test]
+    fn partitions_and_parents_share_a_mask_by_name() {
+        let catalogue = fixture::catalogue();
+        for named in ["events", "events_2026", "events_2025"] {
+            let masked = MaskedColumns::build(&[spec(named, "who", "email")], &catalogue);
+            for (oid, number) in [
+                (fixture::EVENTS, 2),
+                (fixture::EVENTS_2026, 3),
+                (fixture::EVENTS_2025, 2),
+            ] {
+                let field = masked.field(oid, number);
+                assert_eq!(
+                    field.map(|f| f.class.as_str()),
+                    Some("email"),
+                    "{named} {oid}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn two_classes_for_one_column_are_reported_and_the_first_stays() {
+        let catalogue = fixture::catalogue();
+        let specs = [
+            spec("events", "who", "email"),
+            spec("events_2026", "who", "phone"),
+        ];
+        let masked = MaskedColumns::build(&specs, &catalogue);
+        assert!(
+            masked
+                .unresolved()
+                .iter()
+                .any(|u| matches!(u, Unresolved::Class { .. }))
+        );
+        assert_eq!(
+            masked
+                .field(fixture::EVENTS_2026, 3)
+                .map(|f| f.class.as_str()),
+            Some("email")
+        );
+    }
+
+    #[test]
+    fn a_view_over_a_masked_column_is_tainted() {
+        let catalogue = fixture::catalogue();
+        let masked = MaskedColumns::build(&[spec("customers", "ssn", "us_ssn")], &catalogue);
+        assert_eq!(masked.read_by_view(fixture::VIEW_SSN).len(), 1);
+        assert!(masked.read_by_view(fixture::VIEW_NAMES).is_empty());
+    }
+}

@@ -1,0 +1,263 @@
+//! Finding sensitive values by their look: the second net, under the column rules.
+//!
+//! Lives here: which detector runs when, and what becomes of overlapping hits. Never: the detectors themselves.
+//!
+//! One cheap pass over the bytes says which detectors could possibly find something; in most cells none can.
+
+use crate::mask::cell::marker;
+use crate::mask::classes::{Class, Classes, Finder, OnHit};
+use crate::mask::detectors::{digits, email, network, secrets, summary::Summary, url};
+use regex_automata::meta::{BuildError, Regex};
+use regex_automata::util::syntax;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The most memory that compiled patterns may take.
+const PATTERN_MEMORY_BYTES_MAX: usize = 8 << 20;
+
+/// A value that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Where: always whole characters.
+    pub range: Range<usize>,
+    /// The class of it.
+    pub class: Arc<str>,
+    /// What is to be done.
+    pub action: OnHit,
+}
+
+/// How many values of each class were found, for the record and the notice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Replaced.
+    pub masked: BTreeMap<Arc<str>, u64>,
+    /// Only counted.
+    pub reported: BTreeMap<Arc<str>, u64>,
+}
+
+impl Tally {
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.masked.is_empty() && self.reported.is_empty()
+    }
+
+    /// Counts one more.
+    pub fn count(&mut self, class: &Arc<str>, action: OnHit) {
+        let map = match action {
+            OnHit::Mask => &mut self.masked,
+            OnHit::Report => &mut self.reported,
+        };
+        *map.entry(Arc::clone(class)).or_default() += 1;
+    }
+
+    /// Adds another tally to this one.
+    pub fn add(&mut self, other: &Tally) {
+        for (class, n) in &other.masked {
+            *self.masked.entry(Arc::clone(class)).or_default() += n;
+        }
+        for (class, n) in &other.reported {
+            *self.reported.entry(Arc::clone(class)).or_default() += n;
+        }
+    }
+}
+
+/// A class as a detector knows it.
+#[derive(Debug, Clone)]
+struct Label {
+    class: Arc<str>,
+    action: OnHit,
+}
+
+/// All detectors of a bundle's classes, compiled.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    labels: BTreeMap<Finder, Label>,
+    secrets: Option<secrets::Secrets>,
+    custom: Option<(Regex, Vec<Label>)>,
+}
+
+/// Compiles patterns as bytes: `\d`, `\w` and `\b` are ASCII.
+pub(crate) fn compile(patterns: &[&str]) -> Result<Regex, Box<BuildError>> {
+    Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .configure(
+            Regex::config()
+                .utf8_empty(false)
+                .nfa_size_limit(Some(PATTERN_MEMORY_BYTES_MAX))
+                .hybrid_cache_capacity(PATTERN_MEMORY_BYTES_MAX),
+        )
+        .build_many(patterns)
+        .map_err(Box::new)
+}
+
+/// The patterns of the classes could not be compiled together.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("compiling the patterns of the classes")]
+pub struct NotCompiled(#[source] Box<BuildError>);
+
+impl Detector {
+    /// Compiles the detectors of these classes.
+    pub fn new(classes: &Classes) -> Result<Self, NotCompiled> {
+        let mut labels: BTreeMap<Finder, Label> = BTreeMap::new();
+        let mut patterns = Vec::new();
+        let mut custom = Vec::new();
+        for class in classes.iter() {
+            let label = Label::of(class);
+            for finder in &class.finders {
+                let place = labels.entry(*finder).or_insert_with(|| label.clone());
+                if place.action < label.action {
+                    *place = label.clone();
+                }
+            }
+            for pattern in &class.patterns {
+                patterns.push(pattern.as_str());
+                custom.push(label.clone());
+            }
+        }
+        let secrets = secrets::Secrets::new(|f| labels.contains_key(&f)).map_err(NotCompiled)?;
+        let custom = match patterns.is_empty() {
+            true => None,
+            false => Some((compile(&patterns).map_err(NotCompiled)?, custom)),
+        };
+        Ok(Self {
+            labels,
+            secrets,
+            custom,
+        })
+    }
+
+    /// Finds every value, in order, without overlaps.
+    pub fn scan(&self, bytes: &[u8]) -> impl Iterator<Item = Hit> + use<> {
+        self.hits(bytes).into_iter()
+    }
+
+    /// Appends the text to `out` with every hit that is to be masked replaced by its marker. Says whether anything
+    /// was replaced; when not, nothing was appended.
+    pub fn redact(&self, text: &[u8], out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        let hits = self.hits(text);
+        if hits.is_empty() {
+            return false;
+        }
+        let mut from = 0;
+        let mut replaced = false;
+        for hit in &hits {
+            tally.count(&hit.class, hit.action);
+            if hit.action == OnHit::Mask {
+                replaced = true;
+                out.extend_from_slice(text.get(from..hit.range.start).unwrap_or_default());
+                out.extend_from_slice(marker(&hit.class).as_bytes());
+                from = hit.range.end;
+            }
+        }
+        if replaced {
+            out.extend_from_slice(text.get(from..).unwrap_or_default());
+        }
+        replaced
+    }
+
+    fn hits(&self, bytes: &[u8]) -> Vec<Hit> {
+        let summary = Summary::of(bytes);
+        let mut hits = Vec::new();
+        if summary.at {
+            if let Some(label) = self.labels.get(&Finder::UrlPassword) {
+                url::find(bytes, |range| hits.push(label.hit(range)));
+            }
+            if let Some(label) = self.labels.get(&Finder::Email) {
+                let passwords = hits.clone();
+                email::find(bytes, |at, range| {
+                    if !passwords.iter().any(|h| h.range.end == at) {
+                        hits.push(label.hit(range));
+                    }
+                });
+            }
+        }
+        if summary.digits >= digits::DIGITS_MIN {
+            digits::find(bytes, |finder, range| self.push(finder, range, &mut hits));
+        }
+        if summary.colons >= 2 && self.labels.contains_key(&Finder::IpAddress) {
+            network::find(bytes, |range| {
+                self.push(Finder::IpAddress, range, &mut hits)
+            });
+        }
+        if let Some(secrets) = self
+            .secrets
+            .as_ref()
+            .filter(|_| summary.bytes >= secrets::BYTES_MIN)
+        {
+            secrets.find(bytes, |finder, range| self.push(finder, range, &mut hits));
+        }
+        if let Some((regex, labels)) = &self.custom {
+            for found in regex.find_iter(bytes).filter(|m| !m.is_empty()) {
+                if let Some(label) = labels.get(found.pattern().as_usize()) {
+                    hits.push(label.hit(whole_characters(bytes, found.range())));
+                }
+            }
+        }
+        match hits.len() {
+            0 | 1 => hits,
+            _ => settle(hits),
+        }
+    }
+
+    fn push(&self, finder: Finder, range: Range<usize>, hits: &mut Vec<Hit>) {
+        if let Some(label) = self.labels.get(&finder) {
+            hits.push(label.hit(range));
+        }
+    }
+}
+
+impl Label {
+    fn of(class: &Class) -> Self {
+        Self {
+            class: Arc::from(class.name.as_str()),
+            action: class.on_hit,
+        }
+    }
+    fn hit(&self, range: Range<usize>) -> Hit {
+        Hit {
+            range,
+            class: Arc::clone(&self.class),
+            action: self.action,
+        }
+    }
+}
+
+/// Widens a range so that it neither begins nor ends inside a UTF-8 character.
+fn whole_characters(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    let inside = |i: usize| bytes.get(i).is_some_and(|b| b & 0xC0 == 0x80);
+    let (mut start, mut end) = (range.start, range.end);
+    while start > 0 && inside(start) {
+        start -= 1;
+    }
+    while inside(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// In order, without overlaps: what masks goes before what reports, and hits that mask the same bytes are joined.
+fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by(|a, b| {
+        let key = |h: &Hit| (h.range.start, std::cmp::Reverse(h.range.end));
+        b.action.cmp(&a.action).then_with(|| key(a).cmp(&key(b)))
+    });
+    let mut out: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let overlaps = |o: &Hit| hit.range.start < o.range.end && o.range.start < hit.range.end;
+        match hit.action {
+            OnHit::Report if out.iter().any(overlaps) => {}
+            OnHit::Mask => match out.last_mut().filter(|o| overlaps(o)) {
+                Some(last) => last.range.end = last.range.end.max(hit.range.end),
+                None => out.push(hit),
+            },
+            OnHit::Report => out.push(hit),
+        }
+    }
+    out.sort_by_key(|h| h.range.start);
+    out
+}
+
+#[cfg(test)]
+#[path = "detectors/tests.rs"]
+mod tests;

@@ -1,0 +1,234 @@
+//! Values that are made of digits: payment cards, social security numbers, IBANs, telephone numbers, IPv4.
+//!
+//! Lives here: cutting runs of digits into groups, and which groups make a value. Never: checksums.
+
+use super::{cards, iban};
+use crate::mask::classes::Finder;
+use std::ops::Range;
+
+/// Fewer digits make none of these: the shortest is `1.1.1.1`.
+pub(crate) const DIGITS_MIN: usize = 4;
+/// Groups of one run that are looked at together; a longer run is looked at piece by piece.
+const GROUPS_MAX: usize = 24;
+
+/// Digits without anything between them.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    start: usize,
+    end: usize,
+    /// What stands between it and the next group of the run; 0 when that is not one single separator.
+    joint: u8,
+}
+
+impl Group {
+    fn length(self) -> usize {
+        self.end - self.start
+    }
+}
+
+/// Calls `hit` for every value that is found.
+pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
+    let mut at = 0;
+    let mut groups: Vec<Group> = Vec::new();
+    while let Some(start) = next_digit(bytes, at) {
+        if let Some(range) = iban_at(bytes, start) {
+            at = range.end;
+            hit(Finder::Iban, range);
+            continue;
+        }
+        groups.clear();
+        at = run(bytes, start, &mut groups);
+        let digits: usize = groups.iter().map(|g| g.length()).sum();
+        if digits >= DIGITS_MIN {
+            judge(bytes, &groups, &mut hit);
+        }
+    }
+}
+
+fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    rest.iter().position(u8::is_ascii_digit).map(|i| from + i)
+}
+
+/// An IBAN whose check digits begin here.
+fn iban_at(bytes: &[u8], digit: usize) -> Option<Range<usize>> {
+    let start = digit.checked_sub(2)?;
+    let letters = bytes.get(start..digit)?.iter().all(u8::is_ascii_alphabetic);
+    let free = start == 0 || !bytes.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
+    let second = bytes.get(digit + 1).is_some_and(u8::is_ascii_digit);
+    if !(letters && free && second) {
+        return None;
+    }
+    iban::end(bytes, start).map(|end| start..end)
+}
+
+/// Cuts a run into groups and returns where it ends. One or two separators join groups.
+fn run(bytes: &[u8], start: usize, groups: &mut Vec<Group>) -> usize {
+    let mut at = start;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        let end = at + length;
+        groups.push(Group {
+            start: at,
+            end,
+            joint: 0,
+        });
+        let tail = bytes.get(end..).unwrap_or_default();
+        let gap = tail
+            .iter()
+            .take(2)
+            .take_while(|b| is_separator(**b))
+            .count();
+        let more = tail.get(gap).is_some_and(u8::is_ascii_digit);
+        if gap == 0 || !more || groups.len() == GROUPS_MAX {
+            return end;
+        }
+        if let (1, Some(last), Some(b)) = (gap, groups.last_mut(), tail.first()) {
+            last.joint = *b;
+        }
+        at = end + gap;
+    }
+}
+
+fn is_separator(b: u8) -> bool {
+    matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/')
+}
+
+fn judge(bytes: &[u8], groups: &[Group], hit: &mut impl FnMut(Finder, Range<usize>)) {
+    let mut at = 0;
+    while let Some(rest) = groups.get(at..).filter(|r| !r.is_empty()) {
+        let before = at.checked_sub(1).and_then(|i| groups.get(i));
+        let found = card(bytes, before, rest)
+            .map(|n| (Finder::PaymentCard, n))
+            .or_else(|| ssn(bytes, before, rest).map(|n| (Finder::UsSsn, n)))
+            .or_else(|| ipv4(bytes, before, rest).map(|n| (Finder::IpAddress, n)));
+        match found {
+            Some((finder, taken)) => {
+                let (first, last) = (rest.first(), rest.get(taken - 1));
+                if let (Some(first), Some(last)) = (first, last) {
+                    hit(finder, first.start..last.end);
+                }
+                at += taken;
+            }
+            None => at += 1,
+        }
+    }
+    if let Some(range) = phone(bytes, groups) {
+        hit(Finder::Phone, range);
+    }
+}
+
+/// No letter or digit touches the range.
+fn stands_free(bytes: &[u8], start: usize, end: usize) -> bool {
+    let glued = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    !glued(start.checked_sub(1).and_then(|i| bytes.get(i))) && !glued(bytes.get(end))
+}
+
+fn text(bytes: &[u8], groups: &[Group]) -> Vec<u8> {
+    groups
+        .iter()
+        .filter_map(|g| bytes.get(g.start..g.end))
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// How many groups from the first make a card number: one, or groups as cards are printed.
+fn card(bytes: &[u8], before: Option<&Group>, groups: &[Group]) -> Option<usize> {
+    const PRINTED: &[&[usize]] = &[
+        &[4, 4, 4, 4],
+        &[4, 6, 5],
+        &[4, 6, 4],
+        &[4, 4, 4, 4, 3],
+        &[4, 4, 4, 1],
+        &[4, 4, 4, 2],
+        &[4, 4, 5],
+        &[6, 13],
+        &[8, 8],
+    ];
+    let first = groups.first()?;
+    // The fraction of a number is no card.
+    if before.is_some_and(|b| b.joint == b'.') {
+        return None;
+    }
+    if cards::DIGITS.contains(&first.length()) && stands_free(bytes, first.start, first.end) {
+        return cards::is_card(bytes.get(first.start..first.end)?).then_some(1);
+    }
+    for shape in PRINTED {
+        let Some(taken) = groups.get(..shape.len()) else {
+            continue;
+        };
+        let (Some(last), joint) = (taken.last(), first.joint) else {
+            continue;
+        };
+        let uniform = taken.iter().take(shape.len() - 1).all(|g| g.joint == joint)
+            && matches!(joint, b' ' | b'-' | b'.');
+        let fits = taken.iter().zip(*shape).all(|(g, n)| g.length() == *n);
+        // A longer printed shape goes on; `4 4 4 4` is tried before `4 4 4 4 3`, so both are asked.
+        if uniform
+            && fits
+            && stands_free(bytes, first.start, last.end)
+            && cards::is_card(&text(bytes, taken))
+        {
+            return Some(shape.len());
+        }
+    }
+    None
+}
+
+/// `123-45-6789`, never issued ranges left out (areas 000, 666 and 900 up, group 00, serial 0000).
+fn ssn(bytes: &[u8], before: Option<&Group>, groups: &[Group]) -> Option<usize> {
+    let [area, group, serial] = groups.get(..3)? else {
+        return None;
+    };
+    let joint = area.joint;
+    let fits = (area.length(), group.length(), serial.length()) == (3, 2, 4);
+    if !fits || group.joint != joint || !matches!(joint, b'-' | b' ' | b'.') {
+        return None;
+    }
+    let apart = !before.is_some_and(|b| b.joint == joint) && serial.joint != joint;
+    if !apart || !stands_free(bytes, area.start, serial.end) {
+        return None;
+    }
+    let number = |g: &Group| {
+        text(bytes, &[*g])
+            .iter()
+            .fold(0_u32, |n, d| n * 10 + u32::from(d.wrapping_sub(b'0')))
+    };
+    let area = number(area);
+    let issued =
+        area != 0 && area != 666 && area < 900 && number(group) != 0 && number(serial) != 0;
+    issued.then_some(3)
+}
+
+fn ipv4(bytes: &[u8], before: Option<&Group>, groups: &[Group]) -> Option<usize> {
+    let taken = groups.get(..4)?;
+    let dotted = taken.iter().take(3).all(|g| g.joint == b'.');
+    let (first, last) = (taken.first()?, taken.last()?);
+    if !dotted
+        || last.joint == b'.'
+        || before.is_some_and(|b| b.joint == b'.')
+        || !stands_free(bytes, first.start, last.end)
+    {
+        return None;
+    }
+    let address = std::str::from_utf8(bytes.get(first.start..last.end)?).ok()?;
+    address.parse::<std::net::Ipv4Addr>().is_ok().then_some(4)
+}
+
+/// `+` and 8 to 15 digits (E.164), or the North American `(555) 123-4567`.
+fn phone(bytes: &[u8], groups: &[Group]) -> Option<Range<usize>> {
+    let (first, last) = (groups.first()?, groups.last()?);
+    let digits: usize = groups.iter().map(|g| g.length()).sum();
+    if !stands_free(bytes, first.start, last.end) {
+        return None;
+    }
+    let prefix = first.start.checked_sub(1).and_then(|i| bytes.get(i));
+    if prefix == Some(&b'+') && (8..=15).contains(&digits) {
+        return Some(first.start - 1..last.end);
+    }
+    let lengths: Vec<usize> = groups.iter().map(|g| g.length()).collect();
+    let american = lengths == [3, 3, 4] || lengths == [1, 3, 3, 4];
+    american.then_some(first.start..last.end)
+}

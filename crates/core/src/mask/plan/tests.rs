@@ -1,0 +1,145 @@
+use super::*;
+use crate::mask::classes::Classes;
+use crate::mask::lineage::{OutputColumn, fixture};
+
+fn column(relation: u32, attribute: i16, type_oid: u32, format: Format) -> RowColumn {
+    RowColumn {
+        relation,
+        attribute,
+        type_oid,
+        type_modifier: -1,
+        format,
+    }
+}
+
+fn plan(columns: &[RowColumn], outputs: &Outputs, reveal: Reveal) -> Result<RowPlan, Refused> {
+    let catalogue = fixture::catalogue();
+    let masked = fixture::masked(&catalogue);
+    let detector = Arc::new(Detector::new(&Classes::builtin()).unwrap());
+    RowPlan::new(columns, outputs, &masked, &|_| reveal, &detector, None)
+}
+
+fn plain(n: usize) -> Outputs {
+    Outputs::Columns(vec![OutputColumn::default(); n])
+}
+
+#[test]
+fn masks_by_oid_even_when_lineage_says_nothing() {
+    let plan = plan(
+        &[column(fixture::CUSTOMERS, 4, 25, Format::Text)],
+        &plain(1),
+        Reveal::As(Form::Masked),
+    )
+    .unwrap();
+    let mut out = Vec::new();
+    assert_eq!(
+        plan.cell(0, Some(b"123"), &mut out, &mut Tally::default()),
+        Change::Bytes
+    );
+    assert_eq!(out, b"[masked:us_ssn]");
+    assert_eq!(
+        plan.cell(0, None, &mut out, &mut Tally::default()),
+        Change::Same
+    );
+}
+
+#[test]
+fn masks_by_lineage_where_the_description_has_no_base_column() {
+    let catalogue = fixture::catalogue();
+    let field = fixture::masked(&catalogue)
+        .field(fixture::CUSTOMERS, 3)
+        .cloned()
+        .unwrap();
+    let outputs = Outputs::Columns(vec![OutputColumn {
+        fields: vec![field],
+        ..OutputColumn::default()
+    }]);
+    let plan = plan(
+        &[column(0, 0, 25, Format::Text)],
+        &outputs,
+        Reveal::As(Form::Masked),
+    )
+    .unwrap();
+    assert_eq!(plan.masks().count(), 1);
+    assert!(!plan.pass_all());
+}
+
+#[test]
+fn refuses_what_was_not_traced() {
+    let columns = [column(0, 0, 25, Format::Text)];
+    let masked = Reveal::As(Form::Masked);
+    assert_eq!(
+        plan(&columns, &Outputs::Unknown, masked).unwrap_err(),
+        Refused::Untraced
+    );
+    assert_eq!(
+        plan(&columns, &plain(2), masked).unwrap_err(),
+        Refused::Mismatch {
+            described: 1,
+            traced: 2
+        }
+    );
+    assert!(plan(&columns, &Outputs::Unmasked, masked).is_ok());
+}
+
+#[test]
+fn passes_rows_without_anything_to_look_at() {
+    let columns = [
+        column(fixture::ORDERS, 1, 23, Format::Binary),
+        column(fixture::CUSTOMERS, 4, 25, Format::Text),
+    ];
+    assert!(plan(&columns, &plain(2), Reveal::Full).unwrap().pass_all());
+    assert!(
+        !plan(&columns, &plain(2), Reveal::As(Form::Last4))
+            .unwrap()
+            .pass_all()
+    );
+}
+
+#[test]
+fn a_position_that_was_not_planned_is_null() {
+    let plan = plan(&[], &plain(0), Reveal::Full).unwrap();
+    assert_eq!(
+        plan.cell(3, Some(b"x"), &mut Vec::new(), &mut Tally::default()),
+        Change::Null
+    );
+}
+
+#[test]
+fn detectors_look_into_text_and_binary_numbers() {
+    let cells: [(u32, Format, Vec<u8>, &[u8]); 4] = [
+        (
+            25,
+            Format::Text,
+            b"mail jo@example.org now".to_vec(),
+            b"mail [masked:email] now",
+        ),
+        (
+            20,
+            Format::Binary,
+            4111111111111111_i64.to_be_bytes().to_vec(),
+            &[0; 8],
+        ),
+        (1700, Format::Text, b"4111111111111111".to_vec(), b"0"),
+        (
+            1700,
+            Format::Binary,
+            [4_i16, 3, 0, 0, 4111, 1111, 1111, 1111]
+                .iter()
+                .flat_map(|w| w.to_be_bytes())
+                .collect(),
+            &[0; 8],
+        ),
+    ];
+    for (oid, format, value, expected) in cells {
+        let plan = plan(&[column(0, 0, oid, format)], &plain(1), Reveal::Full).unwrap();
+        let mut out = Vec::new();
+        let mut tally = Tally::default();
+        assert_eq!(
+            plan.cell(0, Some(&value), &mut out, &mut tally),
+            Change::Bytes,
+            "{oid}"
+        );
+        assert_eq!((out.as_slice(), tally.masked.len()), (expected, 1), "{oid}");
+    }
+}
