@@ -1,0 +1,256 @@
+//! What stands before every handler: the request's form, its origin, and who sends it.
+//!
+//! Lives here: the order of checks and the headers of every answer. Never: rights to a particular thing.
+
+use crate::call::{Admin, Call, Caller, Reply};
+use crate::decision;
+use crate::problem::Problem;
+use crate::table::{Body as Wants, Right, Route};
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use brattice_core::ports::AuthError;
+use brattice_core::secret::Secret;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest body of a request.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long the body may take to come.
+pub const BODY_SECONDS_MAX: u64 = 10;
+/// The longest access token.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// The peer of a connection, put into each request by [`crate::serve`].
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// Answers one request to one route.
+pub(crate) async fn answer(
+    admin: Arc<Admin>,
+    route: &'static Route,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Response {
+    let id = admin.request_id();
+    let outcome = handle(&admin, route, path, request).await;
+    finish(&admin, &id, outcome)
+}
+
+/// Gives an outcome its request id and the headers that every answer has.
+pub(crate) fn finish(admin: &Admin, id: &str, outcome: Result<Reply, Problem>) -> Response {
+    let mut response = match outcome {
+        Ok(reply) => reply.0,
+        Err(mut problem) => {
+            problem.request_id = Some(id.to_owned());
+            problem.into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if admin.settings.public_url.starts_with("https://") {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}
+
+async fn handle(
+    admin: &Arc<Admin>,
+    route: &'static Route,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<Reply, Problem> {
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
+    is_for_us(admin, headers)?;
+    let query = query_of(parts.uri.query().unwrap_or_default(), route)?;
+    let body = body_of(route, headers, body).await?;
+    let from = parts
+        .extensions
+        .get::<Peer>()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |p| p.0.ip());
+    let caller = match route.right {
+        Right::Receiver => {
+            let approval = path.get("id").map(String::as_str).unwrap_or_default();
+            Caller::Receiver(decision::receiver(admin, headers, approval, &body)?)
+        }
+        _ => {
+            let token = bearer(headers)?;
+            let who = admin
+                .ports
+                .authenticator
+                .verify_token(&token, &from.to_string())
+                .await
+                .map_err(not_proven)?;
+            Caller::Proven(Box::new(who))
+        }
+    };
+    let call = Call {
+        admin: Arc::clone(admin),
+        caller,
+        from,
+        path,
+        query,
+        body,
+    };
+    (route.handle)(&call).await
+}
+
+/// The name that is asked for is ours, and no page of another origin asks (DNS rebinding, cross-site requests).
+fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts
+        .next()
+        .and_then(|h| h.to_str().ok())
+        .map(str::to_ascii_lowercase);
+    let known = host.is_some_and(|h| admin.settings.hosts.contains(&h));
+    if !known || hosts.next().is_some() {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "unknown_host",
+            "The request is not for this host.",
+        )
+        .hint("Use the address in `listen.admin.public_url`."));
+    }
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let ours = url::Url::parse(&admin.settings.public_url)
+            .map(|u| u.origin().ascii_serialization())
+            .unwrap_or_default();
+        if origin.to_str().ok() != Some(ours.as_str()) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "foreign_origin",
+                "Pages of another origin may not use this API.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Only parameters that the route has, each once. A token never travels in a URL.
+fn query_of(query: &str, route: &Route) -> Result<BTreeMap<String, String>, Problem> {
+    let mut found = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if !route.query.iter().any(|p| p.name == name) {
+            let known: Vec<&str> = route.query.iter().map(|p| p.name).collect();
+            let hint = if known.is_empty() {
+                "This takes no parameters.".to_owned()
+            } else {
+                format!("Known here: {}.", known.join(", "))
+            };
+            return Err(Problem::invalid("A query parameter is not known.").hint(hint));
+        }
+        if found
+            .insert(name.into_owned(), value.into_owned())
+            .is_some()
+        {
+            return Err(Problem::invalid("A query parameter is given twice."));
+        }
+    }
+    Ok(found)
+}
+
+async fn body_of(route: &Route, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let reading = axum::body::to_bytes(body, BODY_BYTES_MAX);
+    let bytes = tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), reading)
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "The body took too long to come.",
+            )
+        })?
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("The body is larger than {BODY_BYTES_MAX} bytes, or broke off."),
+            )
+        })?;
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .map(|v| v.to_str().unwrap_or_default());
+    match route.body {
+        None if bytes.is_empty() => Ok(bytes),
+        None => Err(Problem::invalid("This takes no body.")),
+        Some(Wants { optional: true, .. }) if bytes.is_empty() => Ok(bytes),
+        Some(_) if media.is_some_and(is_json) => Ok(bytes),
+        Some(_) => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body must be application/json.",
+        )),
+    }
+}
+
+fn is_json(media: &str) -> bool {
+    let mut parts = media.split(';').map(str::trim);
+    parts
+        .next()
+        .is_some_and(|m| m.eq_ignore_ascii_case("application/json"))
+        && parts.all(|p| p.eq_ignore_ascii_case("charset=utf-8"))
+}
+
+/// The token of exactly one `Authorization: Bearer` header (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let token = given
+        .next()
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    match (token, given.next()) {
+        (Some(token), None) if !token.is_empty() && token.len() <= TOKEN_BYTES_MAX => {
+            Ok(Secret::new(token.as_bytes()))
+        }
+        _ => Err(Problem::unauthenticated()),
+    }
+}
+
+fn not_proven(why: AuthError) -> Problem {
+    match why {
+        AuthError::Rejected(why) => {
+            tracing::info!(%why, "a token was refused on the API");
+            Problem::unauthenticated()
+        }
+        AuthError::Throttled => {
+            let mut problem = Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "throttled",
+                "Too many attempts from this address.",
+            );
+            problem.retry = true;
+            problem
+        }
+        AuthError::Unavailable(why) => {
+            tracing::warn!(%why, "a token could not be checked");
+            Problem::unavailable()
+        }
+    }
+}

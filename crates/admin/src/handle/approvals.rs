@@ -1,0 +1,252 @@
+//! Questions to people: seeing them, and answering them.
+//!
+//! Whoever is anywhere in the asking chain never answers, whatever policy says; an answer counts only for rules that
+//! asked one of the person's groups, and only for the action whose hash it names.
+
+use super::{LIMIT_MAX, reason_of};
+use crate::body::{AnswerRequest, ApprovalBody, ApprovalsBody, DecisionRequest, state_named};
+use crate::call::{Call, Caller, Permit, Reply};
+use crate::ports::{Act, Answered, ApprovalFilter};
+use crate::problem::Problem;
+use axum::http::StatusCode;
+use brattice_core::approval::{Answer, Approval, ApprovalState};
+use brattice_core::audit::Event;
+use brattice_core::denial::{Code, Denial};
+use brattice_core::ids::ApprovalId;
+use brattice_core::ports::BoxFuture;
+use brattice_core::principal::Identity;
+
+pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let permit = call.anyone()?;
+        let state = match call.query.get("state") {
+            None => None,
+            Some(name) => Some(
+                state_named(name)
+                    .ok_or_else(|| Problem::invalid("`state` is not a state of a question."))?,
+            ),
+        };
+        let limit = call.number("limit", 100, LIMIT_MAX)?;
+        let filter = ApprovalFilter {
+            state,
+            target: call.query.get("target").cloned(),
+            limit: usize::try_from(limit).unwrap_or(0),
+        };
+        let found = call.admin.ports.approvals.list(&filter).await?;
+        let approvals = found
+            .iter()
+            .filter(|a| may_see(call, a).is_some())
+            .map(ApprovalBody::from)
+            .collect();
+        Reply::json(&permit, StatusCode::OK, &ApprovalsBody { approvals })
+    })
+}
+
+pub(crate) fn get(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let approval = find(call).await?;
+        let permit = may_see(call, &approval).ok_or_else(no_such)?;
+        Reply::json(&permit, StatusCode::OK, &ApprovalBody::from(&approval))
+    })
+}
+
+pub(crate) fn approve(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(answer_by_caller(call, true))
+}
+
+pub(crate) fn deny(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(answer_by_caller(call, false))
+}
+
+pub(crate) fn decision(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let Caller::Receiver(route) = &call.caller else {
+            return Err(Problem::unauthenticated());
+        };
+        let request: DecisionRequest = call.json()?;
+        let yes = match request.decision.as_str() {
+            "approve" => true,
+            "deny" => false,
+            _ => {
+                return Err(Problem::invalid(
+                    "`decision` is neither \"approve\" nor \"deny\".",
+                ));
+            }
+        };
+        let person = call.admin.ports.identities.person(&request.person).await?;
+        let Some(person) = person else {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "unknown_person",
+                "This person has not signed in at the gateway lately, so their groups are not known.",
+            )
+            .hint("Have them sign in once, e.g. with `brattice whoami`, and decide again."));
+        };
+        let approval = find(call).await?;
+        let wanted = Wanted {
+            yes,
+            action: request.action,
+            reason: reason_of(request.reason)?,
+            via: format!("webhook:{route}"),
+        };
+        answer(call, &person, approval, wanted).await
+    })
+}
+
+async fn answer_by_caller(call: &Call, yes: bool) -> Result<Reply, Problem> {
+    let who = call.who()?;
+    let request: AnswerRequest = call.json()?;
+    let approval = find(call).await?;
+    let wanted = Wanted {
+        yes,
+        action: request.action,
+        reason: reason_of(request.reason)?,
+        via: "api".to_owned(),
+    };
+    answer(call, who, approval, wanted).await
+}
+
+/// An answer as it came in.
+struct Wanted {
+    yes: bool,
+    action: String,
+    reason: Option<String>,
+    via: String,
+}
+
+async fn answer(
+    call: &Call,
+    who: &Identity,
+    approval: Approval,
+    wanted: Wanted,
+) -> Result<Reply, Problem> {
+    let id = approval.question.id.clone();
+    let (permit, rules) = match may_answer(call, who, &approval) {
+        Ok(found) => found,
+        Err(denial) => {
+            call.record(&who.chain, "approve", id.as_str(), false, &wanted.via)
+                .await?;
+            return Err(if may_see_as(call, who, &approval) {
+                denial.into()
+            } else {
+                no_such()
+            });
+        }
+    };
+    if wanted.action != approval.question.action.to_string() {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "another_action",
+            "The hash is not that of the action that is asked about; nothing was answered.",
+        )
+        .hint("Look at the question again, and name the hash that it shows."));
+    }
+    if approval.state != ApprovalState::Pending {
+        return Err(closed(&approval));
+    }
+    call.write(Event::ApprovalAnswered {
+        approval: id.clone(),
+        by: who.chain.acting.to_string(),
+        yes: wanted.yes,
+        reason: wanted.reason.clone(),
+        via: wanted.via.clone(),
+    })
+    .await?;
+    let answer = Answer {
+        by: who.chain.acting.clone(),
+        yes: wanted.yes,
+        rules,
+        reason: wanted.reason,
+        at: call.admin.ports.clock.now(),
+        via: wanted.via,
+    };
+    match call.admin.ports.approvals.answer(&id, answer).await? {
+        Some(Answered::Counted(now)) => {
+            Reply::json(&permit, StatusCode::OK, &ApprovalBody::from(&now))
+        }
+        Some(Answered::Closed(now)) => Err(closed(&now)),
+        Some(Answered::Twice(_)) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "answered_before",
+            "You have answered this question before.",
+        )),
+        None => Err(no_such()),
+    }
+}
+
+/// The rules this person answers for, by code and by policy.
+fn may_answer(
+    call: &Call,
+    who: &Identity,
+    approval: &Approval,
+) -> Result<(Permit, Vec<String>), Denial> {
+    let question = &approval.question;
+    let permit = call.decide(who, &Act::Approve(approval))?;
+    if question.chain.includes(&who.chain.acting) {
+        return Err(Denial::new(
+            Code::Forbidden,
+            "brattice.own_request",
+            "Nobody in the chain that asks can answer.",
+        )
+        .hint("Have somebody else decide."));
+    }
+    let groups = &who.chain.acting.groups;
+    let rules: Vec<String> = question
+        .asked
+        .iter()
+        .filter(|asked| asked.groups.iter().any(|g| groups.contains(g)))
+        .map(|asked| asked.rule.clone())
+        .collect();
+    if rules.is_empty() {
+        let asked: Vec<&str> = question
+            .asked
+            .iter()
+            .flat_map(|a| a.groups.iter().map(String::as_str))
+            .collect();
+        return Err(Denial::new(
+            Code::Forbidden,
+            "brattice.not_asked",
+            "You are in none of the groups that are asked.",
+        )
+        .hint(format!("Asked are: {}.", asked.join(", "))));
+    }
+    Ok((permit, rules))
+}
+
+fn may_see(call: &Call, approval: &Approval) -> Option<Permit> {
+    call.own(&approval.question.chain)
+        .or_else(|| call.may(&Act::Approve(approval)).ok())
+        .or_else(|| call.may(&Act::ReadAuditOf(&approval.question.target)).ok())
+}
+
+fn may_see_as(call: &Call, who: &Identity, approval: &Approval) -> bool {
+    let question = &approval.question;
+    question.chain.includes(&who.chain.acting)
+        || call.decide(who, &Act::Approve(approval)).is_ok()
+        || call
+            .decide(who, &Act::ReadAuditOf(&question.target))
+            .is_ok()
+}
+
+async fn find(call: &Call) -> Result<Approval, Problem> {
+    let id: ApprovalId = call.path("id", "question")?;
+    call.admin
+        .ports
+        .approvals
+        .get(&id)
+        .await?
+        .ok_or_else(no_such)
+}
+
+fn no_such() -> Problem {
+    Problem::not_found("question")
+}
+
+fn closed(approval: &Approval) -> Problem {
+    let state = crate::body::state_name(approval.state);
+    Problem::new(
+        StatusCode::CONFLICT,
+        "question_closed",
+        format!("The question is no longer open: it is {state}."),
+    )
+}

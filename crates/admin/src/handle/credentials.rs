@@ -1,0 +1,66 @@
+//! Short-lived credentials: minting one for oneself, and ending one.
+
+use crate::body::{CredentialBody, CredentialRequest, DoneBody};
+use crate::call::{Call, Reply};
+use crate::ports::{Act, CreateError};
+use crate::problem::Problem;
+use axum::http::StatusCode;
+use brattice_core::ids::CredentialId;
+use brattice_core::ports::BoxFuture;
+use std::time::Duration;
+
+pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let request: CredentialRequest = call.json()?;
+        let most = call.admin.settings.credential_lifetime_max;
+        let lifetime = Duration::from_secs(request.ttl_seconds);
+        if lifetime.is_zero() || lifetime > most {
+            return Err(Problem::invalid(format!(
+                "`ttl_seconds` is not from 1 to {}.",
+                most.as_secs()
+            )));
+        }
+        let details = format!("credential for {} s", request.ttl_seconds);
+        let permit = call.must(&Act::Connect(&request.target), &details).await?;
+        let credentials = &call.admin.ports.credentials;
+        let minted = credentials
+            .create(call.who()?, &request.target, lifetime)
+            .await
+            .map_err(|why| match why {
+                CreateError::Refused(why) => Problem::new(StatusCode::CONFLICT, "not_minted", why),
+                CreateError::Failed(failed) => failed.into(),
+            })?;
+        let body = CredentialBody::of(&minted).ok_or_else(Problem::unavailable)?;
+        Reply::json(&permit, StatusCode::CREATED, &body)
+    })
+}
+
+pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let id: CredentialId = call.path("id", "credential")?;
+        let credentials = &call.admin.ports.credentials;
+        let owner = credentials.owner(&id).await?.ok_or_else(no_such)?;
+        let act = "credential.revoke";
+        let permit = match call.must_own(&owner, act, id.as_str()).await? {
+            Some(permit) => permit,
+            None => call
+                .must(&Act::Suspend(&owner.acting), &format!("{act} {id}"))
+                .await
+                .map_err(|problem| {
+                    if problem.status == StatusCode::FORBIDDEN.as_u16() {
+                        no_such()
+                    } else {
+                        problem
+                    }
+                })?,
+        };
+        if !credentials.revoke(&id).await? {
+            return Err(no_such());
+        }
+        Reply::json(&permit, StatusCode::OK, &DoneBody { done: true })
+    })
+}
+
+fn no_such() -> Problem {
+    Problem::not_found("credential")
+}

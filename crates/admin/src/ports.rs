@@ -1,0 +1,408 @@
+//! What the API needs from the rest of the program, as traits that the binary implements.
+//!
+//! Lives here: the traits, what they take and what they return. Never: HTTP, an implementation, a check of rights (the
+//! API asks [`Authorizer`] before it calls any other port).
+
+use brattice_core::approval::{Answer, Approval, ApprovalState};
+use brattice_core::audit::Event;
+use brattice_core::denial::Denial;
+use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
+use brattice_core::ports::{BoxFuture, RecordFailed};
+use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
+use brattice_core::secret::Secret;
+use brattice_core::time::Timestamp;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Why a port could not do what it was asked. The text goes to the operator's log; callers are told "unavailable".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} failed: {why}")]
+pub struct Failed {
+    /// What was attempted.
+    pub operation: &'static str,
+    /// Why it did not work.
+    pub why: String,
+}
+
+impl Failed {
+    /// A failure of an operation.
+    pub fn new(operation: &'static str, why: impl ToString) -> Self {
+        Self {
+            operation,
+            why: why.to_string(),
+        }
+    }
+}
+
+/// What somebody wants to do with the gateway; the policy's actions on it.
+#[derive(Debug, Clone, Copy)]
+pub enum Act<'a> {
+    /// `approve`: answer this question.
+    Approve(&'a Approval),
+    /// `watch`: see that a session exists, and what it does.
+    Watch(&'a SessionView),
+    /// `replay`: see its recording.
+    Replay(&'a SessionView),
+    /// `session.end`: cut it.
+    EndSession(&'a SessionView),
+    /// `audit.read` on the gateway: everything.
+    ReadAudit,
+    /// `audit.read` on a target: what happened there.
+    ReadAuditOf(&'a str),
+    /// `policy.read`: see the bundle.
+    ReadBundle,
+    /// `policy.apply`: put another bundle in force.
+    ApplyBundle,
+    /// `identity.suspend`: end everything of a principal.
+    Suspend(&'a Principal),
+    /// `connect`: open this target, which is what a credential is for.
+    Connect(&'a str),
+}
+
+impl Act<'_> {
+    /// The policy's action.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Act::Approve(_) => "approve",
+            Act::Watch(_) => "watch",
+            Act::Replay(_) => "replay",
+            Act::EndSession(_) => "session.end",
+            Act::ReadAudit | Act::ReadAuditOf(_) => "audit.read",
+            Act::ReadBundle => "policy.read",
+            Act::ApplyBundle => "policy.apply",
+            Act::Suspend(_) => "identity.suspend",
+            Act::Connect(_) => "connect",
+        }
+    }
+
+    /// What it is done to, for records.
+    pub fn object(&self) -> String {
+        match self {
+            Act::Approve(a) => a.question.id.to_string(),
+            Act::Watch(s) | Act::Replay(s) | Act::EndSession(s) => s.id.to_string(),
+            Act::ReadAudit => "gateway".to_owned(),
+            Act::ReadBundle | Act::ApplyBundle => "bundle".to_owned(),
+            Act::ReadAuditOf(target) | Act::Connect(target) => (*target).to_owned(),
+            Act::Suspend(who) => who.to_string(),
+        }
+    }
+
+    /// Whether it is for people alone. [`Act::Connect`] is for agents too.
+    pub fn is_for_people(&self) -> bool {
+        !matches!(self, Act::Connect(_))
+    }
+}
+
+/// Decides by the policy in force, which is the same Cedar rules that judge commands.
+pub trait Authorizer: Send + Sync {
+    /// Whether this identity may do this, coming from this address. Unsure is a denial.
+    fn decide(&self, who: &Identity, act: &Act<'_>, from: IpAddr) -> Result<(), Denial>;
+}
+
+/// The audit log, for administrative acts. A failed call refuses the act.
+pub trait Recorder: Send + Sync {
+    /// Writes the event with the time and the revision in force; on return it is durable.
+    fn write<'a>(&'a self, event: Event) -> BoxFuture<'a, Result<(), RecordFailed>>;
+}
+
+/// Which questions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// In this state alone.
+    pub state: Option<ApprovalState>,
+    /// About this target alone.
+    pub target: Option<String>,
+    /// At most so many, the newest first.
+    pub limit: usize,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone)]
+pub enum Answered {
+    /// It counts; this is the question with it.
+    Counted(Approval),
+    /// The question was no longer open; nothing changed.
+    Closed(Approval),
+    /// This person has answered before; nothing changed.
+    Twice(Approval),
+}
+
+/// Questions to people.
+pub trait ApprovalsApi: Send + Sync {
+    /// Lists questions, the newest first.
+    fn list<'a>(
+        &'a self,
+        filter: &'a ApprovalFilter,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, Failed>>;
+    /// Reads one.
+    fn get<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<Option<Approval>, Failed>>;
+    /// Adds an answer and moves the question on, in one step; whoever waits for it is told. `None` if there is no such
+    /// question.
+    fn answer<'a>(
+        &'a self,
+        id: &'a ApprovalId,
+        answer: Answer,
+    ) -> BoxFuture<'a, Result<Option<Answered>, Failed>>;
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// Open on this gateway.
+    Live,
+    /// Ended in order.
+    Closed,
+    /// The gateway died under it.
+    Interrupted,
+}
+
+/// A session as administrators see it.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Where it stands.
+    pub state: SessionState,
+    /// Who, for whom.
+    pub chain: Chain,
+    /// The target.
+    pub target: String,
+    /// The target's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The database, or what stands for it.
+    pub place: String,
+    /// The protocol's name.
+    pub protocol: String,
+    /// The caller's address.
+    pub client: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Commands judged so far.
+    pub commands: u64,
+    /// Bytes sent to the caller so far.
+    pub bytes_to_client: u64,
+    /// The bundle it began under.
+    pub revision: Revision,
+    /// The question it waits for.
+    pub holding: Option<ApprovalId>,
+    /// Digest of the sealed recording.
+    pub recording: Option<Digest>,
+}
+
+/// Which sessions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// In this state alone.
+    pub state: Option<SessionState>,
+    /// On this target alone.
+    pub target: Option<String>,
+    /// At most so many, the newest first.
+    pub limit: usize,
+}
+
+/// One frame of a recording, for showing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayFrame {
+    /// Its place in the recording, counted from 0.
+    pub index: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What it holds: `command`, `parameters`, `input`, `output`, `verdict`, `outcome`.
+    pub kind: &'static str,
+    /// The session's command counter.
+    pub command: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Some frames, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayPage {
+    /// The frames, in order.
+    pub frames: Vec<ReplayFrame>,
+    /// The index to ask for next; `None` at the end of a sealed recording.
+    pub next: Option<u64>,
+}
+
+/// Sessions and their recordings.
+pub trait SessionsApi: Send + Sync {
+    /// Lists sessions, the newest first.
+    fn list<'a>(
+        &'a self,
+        filter: &'a SessionFilter,
+    ) -> BoxFuture<'a, Result<Vec<SessionView>, Failed>>;
+    /// Reads one.
+    fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionView>, Failed>>;
+    /// Cuts it: the caller's connection closes, a running command is cancelled. False if it was not open.
+    fn end<'a>(&'a self, id: &'a SessionId, reason: &'a str)
+    -> BoxFuture<'a, Result<bool, Failed>>;
+    /// Frames of the recording from an index on, at most so many and so many bytes. `None` if there is no recording.
+    fn replay<'a>(
+        &'a self,
+        id: &'a SessionId,
+        from: u64,
+        frames_max: usize,
+        bytes_max: usize,
+    ) -> BoxFuture<'a, Result<Option<ReplayPage>, Failed>>;
+}
+
+/// A credential that was just minted. The only time its password is told.
+#[derive(Debug)]
+pub struct Minted {
+    /// Its id, which is the user name too.
+    pub id: CredentialId,
+    /// The password.
+    pub password: Secret,
+    /// The target it is for.
+    pub target: String,
+    /// Where to connect: the host.
+    pub host: String,
+    /// And the port.
+    pub port: u16,
+    /// The database to name, e.g. `orders-db/app`.
+    pub database: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Short-lived credentials.
+pub trait CredentialsApi: Send + Sync {
+    /// Mints one for this identity and target; it never lives longer than the identity's own proof.
+    fn create<'a>(
+        &'a self,
+        who: &'a Identity,
+        target: &'a str,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Minted, CreateError>>;
+    /// Whose it is; `None` if there is none.
+    fn owner<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<Option<Chain>, Failed>>;
+    /// Ends it and the sessions that were opened with it. False if there was none.
+    fn revoke<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>>;
+}
+
+/// Why no credential was minted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// A request that cannot be met; the text is for the caller.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is not working.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+}
+
+/// What revoking a principal ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Suspended {
+    /// Sessions that were cut.
+    pub sessions: u64,
+    /// Credentials that were revoked.
+    pub credentials: u64,
+}
+
+/// Principals.
+pub trait IdentitiesApi: Send + Sync {
+    /// Ends everything of a principal and refuses it from now on, wherever it stands in a chain.
+    fn suspend<'a>(
+        &'a self,
+        kind: PrincipalKind,
+        id: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Suspended, Failed>>;
+    /// Lets it in again. False if it was not suspended.
+    fn restore<'a>(
+        &'a self,
+        kind: PrincipalKind,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failed>>;
+    /// The person as they last signed in at this gateway, if that is still fresh enough to count. For decisions that
+    /// come in over a webhook: what the webhook says about groups counts for nothing.
+    fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;
+}
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditLine {
+    /// Its position in the node's chain.
+    pub position: u64,
+    /// The entry as it was hashed, in JSON.
+    pub entry: serde_json::Value,
+}
+
+/// A file of the audit log: a segment, the signed heads, or the public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFile {
+    /// Its name, without a directory.
+    pub name: String,
+    /// How long it is now; segments and heads only grow.
+    pub bytes: u64,
+}
+
+/// The audit log, for reading.
+pub trait AuditApi: Send + Sync {
+    /// Entries from a position on, at most so many. Waits up to `wait` when there is none yet.
+    fn read<'a>(
+        &'a self,
+        from: u64,
+        limit: usize,
+        wait: Duration,
+    ) -> BoxFuture<'a, Result<Vec<AuditLine>, Failed>>;
+    /// How many entries there are.
+    fn entries(&self) -> Result<u64, Failed>;
+    /// The files that offline verification needs.
+    fn files<'a>(&'a self) -> BoxFuture<'a, Result<Vec<AuditFile>, Failed>>;
+    /// Bytes of one of those files from an offset on; `None` if there is no such file.
+    fn file<'a>(
+        &'a self,
+        name: &'a str,
+        offset: u64,
+        bytes_max: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failed>>;
+}
+
+/// A problem or a warning of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleProblem {
+    /// The file.
+    pub file: String,
+    /// The line, where known.
+    pub line: Option<usize>,
+    /// The key or the rule.
+    pub path: String,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+/// The bundle in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleView {
+    /// Its number.
+    pub revision: Revision,
+    /// Digest of all that is in it.
+    pub digest: Digest,
+    /// When it came into force.
+    pub applied_at: Timestamp,
+    /// Targets, by name.
+    pub targets: Vec<String>,
+    /// Rules, by id.
+    pub rules: Vec<String>,
+    /// What should be looked at.
+    pub warnings: Vec<BundleProblem>,
+}
+
+/// The bundle.
+pub trait BundleApi: Send + Sync {
+    /// What is in force.
+    fn current<'a>(&'a self) -> BoxFuture<'a, Result<BundleView, Failed>>;
+    /// Reads the bundle's directory anew; empty if it could be put in force.
+    fn check<'a>(&'a self) -> BoxFuture<'a, Result<Vec<BundleProblem>, Failed>>;
+    /// Reads it anew and puts it in force whole, or leaves everything as it is and tells why.
+    fn reload<'a>(
+        &'a self,
+    ) -> BoxFuture<'a, Result<Result<BundleView, Vec<BundleProblem>>, Failed>>;
+}

@@ -1,0 +1,138 @@
+//! The listener: bounded connections, deadlines before anything is known of a caller, TLS, and an orderly end.
+//!
+//! Lives here: sockets of the API and of the metrics. Never: routes.
+
+use crate::guard::Peer;
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+/// Bounds of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections at once; more are closed unanswered.
+    pub connections_max: usize,
+    /// How long a TLS handshake, and then each request's head, may take.
+    pub head_max: Duration,
+    /// How long requests may go on after the end was asked for.
+    pub drain_max: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections_max: 256,
+            head_max: Duration::from_secs(10),
+            drain_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The most headers of a request.
+const HEADERS_MAX: usize = 64;
+/// The most bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// How long to rest when no connection can be taken, e.g. for want of file descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves a router until `stop` turns true. Without TLS the caller has seen to it that the address is a loopback one.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+    bounds: Bounds,
+    mut stop: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(bounds.connections_max));
+    let acceptor = tls.map(TlsAcceptor::from);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(why) => {
+                tracing::warn!(%why, "a connection could not be taken");
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            tracing::warn!(%peer, "too many connections to the API; one was closed");
+            continue;
+        };
+        let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        tokio::spawn(async move {
+            let outcome = match acceptor {
+                None => converse(socket, peer, router, bounds, stop).await,
+                Some(acceptor) => {
+                    match tokio::time::timeout(bounds.head_max, acceptor.accept(socket)).await {
+                        Ok(Ok(stream)) => converse(stream, peer, router, bounds, stop).await,
+                        Ok(Err(why)) => Err(why),
+                        Err(_) => Err(io::Error::other("the TLS handshake took too long")),
+                    }
+                }
+            };
+            if let Err(why) = outcome {
+                tracing::debug!(%peer, %why, "a connection to the API ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(bounds.connections_max).unwrap_or(u32::MAX);
+    // Whoever is still talking when the time is up is cut off.
+    let _ = tokio::time::timeout(bounds.drain_max, permits.acquire_many(all)).await;
+}
+
+async fn converse<S>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    bounds: Bounds,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let inner = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        inner.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_max)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    ended.map_err(io::Error::other)
+}
+
+/// Waits until the end is asked for, or nobody is left who could ask.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await.map(|_| ());
+}

@@ -1,0 +1,301 @@
+//! Every route against callers who may and callers who may not, and against odd requests.
+
+use super::world::*;
+#[test]
+fn no_route_is_without_an_authorization_test() {
+    let tested: BTreeSet<&str> = cases()
+        .iter()
+        .map(|(id, ..)| *id)
+        .chain(["approvals.decision"])
+        .collect();
+    let untested: Vec<&str> = ROUTES
+        .iter()
+        .map(|r| r.id)
+        .filter(|id| !tested.contains(id))
+        .collect();
+    assert_eq!(untested, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn every_route_refuses_who_proves_nothing() {
+    for (id, body, _) in cases() {
+        let world = World::new(&[
+            "approve",
+            "watch",
+            "replay",
+            "session.end",
+            "audit.read",
+            "policy.read",
+            "policy.apply",
+            "identity.suspend",
+            "connect",
+        ]);
+        for token in [None, Some("nobody"), Some("")] {
+            let response = world.send(request(route(id), &body, token)).await;
+            assert_eq!(
+                response.status(),
+                StatusCode::UNAUTHORIZED,
+                "{id} {token:?}"
+            );
+            assert_eq!(
+                response.headers()[header::CONTENT_TYPE],
+                "application/problem+json"
+            );
+        }
+        assert!(world.done.lock().unwrap().is_empty(), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_whom_policy_does_not_permit() {
+    for (id, body, _) in cases() {
+        let world = World::new(&[]);
+        let response = world.send(request(route(id), &body, Some("alice"))).await;
+        let status = response.status();
+        match id {
+            "whoami" | "openapi" => assert_eq!(status, StatusCode::OK),
+            "approvals.list" => assert!(read::<ApprovalsBody>(response).await.approvals.is_empty()),
+            "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),
+            _ => assert!(
+                status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND,
+                "{id}: {status}"
+            ),
+        }
+        assert!(
+            world.done.lock().unwrap().is_empty(),
+            "{id} did {:?}",
+            world.done.lock().unwrap()
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_route_serves_whom_policy_permits_just_that() {
+    for (id, body, does) in cases() {
+        let actions = match route(id).right {
+            Right::Policy(actions) | Right::OwnOr(actions) => actions.to_vec(),
+            _ => vec![],
+        };
+        for action in if actions.is_empty() {
+            vec!["none"]
+        } else {
+            actions
+        } {
+            let world = World::new(&[action]);
+            let response = world.send(request(route(id), &body, Some("alice"))).await;
+            assert!(
+                response.status().is_success(),
+                "{id} with {action}: {}",
+                response.status()
+            );
+            assert!(response.headers().contains_key("x-request-id"));
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+            if let Some(does) = does {
+                assert_eq!(*world.done.lock().unwrap(), [does], "{id}");
+                assert!(
+                    !world.record.lock().unwrap().is_empty(),
+                    "{id} left no trace"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
+    let everything = [
+        "approve",
+        "watch",
+        "replay",
+        "session.end",
+        "audit.read",
+        "policy.read",
+        "policy.apply",
+        "identity.suspend",
+        "connect",
+    ];
+    for token in ["agent", "delegate"] {
+        for (id, body, _) in cases() {
+            let world = World::new(&everything);
+            let response = world.send(request(route(id), &body, Some(token))).await;
+            let for_all = ["whoami", "openapi", "credentials.create"].contains(&id);
+            let lists = ["approvals.list", "sessions.list"].contains(&id);
+            if !for_all && !lists {
+                assert!(
+                    response.status().is_client_error(),
+                    "{token} {id}: {}",
+                    response.status()
+                );
+                assert!(world.done.lock().unwrap().is_empty(), "{token} {id}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expired_proof_is_good_for_nothing() {
+    let world = World::new(&["policy.read"]);
+    let response = world
+        .send(request(route("bundle.get"), &None, Some("expired")))
+        .await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_does_not_happen() {
+    let everything = [
+        "approve",
+        "replay",
+        "session.end",
+        "audit.read",
+        "policy.apply",
+        "identity.suspend",
+        "connect",
+    ];
+    for (id, body, does) in cases() {
+        if does.is_none() {
+            continue;
+        }
+        let world = World::new(&everything);
+        world.record_works.store(false, Ordering::SeqCst);
+        let response = world.send(request(route(id), &body, Some("alice"))).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{id}");
+        assert!(world.done.lock().unwrap().is_empty(), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_asker_sees_its_own_question_and_session_but_not_the_recording() {
+    let world = World::new(&[]);
+    let response = world
+        .send(request(route("approvals.get"), &None, Some("etl")))
+        .await;
+    assert_eq!(
+        read::<ApprovalBody>(response).await.id,
+        approval_id().to_string()
+    );
+    let response = world
+        .send(request(route("sessions.get"), &None, Some("etl")))
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let response = world
+        .send(request(route("sessions.replay"), &None, Some("etl")))
+        .await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let response = world
+        .send(request(route("credentials.revoke"), &None, Some("etl")))
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_credential_is_told_once_and_never_in_the_record() {
+    let world = World::new(&["connect"]);
+    let body = Some("{\"target\":\"orders-db\",\"ttl_seconds\":60}".to_owned());
+    let response = world
+        .send(request(route("credentials.create"), &body, Some("agent")))
+        .await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(read::<CredentialBody>(response).await.password, "pw");
+    assert!(!format!("{:?}", world.record.lock().unwrap()).contains("pw"));
+    let long = Some("{\"target\":\"orders-db\",\"ttl_seconds\":999999}".to_owned());
+    let response = world
+        .send(request(route("credentials.create"), &long, Some("agent")))
+        .await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_and_other_names_are_refused() {
+    let world = World::new(&["policy.read"]);
+    let mut foreign = request(route("bundle.get"), &None, Some("alice"));
+    foreign
+        .headers_mut()
+        .insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+    assert_eq!(world.send(foreign).await.status(), StatusCode::FORBIDDEN);
+    let mut rebound = request(route("bundle.get"), &None, Some("alice"));
+    rebound
+        .headers_mut()
+        .insert(header::HOST, "evil.example".parse().unwrap());
+    assert_eq!(
+        world.send(rebound).await.status(),
+        StatusCode::MISDIRECTED_REQUEST
+    );
+    let mut own = request(route("bundle.get"), &None, Some("alice"));
+    own.headers_mut()
+        .insert(header::ORIGIN, format!("https://{HOST}").parse().unwrap());
+    assert_eq!(world.send(own).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn forms_are_strict() {
+    let everything = ["approve", "session.end", "policy.read"];
+    let world = World::new(&everything);
+    let mut form = request(
+        route("sessions.kill"),
+        &Some("{}".to_owned()),
+        Some("alice"),
+    );
+    form.headers_mut()
+        .insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
+    assert_eq!(
+        world.send(form).await.status(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    let unknown = request(
+        route("sessions.kill"),
+        &Some("{\"raison\":\"x\"}".to_owned()),
+        Some("alice"),
+    );
+    assert_eq!(world.send(unknown).await.status(), StatusCode::BAD_REQUEST);
+    let huge = format!("{{\"reason\":\"{}\"}}", "x".repeat(70_000));
+    let huge = request(route("sessions.kill"), &Some(huge), Some("alice"));
+    assert_eq!(
+        world.send(huge).await.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let mut in_url = request(route("bundle.get"), &None, None);
+    *in_url.uri_mut() = "/api/v1/bundle?access_token=alice".parse().unwrap();
+    assert_eq!(world.send(in_url).await.status(), StatusCode::BAD_REQUEST);
+    let mut twice = request(route("bundle.get"), &None, Some("alice"));
+    twice
+        .headers_mut()
+        .append(header::AUTHORIZATION, "Bearer carol".parse().unwrap());
+    assert_eq!(world.send(twice).await.status(), StatusCode::UNAUTHORIZED);
+    let mut nowhere = request(route("bundle.get"), &None, Some("alice"));
+    *nowhere.uri_mut() = "/api/v2/bundle".parse().unwrap();
+    assert_eq!(world.send(nowhere).await.status(), StatusCode::NOT_FOUND);
+    let mut head = request(route("bundle.get"), &None, Some("alice"));
+    *head.method_mut() = "HEAD".parse().unwrap();
+    assert_eq!(
+        world.send(head).await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert!(world.done.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_listed_files_of_the_audit_log_are_opened() {
+    let world = World::new(&["audit.read"]);
+    let mut other = request(route("audit.export"), &None, Some("alice"));
+    *other.uri_mut() = "/api/v1/audit/files/..%2F..%2Fetc%2Fpasswd"
+        .parse()
+        .unwrap();
+    assert_eq!(world.send(other).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn the_document_has_every_route_and_resolves_its_references() {
+    let document = openapi::document("https://gateway.example.com");
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.as_str()];
+        assert_eq!(operation["operationId"], route.id);
+    }
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+    let ids: BTreeSet<&str> = ROUTES.iter().map(|r| r.id).collect();
+    assert_eq!(ids.len(), ROUTES.len());
+}

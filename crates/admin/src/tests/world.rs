@@ -1,0 +1,529 @@
+//! Everything behind the API, in memory, and requests to it.
+
+pub(super) use crate::body::{ApprovalBody, ApprovalsBody, CredentialBody, SessionsBody};
+pub(super) use crate::guard::Peer;
+pub(super) use crate::ports::*;
+pub(super) use crate::problem::Problem;
+pub(super) use crate::signature::{self, Signed};
+pub(super) use crate::table::{Method, ROUTES, Right, Route};
+pub(super) use crate::{Admin, Ports, Settings, openapi, router};
+pub(super) use axum::body::Body;
+pub(super) use axum::http::{Request, StatusCode, header};
+pub(super) use brattice_core::action::Effect;
+pub(super) use brattice_core::approval::{Answer, Approval, ApprovalState, Asked, Question};
+pub(super) use brattice_core::audit::Event;
+pub(super) use brattice_core::denial::{Code, Denial};
+pub(super) use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
+pub(super) use brattice_core::ports::{
+    AuthError, Authenticator, BoxFuture, MintedCredential, RecordFailed,
+};
+pub(super) use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+pub(super) use brattice_core::secret::Secret;
+pub(super) use brattice_core::time::{Clock, Timestamp};
+pub(super) use serde::de::DeserializeOwned;
+pub(super) use std::collections::{BTreeMap, BTreeSet};
+pub(super) use std::net::{IpAddr, SocketAddr};
+pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+pub(super) use std::sync::{Arc, Mutex};
+pub(super) use std::time::Duration;
+pub(super) use tower::ServiceExt;
+
+pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
+pub(super) const HOST: &str = "gateway.example.com";
+
+pub(super) fn approval_id() -> ApprovalId {
+    ApprovalId::from_bytes([1; 10])
+}
+pub(super) fn session_id() -> SessionId {
+    SessionId::from_bytes([2; 10])
+}
+pub(super) fn credential_id() -> CredentialId {
+    CredentialId::from_bytes([3; 10])
+}
+pub(super) fn action() -> Digest {
+    Digest::of(b"the action")
+}
+
+pub(super) fn principal(kind: PrincipalKind, name: &str, groups: &[&str]) -> Principal {
+    Principal {
+        kind,
+        issuer: "okta".to_owned(),
+        name: name.to_owned(),
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+    }
+}
+
+pub(super) fn identity(chain: Chain) -> Identity {
+    Identity {
+        chain,
+        by: LoginBy::Oidc,
+        mfa: true,
+        bound: false,
+        authenticated_at: NOW,
+        expires_at: NOW.plus(Duration::from_secs(600)),
+        token_id: None,
+        credential: None,
+    }
+}
+
+pub(super) fn asking_chain() -> Chain {
+    Chain {
+        acting: principal(PrincipalKind::Agent, "etl", &[]),
+        on_behalf_of: vec![principal(PrincipalKind::User, "bob", &["okta/dba"])],
+    }
+}
+
+pub(super) fn approval(state: ApprovalState) -> Approval {
+    Approval {
+        question: Question {
+            id: approval_id(),
+            session: session_id(),
+            chain: asking_chain(),
+            target: "orders-db".to_owned(),
+            labels: vec!["env=production".to_owned()],
+            place: "app".to_owned(),
+            action: action(),
+            text: "delete from t".to_owned(),
+            parameters: Vec::new(),
+            effects: vec![Effect::Write],
+            acts: Vec::new(),
+            asked: vec![Asked {
+                rule: "writes".to_owned(),
+                rule_text: Digest::of(b"rule"),
+                groups: vec!["okta/dba".to_owned()],
+                approvers: 1,
+                grant_minutes: None,
+                message: None,
+            }],
+            revision: Revision(1),
+            asked_at: NOW,
+            expires_at: NOW.plus(Duration::from_secs(3600)),
+        },
+        state,
+        answers: Vec::new(),
+    }
+}
+
+pub(super) fn session() -> SessionView {
+    SessionView {
+        id: session_id(),
+        state: SessionState::Live,
+        chain: asking_chain(),
+        target: "orders-db".to_owned(),
+        labels: BTreeMap::new(),
+        place: "app".to_owned(),
+        protocol: "postgres".to_owned(),
+        client: "192.0.2.1:1".to_owned(),
+        started_at: NOW,
+        ended_at: None,
+        commands: 1,
+        bytes_to_client: 1,
+        revision: Revision(1),
+        holding: None,
+        recording: None,
+    }
+}
+
+pub(super) fn bundle() -> BundleView {
+    BundleView {
+        revision: Revision(1),
+        digest: Digest::of(b"bundle"),
+        applied_at: NOW,
+        targets: vec!["orders-db".to_owned()],
+        rules: vec!["writes".to_owned()],
+        warnings: Vec::new(),
+    }
+}
+
+/// Everything behind the API, in memory.
+pub(super) struct World {
+    /// The names of the policy's actions that are permitted.
+    pub(super) permitted: Mutex<BTreeSet<&'static str>>,
+    pub(super) state: Mutex<ApprovalState>,
+    pub(super) answers: Mutex<Vec<Answer>>,
+    pub(super) done: Mutex<Vec<&'static str>>,
+    pub(super) record: Mutex<Vec<Event>>,
+    pub(super) record_works: AtomicBool,
+}
+
+impl World {
+    pub(super) fn new(permitted: &[&'static str]) -> Arc<Self> {
+        Arc::new(Self {
+            permitted: Mutex::new(permitted.iter().copied().collect()),
+            state: Mutex::new(ApprovalState::Pending),
+            answers: Mutex::new(Vec::new()),
+            done: Mutex::new(Vec::new()),
+            record: Mutex::new(Vec::new()),
+            record_works: AtomicBool::new(true),
+        })
+    }
+    pub(super) fn did(&self, what: &'static str) {
+        self.done.lock().unwrap().push(what);
+    }
+    pub(super) fn admin(self: &Arc<Self>) -> Arc<Admin> {
+        let ports = Ports {
+            approvals: self.clone(),
+            sessions: self.clone(),
+            credentials: self.clone(),
+            identities: self.clone(),
+            audit: self.clone(),
+            bundle: self.clone(),
+            authenticator: self.clone(),
+            authorizer: self.clone(),
+            recorder: self.clone(),
+            clock: self.clone(),
+        };
+        let mut settings = Settings::new(&format!("https://{HOST}"), &[]);
+        settings
+            .decision_secrets
+            .insert("chat".to_owned(), Secret::new(vec![9; 32]));
+        Admin::new(ports, settings)
+    }
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Body>,
+    ) -> axum::response::Response {
+        let peer: SocketAddr = "192.0.2.7:9".parse().unwrap();
+        request.extensions_mut().insert(Peer(peer));
+        router(self.admin()).oneshot(request).await.unwrap()
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+impl Authenticator for World {
+    fn verify_token<'a>(
+        &'a self,
+        token: &'a Secret,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(async move {
+            let user =
+                |name, groups: &[&str]| Chain::of(principal(PrincipalKind::User, name, groups));
+            match token.expose_str() {
+                Some("alice") => Ok(identity(user("alice", &["okta/dba"]))),
+                Some("bob") => Ok(identity(user("bob", &["okta/dba"]))),
+                Some("carol") => Ok(identity(user("carol", &["okta/sales"]))),
+                Some("etl") => Ok(identity(asking_chain())),
+                Some("agent") => Ok(identity(Chain::of(principal(
+                    PrincipalKind::Agent,
+                    "other",
+                    &["okta/dba"],
+                )))),
+                Some("delegate") => Ok(identity(Chain {
+                    acting: principal(PrincipalKind::User, "alice", &["okta/dba"]),
+                    on_behalf_of: vec![principal(PrincipalKind::User, "dave", &[])],
+                })),
+                Some("expired") => Ok(Identity {
+                    expires_at: NOW,
+                    ..identity(user("alice", &["okta/dba"]))
+                }),
+                _ => Err(AuthError::Rejected("no".to_owned())),
+            }
+        })
+    }
+    fn minted<'a>(
+        &'a self,
+        _: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+impl Authorizer for World {
+    fn decide(&self, _: &Identity, act: &Act<'_>, _: IpAddr) -> Result<(), Denial> {
+        if self.permitted.lock().unwrap().contains(act.name()) {
+            Ok(())
+        } else {
+            Err(Denial::new(
+                Code::Forbidden,
+                "brattice.default",
+                "Nothing permits it.",
+            ))
+        }
+    }
+}
+
+impl Recorder for World {
+    fn write<'a>(&'a self, event: Event) -> BoxFuture<'a, Result<(), RecordFailed>> {
+        Box::pin(async move {
+            if !self.record_works.load(Ordering::SeqCst) {
+                return Err(RecordFailed("disk full".to_owned()));
+            }
+            self.record.lock().unwrap().push(event);
+            Ok(())
+        })
+    }
+}
+
+impl ApprovalsApi for World {
+    fn list<'a>(&'a self, _: &'a ApprovalFilter) -> BoxFuture<'a, Result<Vec<Approval>, Failed>> {
+        Box::pin(async move { Ok(vec![approval(*self.state.lock().unwrap())]) })
+    }
+    fn get<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<Option<Approval>, Failed>> {
+        Box::pin(async move {
+            Ok((*id == approval_id()).then(|| approval(*self.state.lock().unwrap())))
+        })
+    }
+    fn answer<'a>(
+        &'a self,
+        _: &'a ApprovalId,
+        answer: Answer,
+    ) -> BoxFuture<'a, Result<Option<Answered>, Failed>> {
+        Box::pin(async move {
+            self.did("answer");
+            let state = if answer.yes {
+                ApprovalState::Approved
+            } else {
+                ApprovalState::Denied
+            };
+            self.answers.lock().unwrap().push(answer);
+            Ok(Some(Answered::Counted(approval(state))))
+        })
+    }
+}
+
+impl SessionsApi for World {
+    fn list<'a>(&'a self, _: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, Failed>> {
+        Box::pin(async { Ok(vec![session()]) })
+    }
+    fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionView>, Failed>> {
+        Box::pin(async move { Ok((*id == session_id()).then(session)) })
+    }
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a str) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("end");
+            Ok(true)
+        })
+    }
+    fn replay<'a>(
+        &'a self,
+        _: &'a SessionId,
+        from: u64,
+        _: usize,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Option<ReplayPage>, Failed>> {
+        Box::pin(async move {
+            self.did("replay");
+            let frames = vec![ReplayFrame {
+                index: from,
+                at: NOW,
+                kind: "command",
+                command: 0,
+                bytes: vec![0xff],
+            }];
+            Ok(Some(ReplayPage { frames, next: None }))
+        })
+    }
+}
+
+impl CredentialsApi for World {
+    fn create<'a>(
+        &'a self,
+        _: &'a Identity,
+        target: &'a str,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Minted, CreateError>> {
+        Box::pin(async move {
+            self.did("create");
+            Ok(Minted {
+                id: credential_id(),
+                password: Secret::new("pw"),
+                target: target.to_owned(),
+                host: HOST.to_owned(),
+                port: 5432,
+                database: "orders-db/app".to_owned(),
+                expires_at: NOW,
+            })
+        })
+    }
+    fn owner<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<Option<Chain>, Failed>> {
+        Box::pin(async move { Ok((*id == credential_id()).then(asking_chain)) })
+    }
+    fn revoke<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("revoke");
+            Ok(true)
+        })
+    }
+}
+
+impl IdentitiesApi for World {
+    fn suspend<'a>(
+        &'a self,
+        _: PrincipalKind,
+        _: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Suspended, Failed>> {
+        Box::pin(async {
+            self.did("suspend");
+            Ok(Suspended::default())
+        })
+    }
+    fn restore<'a>(&'a self, _: PrincipalKind, _: &'a str) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("restore");
+            Ok(true)
+        })
+    }
+    fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {
+        Box::pin(async move {
+            let user = |name| {
+                identity(Chain::of(principal(
+                    PrincipalKind::User,
+                    name,
+                    &["okta/dba"],
+                )))
+            };
+            Ok(match id {
+                "okta/alice" => Some(user("alice")),
+                "okta/bob" => Some(user("bob")),
+                _ => None,
+            })
+        })
+    }
+}
+
+impl AuditApi for World {
+    fn read<'a>(
+        &'a self,
+        from: u64,
+        _: usize,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Vec<AuditLine>, Failed>> {
+        Box::pin(async move {
+            self.did("read");
+            let entry = serde_json::json!({ "kind": "boot" });
+            Ok(vec![AuditLine {
+                position: from,
+                entry,
+            }])
+        })
+    }
+    fn entries(&self) -> Result<u64, Failed> {
+        Ok(7)
+    }
+    fn files<'a>(&'a self) -> BoxFuture<'a, Result<Vec<AuditFile>, Failed>> {
+        Box::pin(async {
+            Ok(vec![AuditFile {
+                name: "heads".to_owned(),
+                bytes: 3,
+            }])
+        })
+    }
+    fn file<'a>(
+        &'a self,
+        name: &'a str,
+        _: u64,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, Failed>> {
+        Box::pin(async move {
+            self.did("file");
+            assert_eq!(name, "heads", "a name that was never listed is opened");
+            Ok(Some(b"abc".to_vec()))
+        })
+    }
+}
+
+impl BundleApi for World {
+    fn current<'a>(&'a self) -> BoxFuture<'a, Result<BundleView, Failed>> {
+        Box::pin(async { Ok(bundle()) })
+    }
+    fn check<'a>(&'a self) -> BoxFuture<'a, Result<Vec<BundleProblem>, Failed>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    fn reload<'a>(
+        &'a self,
+    ) -> BoxFuture<'a, Result<Result<BundleView, Vec<BundleProblem>>, Failed>> {
+        Box::pin(async {
+            self.did("reload");
+            Ok(Ok(bundle()))
+        })
+    }
+}
+
+/// For each route: a body that it takes, whether it acts, and the actions of which one opens it.
+pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>)> {
+    let answer = format!("{{\"action\":\"{}\"}}", action());
+    let some = |s: &str| Some(s.to_owned());
+    vec![
+        ("whoami", None, None),
+        ("openapi", None, None),
+        ("approvals.list", None, None),
+        ("approvals.get", None, None),
+        ("approvals.approve", Some(answer.clone()), Some("answer")),
+        ("approvals.deny", Some(answer), Some("answer")),
+        ("sessions.list", None, None),
+        ("sessions.get", None, None),
+        ("sessions.replay", None, Some("replay")),
+        ("sessions.kill", some("{}"), Some("end")),
+        (
+            "agents.revoke",
+            some("{\"id\":\"okta/etl\"}"),
+            Some("suspend"),
+        ),
+        (
+            "agents.restore",
+            some("{\"id\":\"okta/etl\"}"),
+            Some("restore"),
+        ),
+        (
+            "credentials.create",
+            some("{\"target\":\"orders-db\",\"ttl_seconds\":60}"),
+            Some("create"),
+        ),
+        ("credentials.revoke", None, Some("revoke")),
+        ("audit.tail", None, Some("read")),
+        ("audit.files", None, None),
+        ("audit.export", None, Some("file")),
+        ("bundle.get", None, None),
+        ("bundle.check", None, None),
+        ("bundle.reload", None, Some("reload")),
+    ]
+}
+
+pub(super) fn route(id: &str) -> &'static Route {
+    ROUTES.iter().find(|r| r.id == id).unwrap()
+}
+
+pub(super) fn path_of(route: &Route) -> String {
+    let id = match route.id.split('.').next().unwrap() {
+        "approvals" => approval_id().to_string(),
+        "sessions" => session_id().to_string(),
+        _ => credential_id().to_string(),
+    };
+    route.path.replace("{id}", &id).replace("{name}", "heads")
+}
+
+pub(super) fn request(route: &Route, body: &Option<String>, token: Option<&str>) -> Request<Body> {
+    let method = match route.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(path_of(route))
+        .header(header::HOST, HOST);
+    if let Some(token) = token {
+        builder = builder.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    match body {
+        Some(body) => builder
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.clone())),
+        None => builder.body(Body::empty()),
+    }
+    .unwrap()
+}
+
+pub(super) async fn read<T: DeserializeOwned>(response: axum::response::Response) -> T {
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20)
+        .await
+        .unwrap();
+    serde_json::from_slice(&bytes)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&bytes)))
+}
