@@ -6,7 +6,7 @@ use super::annotations::Annotations;
 use super::lint::{self, Finding, Findings};
 use super::reads::Reads;
 use super::rule::{self, Head, Kind, Rule};
-use super::slice::{Interned, Sets};
+use super::slice::Interned;
 use super::source::{Problem, SourceFile, line_at, problem_of};
 use super::suggest::nearest;
 use super::vocabulary::{Leaf, Vocabulary};
@@ -35,7 +35,6 @@ pub struct Known {
 pub struct Rules {
     pub(super) words: &'static Vocabulary,
     pub(super) known: Known,
-    pub(super) all: Sets,
     pub(super) interned: Interned,
     rules: Vec<Rule>,
     index_of: HashMap<String, usize>,
@@ -71,22 +70,17 @@ impl Rules {
             .filter_map(|p| loading.check(p, words, &known))
             .collect();
         loading.mentions_of_rules(&parsed);
-        let sets = Sets::of(&rules);
-        match (sets, loading.problems.is_empty()) {
-            (Some(all), true) => Ok(Rules::index(words, known, all, rules, loading.warnings)),
-            (None, true) => Err(vec![nowhere("two rules have one @id".to_owned(), None)]),
-            (_, false) => {
-                loading.problems.sort();
-                loading.problems.dedup();
-                Err(loading.problems)
-            }
+        if loading.problems.is_empty() {
+            return Ok(Rules::index(words, known, rules, loading.warnings));
         }
+        loading.problems.sort();
+        loading.problems.dedup();
+        Err(loading.problems)
     }
 
     fn index(
         words: &'static Vocabulary,
         known: Known,
-        all: Sets,
         rules: Vec<Rule>,
         mut warnings: Vec<Problem>,
     ) -> Rules {
@@ -107,7 +101,6 @@ impl Rules {
         Rules {
             words,
             known,
-            all,
             interned: Interned::default(),
             rules,
             index_of,

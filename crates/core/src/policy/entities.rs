@@ -97,11 +97,6 @@ pub(super) fn object(
     target: &Target,
     known: &Known,
 ) -> Result<Option<Entity>, NotBuilt> {
-    let mut above = labels(types, target);
-    above.insert(target_uid(types, target));
-    for step in containers(object) {
-        above.insert(object_uid(types, &step, target));
-    }
     let attributes = match object {
         Object::Target => return Ok(None),
         Object::Database { database: name } | Object::Schema { schema: name, .. } => {
@@ -129,12 +124,7 @@ pub(super) fn object(
                 RestrictedExpression::new_bool(*security_definer),
             ),
         ],
-        Object::Field { column, class, .. } => {
-            above.extend(
-                class_and_above(&known.classes, class)
-                    .iter()
-                    .map(|c| uid(&types.class, c)),
-            );
+        Object::Field { column, .. } => {
             vec![
                 ("name", text(column)),
                 ("detected", RestrictedExpression::new_bool(false)),
@@ -145,8 +135,36 @@ pub(super) fn object(
         .into_iter()
         .map(|(k, v)| (k.to_owned(), v))
         .collect();
+    let above = object_ancestry(types, object, target, known);
     let entity = Entity::new(object_uid(types, object, target), attributes, above);
     entity.map(Some).map_err(|_| NotBuilt)
+}
+
+/// Everything an object is in: its target and labels, what lies between, and its classes.
+pub(super) fn object_ancestry(
+    types: &Types,
+    object: &Object,
+    target: &Target,
+    known: &Known,
+) -> HashSet<EntityUid> {
+    let mut above = labels(types, target);
+    if *object == Object::Target {
+        return above;
+    }
+    above.insert(target_uid(types, target));
+    above.extend(
+        containers(object)
+            .iter()
+            .map(|step| object_uid(types, step, target)),
+    );
+    if let Object::Field { class, .. } = object {
+        above.extend(
+            class_and_above(&known.classes, class)
+                .iter()
+                .map(|c| uid(&types.class, c)),
+        );
+    }
+    above
 }
 
 /// What an object is in, below the target.

@@ -2,9 +2,10 @@
 //!
 //! Lives here: the judge of a session. Never: approvals' storage, clocks, the gate's order of steps.
 
+use super::actors::{self, Actors, Link};
 use super::bundle::Rules;
 use super::cache::Answers;
-use super::context::{ChainFacts, Form, Ingredients};
+use super::context::{Form, Ingredients};
 use super::entities::{self, NotBuilt};
 use super::moment::{Moment, Seen};
 use super::outcome::{Lifted, Outcome, Verdict, builtin};
@@ -14,10 +15,10 @@ use super::slice::Sets;
 use super::vocabulary::Leaf;
 use super::weigh::{Asking, Part};
 use crate::action::{Act, Object, Verb, escape_part};
-use crate::principal::{Chain, Principal, PrincipalKind};
+use crate::principal::Chain;
 use crate::target::Target;
 use cedar_policy::{Entities, EntityUid, Request};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 /// How much of a masked value is shown.
@@ -39,22 +40,13 @@ pub struct Judge {
     rules: Arc<Rules>,
     chain: Chain,
     target: Target,
-    names: Vec<String>,
-    links: Vec<Link>,
-    facts: ChainFacts,
+    actors: Actors,
     /// The chain, the target and nothing else; `None` when they could not be put together.
     base: Option<Entities>,
     around: HashSet<EntityUid>,
     /// One view per verb, made when first asked for.
     views: Vec<OnceLock<Option<Arc<View>>>>,
     answers: Answers,
-}
-
-/// One actor of the chain.
-struct Link {
-    uid: EntityUid,
-    /// Itself and its groups.
-    ancestry: HashSet<EntityUid>,
 }
 
 /// What judging one verb needs.
@@ -73,7 +65,7 @@ struct View {
 impl std::fmt::Debug for Judge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Judge")
-            .field("chain", &self.names)
+            .field("chain", &self.actors.names)
             .field("target", &self.target.name)
             .finish_non_exhaustive()
     }
@@ -85,34 +77,8 @@ impl Rules {
         let types = &self.words.types;
         let mut around = entities::labels(types, target);
         around.insert(entities::target_uid(types, target));
-        let links: Vec<Link> = chain
-            .actors()
-            .map(|a| {
-                let uid = entities::principal_uid(types, a);
-                let groups = a
-                    .groups
-                    .iter()
-                    .map(|g| super::vocabulary::uid(&types.group, g));
-                Link {
-                    ancestry: groups.chain([uid.clone()]).collect(),
-                    uid,
-                }
-            })
-            .collect();
-        // The person behind: the nearest one that is acted for, or the one who acts.
-        let person = chain
-            .on_behalf_of
-            .iter()
-            .chain([&chain.acting])
-            .find(|a| a.kind == PrincipalKind::User);
-        let agents = chain.actors().filter(|a| a.kind == PrincipalKind::Agent);
         Judge {
-            names: chain.actors().map(ToString::to_string).collect(),
-            links,
-            facts: ChainFacts {
-                agents: agents.map(|a| entities::principal_uid(types, a)).collect(),
-                on_behalf_of: person.map(|p| entities::principal_uid(types, p)),
-            },
+            actors: Actors::of(types, chain),
             base: self.base(chain, target).ok(),
             around,
             views: Verb::ALL.iter().map(|_| OnceLock::new()).collect(),
@@ -125,30 +91,8 @@ impl Rules {
 
     fn base(&self, chain: &Chain, target: &Target) -> Result<Entities, NotBuilt> {
         let types = &self.words.types;
-        let mut all = vec![entities::target(types, target)?];
-        let mut present: Vec<&Principal> = Vec::new();
-        for a in chain.actors() {
-            match present.iter().find(|p| p.is_same(a)) {
-                None => {
-                    all.push(entities::principal(types, a, &self.known)?);
-                    present.push(a);
-                }
-                // One principal in two sets of groups cannot be told apart: refuse.
-                Some(twin) if twin.groups != a.groups => return Err(NotBuilt),
-                Some(_) => {}
-            }
-        }
-        let owners: BTreeSet<&String> = chain
-            .actors()
-            .filter(|a| a.kind == PrincipalKind::Agent)
-            .filter_map(|a| self.known.owners.get(&a.id()))
-            .collect();
-        for owner in owners {
-            let acts = |p: &&Principal| p.kind == PrincipalKind::User && p.id() == **owner;
-            if !present.iter().any(|p| acts(&p)) {
-                all.push(entities::bystander(types, owner)?);
-            }
-        }
+        let mut all = actors::chain_entities(types, chain, &self.known)?;
+        all.push(entities::target(types, target)?);
         Entities::from_entities(all, None).map_err(|_| NotBuilt)
     }
 }
@@ -175,10 +119,10 @@ impl Judge {
         match acts {
             [only] => self
                 .rules
-                .sum(&[self.part(only, moment)], lifted, &self.names),
+                .sum(&[self.part(only, moment)], lifted, &self.actors.names),
             _ => {
                 let parts: Vec<Arc<Part>> = acts.iter().map(|a| self.part(a, moment)).collect();
-                self.rules.sum(&parts, lifted, &self.names)
+                self.rules.sum(&parts, lifted, &self.actors.names)
             }
         }
     }
@@ -202,6 +146,11 @@ impl Judge {
                     == Verdict::Allow
             })
             .map_or(Reveal::Masked, |(_, form)| form)
+    }
+
+    /// The actors by name.
+    pub(super) fn actors(&self) -> impl Iterator<Item = (&String, &Link)> {
+        self.actors.names.iter().zip(&self.actors.links)
     }
 
     /// What the rules say of one act, kept or found anew.
@@ -233,13 +182,13 @@ impl Judge {
         };
         let resource = entities::object_uid(types, &act.object, &self.target);
         let mut part = Part::default();
-        for (link, (actor, sets)) in self.links.iter().zip(&view.slices).enumerate() {
+        for (link, (actor, sets)) in self.actors.links.iter().zip(&view.slices).enumerate() {
             let ingredients = Ingredients {
                 types,
                 form: view.form,
                 reads: sets.reads,
                 seen,
-                chain: &self.facts,
+                chain: &self.actors.facts,
                 acting: link == 0,
                 facts: &act.facts,
             };
@@ -282,6 +231,7 @@ impl Judge {
             name: &name,
         };
         let slices = self
+            .actors
             .links
             .iter()
             .map(|l| {

@@ -6,12 +6,16 @@
 //! holds (forbids with `@approval`) and watchers (`@mode("observe")`). A command is denied unless the rules allow
 //! every act of it for every actor in the chain; else held for every matching hold that is not lifted; else allowed.
 
+mod actors;
+mod admin;
 mod annotations;
 mod bundle;
 mod cache;
 mod context;
+mod diff;
 mod entities;
 mod eval;
+mod explain;
 mod lint;
 mod literals;
 mod moment;
@@ -24,9 +28,12 @@ mod suggest;
 mod vocabulary;
 mod weigh;
 
+pub use admin::{AdminMoment, AdminObject, AdminVerb, Answerable, OWN};
 pub use annotations::Hold;
 pub use bundle::{Known, Rules};
+pub use diff::{Change, diff};
 pub use eval::{Judge, Reveal};
+pub use explain::{Because, Explanation, NearMiss, Unpermitted, explain};
 pub use jiff::tz::TimeZone;
 pub use moment::{Budget, Moment};
 pub use outcome::{Lifted, Outcome, Verdict, builtin};

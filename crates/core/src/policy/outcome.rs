@@ -107,6 +107,16 @@ impl Outcome {
     pub fn allowed(&self) -> bool {
         self.verdict == Verdict::Allow
     }
+    /// Allowed by something built in.
+    pub(super) fn allowed_by(ground: &'static str) -> Self {
+        Outcome {
+            verdict: Verdict::Allow,
+            observed: Vec::new(),
+            permits: vec![ground.to_owned()],
+            unpermitted: Vec::new(),
+            lacking: Vec::new(),
+        }
+    }
     /// A refusal by something built in.
     pub(super) fn refused(ground: &'static str) -> Self {
         Outcome {

@@ -103,6 +103,16 @@ impl Head {
         }
     }
 
+    /// Whether a resource with these ancestors (itself among them) is meant.
+    pub fn is_for_resource(&self, kind: &EntityTypeName, ancestry: &HashSet<EntityUid>) -> bool {
+        match &self.resource {
+            ResourceConstraint::Any => true,
+            ResourceConstraint::Is(t) => t == kind,
+            ResourceConstraint::In(e) | ResourceConstraint::Eq(e) => ancestry.contains(e),
+            ResourceConstraint::IsIn(t, e) => t == kind && ancestry.contains(e),
+        }
+    }
+
     /// Whether anything around there can be meant.
     pub fn means_resource(&self, around: Around<'_>) -> bool {
         let (ResourceConstraint::In(e)

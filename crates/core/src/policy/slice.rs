@@ -27,7 +27,7 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    /// Sorts rules into sets. `None` when two have one id, which loading has excluded.
+    /// Sorts rules into sets. `None` when two have one id, which loading excludes.
     pub fn of<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Option<Sets> {
         let mut sets = Sets::default();
         for r in rules {

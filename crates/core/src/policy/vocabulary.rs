@@ -21,8 +21,6 @@ pub struct BrokenSchema(String);
 /// One leaf action: something that can be asked, as opposed to a group of such.
 #[derive(Debug, Clone)]
 pub(super) struct Action {
-    /// As in `Action::"sql.select"`, without the type.
-    pub name: String,
     pub uid: EntityUid,
     /// Every group above it.
     pub groups: HashSet<EntityUid>,
@@ -51,8 +49,8 @@ macro_rules! types {
         /// The schema's entity types that code builds values of.
         pub(super) struct Types { $(pub $field: EntityTypeName),* }
         impl Types {
-            fn parse() -> Result<Self, cedar_policy::ParseErrors> {
-                Ok(Self { $($field: EntityTypeName::from_str($name)?),* })
+            fn parse() -> Result<Self, BrokenSchema> {
+                Ok(Self { $($field: type_name($name)?),* })
             }
         }
     };
@@ -65,6 +63,10 @@ types! {
     function = "Function", setting = "Setting", role = "Role", field = "Field", class = "Class",
     gateway = "Gateway", bundle = "Bundle", rule = "Rule", session = "Session", approval = "Approval",
     grant = "Grant", credential = "Credential",
+}
+
+fn type_name(name: &str) -> Result<EntityTypeName, BrokenSchema> {
+    EntityTypeName::from_str(name).map_err(|e| BrokenSchema(e.to_string()))
 }
 
 /// An entity's uid.
@@ -88,7 +90,7 @@ impl Vocabulary {
         }
         let (fragment, _) = SchemaFragment::from_cedarschema_str(SCHEMA).map_err(|e| broken(&e))?;
         let json = fragment.to_json_value().map_err(|e| broken(&e))?;
-        let types = Types::parse().map_err(|e| broken(&e))?;
+        let types = Types::parse()?;
         let hierarchy = schema.action_entities().map_err(|e| broken(&e))?;
         let umbrellas: HashSet<&EntityUid> = schema.action_groups().collect();
 
@@ -110,11 +112,10 @@ impl Vocabulary {
             for above in groups.iter().chain([a]) {
                 leaves_below.entry(above.clone()).or_default().insert(leaf);
             }
-            let name = a.id().unescaped().to_owned();
-            leaf_of.insert(name.clone(), leaf);
+
+            leaf_of.insert(a.id().unescaped().to_owned(), leaf);
             let entity = Entity::new_no_attrs(a.clone(), groups.clone());
             actions.push(Action {
-                name,
                 uid: a.clone(),
                 groups,
                 entity,
