@@ -5,8 +5,10 @@
 //!
 //! - [`audit`]: the hash-chained, signed log of a node, and its offline check.
 //! - [`recording`]: one encrypted file a session.
+//! - [`db`]: what is looked up rather than appended, in SQLite.
 
 pub mod audit;
 mod crc;
+pub mod db;
 mod disk;
 pub mod recording;

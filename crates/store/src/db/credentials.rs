@@ -1,0 +1,184 @@
+//! Minted credentials: what is kept of them is a verifier, never the secret.
+//!
+//! Lives here: keeping, finding, voiding. Never: minting, the SCRAM exchange.
+
+use super::row::{self, IdentityRow, kind_name, to_json};
+use super::{Change, Db, failed};
+use brattice_core::ids::{CredentialId, SessionId};
+use brattice_core::ports::{MintedCredential, StoreError};
+use brattice_core::principal::{Chain, Identity, Principal};
+use brattice_core::time::Timestamp;
+
+/// A credential as lists show it.
+#[derive(Debug, Clone)]
+pub struct CredentialSummary {
+    /// Its id.
+    pub id: CredentialId,
+    /// What it is for.
+    pub target: String,
+    /// Who acts with it, for whom.
+    pub chain: Chain,
+    /// When it was minted.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was voided, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Db {
+    /// Keeps a credential that was minted now. `parent` is the session that minted it, where there is one.
+    pub async fn insert_credential(
+        &self,
+        credential: &MintedCredential,
+        parent: Option<&SessionId>,
+    ) -> Result<(), StoreError> {
+        let operation = "keep a credential";
+        let identity = &credential.identity;
+        let mut write = self.write(operation).await?;
+        sqlx::query(
+            "INSERT INTO credentials
+                (id, scram_verifier, target, identity, parent, issued_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(credential.id.as_str())
+        .bind(&credential.scram_verifier)
+        .bind(&credential.target)
+        .bind(to_json(operation, &IdentityRow::from(identity))?)
+        .bind(parent.map(SessionId::as_str))
+        .bind(self.0.clock.now().0)
+        .bind(identity.expires_at.0)
+        .execute(&mut *write.tx)
+        .await
+        .map_err(failed(operation))?;
+        for actor in identity.chain.actors() {
+            sqlx::query(
+                "INSERT INTO credential_actors (credential, kind, issuer, name)
+                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            )
+            .bind(credential.id.as_str())
+            .bind(kind_name(actor.kind))
+            .bind(&actor.issuer)
+            .bind(&actor.name)
+            .execute(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+        }
+        write.commit().await
+    }
+
+    /// A credential that is good now: not expired, not voided, and nobody in its chain revoked since it was minted.
+    pub async fn credential(
+        &self,
+        id: &CredentialId,
+        now: Timestamp,
+    ) -> Result<Option<MintedCredential>, StoreError> {
+        let operation = "look for a credential";
+        let found: Option<(String, String, String)> = sqlx::query_as(
+            "SELECT scram_verifier, target, identity FROM credentials
+             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
+               AND NOT EXISTS (
+                 SELECT 1 FROM credential_actors AS a
+                 JOIN revocations AS r
+                   ON r.kind = a.kind AND r.issuer = a.issuer AND r.name = a.name
+                 WHERE a.credential = credentials.id AND r.at >= credentials.issued_at)",
+        )
+        .bind(id.as_str())
+        .bind(now.0)
+        .fetch_optional(&self.0.readers)
+        .await
+        .map_err(failed(operation))?;
+        let Some((scram_verifier, target, identity)) = found else {
+            return Ok(None);
+        };
+        let identity: IdentityRow = row::from_json(operation, &identity)?;
+        Ok(Some(MintedCredential {
+            id: id.clone(),
+            scram_verifier,
+            target,
+            identity: Identity::from(identity),
+        }))
+    }
+
+    /// Voids a credential; false if it was void or expired already.
+    pub async fn revoke_credential(&self, id: &CredentialId) -> Result<bool, StoreError> {
+        let operation = "revoke a credential";
+        let mut write = self.write(operation).await?;
+        let done = sqlx::query(
+            "UPDATE credentials SET revoked_at = $1
+             WHERE id = $2 AND revoked_at IS NULL AND expires_at > $1",
+        )
+        .bind(self.0.clock.now().0)
+        .bind(id.as_str())
+        .execute(&mut *write.tx)
+        .await
+        .map_err(failed(operation))?;
+        write.commit().await?;
+        let revoked = done.rows_affected() == 1;
+        if revoked {
+            self.tell(Change::CredentialRevoked(id.clone()));
+        }
+        Ok(revoked)
+    }
+
+    /// Voids all credentials with this principal anywhere in their chain, and tells which.
+    pub async fn revoke_credentials_of(
+        &self,
+        principal: &Principal,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        let operation = "revoke a principal's credentials";
+        let mut write = self.write(operation).await?;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "UPDATE credentials SET revoked_at = $1
+             WHERE revoked_at IS NULL AND expires_at > $1 AND id IN (
+               SELECT credential FROM credential_actors
+               WHERE kind = $2 AND issuer = $3 AND name = $4)
+             RETURNING id",
+        )
+        .bind(self.0.clock.now().0)
+        .bind(kind_name(principal.kind))
+        .bind(&principal.issuer)
+        .bind(&principal.name)
+        .fetch_all(&mut *write.tx)
+        .await
+        .map_err(failed(operation))?;
+        let ids: Vec<CredentialId> = ids
+            .iter()
+            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
+            .collect::<Result<_, _>>()?;
+        write.commit().await?;
+        for id in &ids {
+            self.tell(Change::CredentialRevoked(id.clone()));
+        }
+        Ok(ids)
+    }
+
+    /// Credentials that have not expired, newest first; voided ones too.
+    pub async fn credentials(&self, now: Timestamp) -> Result<Vec<CredentialSummary>, StoreError> {
+        let operation = "list credentials";
+        let rows: Vec<(String, String, String, i64, i64, Option<i64>)> = sqlx::query_as(
+            "SELECT id, target, identity, issued_at, expires_at, revoked_at FROM credentials
+             WHERE expires_at > $1 ORDER BY issued_at DESC, id LIMIT $2",
+        )
+        .bind(now.0)
+        .bind(i64::from(super::list::ROWS_MAX))
+        .fetch_all(&self.0.readers)
+        .await
+        .map_err(failed(operation))?;
+        rows.into_iter()
+            .map(
+                |(id, target, identity, issued_at, expires_at, revoked_at)| {
+                    let identity: IdentityRow = row::from_json(operation, &identity)?;
+                    Ok(CredentialSummary {
+                        id: id.parse().map_err(|_| row::strange(operation, "id"))?,
+                        target,
+                        chain: Identity::from(identity).chain,
+                        issued_at: Timestamp(issued_at),
+                        expires_at: Timestamp(expires_at),
+                        revoked_at: revoked_at.map(Timestamp),
+                    })
+                },
+            )
+            .collect()
+    }
+}
