@@ -6,11 +6,13 @@
 use brattice_core::action::Effect;
 use brattice_core::approval::HoldTimes;
 use brattice_core::ids::Digest;
+use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole bundle, checked.
@@ -28,6 +30,8 @@ pub struct Checked {
     pub data_dir: PathBuf,
     /// The database's file.
     pub database: PathBuf,
+    /// Where the key comes from that opens the sealed store. There when any target's credential is sealed.
+    pub sealing_key: Option<SecretSource>,
     /// How sessions are recorded.
     pub recording: RecordingConfig,
     /// Identity providers.
@@ -44,6 +48,8 @@ pub struct Checked {
     pub routes: Vec<Route>,
     /// The rules' files.
     pub policies: Vec<SourceFile>,
+    /// The rules, ready to judge.
+    pub rules: Arc<Rules>,
     /// Upper bounds.
     pub limits: Limits,
 }
@@ -99,8 +105,8 @@ pub enum SecretSource {
     Env(String),
     /// A file; one newline at its end is not part of the secret.
     File(PathBuf),
-    /// The sealed store, by name.
-    Sealed(String),
+    /// The sealed store, under the target's name.
+    Sealed,
 }
 
 /// How sessions are recorded.
@@ -238,6 +244,8 @@ pub enum TargetCredential {
     Password(SecretSource),
     /// With a certificate.
     Certificate(TlsFiles),
+    /// With a certificate in TLS and a password within.
+    Both(SecretSource, TlsFiles),
 }
 
 /// A function that the bundle calls harmless.
@@ -317,15 +325,6 @@ pub struct Match {
     pub labels: Vec<String>,
     /// Effects.
     pub effects: Vec<Effect>,
-}
-
-/// A file of the bundle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Its path below the bundle's directory.
-    pub name: String,
-    /// What it says.
-    pub text: String,
 }
 
 /// Upper bounds.

@@ -5,10 +5,13 @@
 
 mod check;
 pub mod checked;
+pub mod convert;
 mod names;
 mod place;
 pub mod raw;
 pub mod report;
+pub mod rules;
+pub mod secrets;
 mod shape;
 mod suggest;
 
@@ -16,7 +19,7 @@ pub use checked::Checked;
 pub use report::{Problem, Report};
 
 use brattice_core::ids::Hasher;
-use checked::SourceFile;
+use brattice_core::policy::SourceFile;
 use place::{Place, Places};
 use raw::RawConfig;
 use shape::Shape;

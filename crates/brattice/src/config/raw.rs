@@ -166,6 +166,10 @@ pub struct RawStore {
     pub directory: Option<String>,
     /// The database, as `sqlite:PATH`. Default: `brattice.db` in the directory.
     pub url: Option<String>,
+    /// Where the key comes from that opens the sealed store: 32 bytes, as 64 hexadecimal digits or in base64.
+    /// `env:NAME` or `file:PATH`. Required when a target's credential is `sealed`.
+    #[schemars(extend("writeOnly" = true))]
+    pub sealing_key: Option<String>,
     /// Accept a directory that does not outlive the machine or the pod (tmpfs, an emptyDir). Default: `false`.
     #[serde(default)]
     pub allow_volatile: bool,
@@ -302,10 +306,10 @@ pub struct RawTarget {
     /// The role the gateway logs in with.
     #[schemars(required)]
     pub user: Option<String>,
-    /// Where that role's password comes from: `env:NAME`, `file:PATH` or `sealed:NAME`. Never the password itself.
+    /// Where that role's password comes from: `env:NAME`, `file:PATH` or `sealed`. Never the password itself.
     #[schemars(extend("writeOnly" = true))]
     pub password: Option<String>,
-    /// The certificate the gateway logs in with, instead of a password.
+    /// The certificate the gateway logs in with, instead of a password or beside it.
     pub client_certificate: Option<RawTlsFiles>,
     /// The database when the caller names only the target.
     pub database: Option<String>,

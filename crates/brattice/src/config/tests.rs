@@ -382,3 +382,55 @@ fn the_examples_load() {
     assert_eq!(bundle.policies.len(), 3);
     assert_eq!(bundle.classes.len(), 3);
 }
+
+#[test]
+fn a_rule_that_names_what_does_not_exist_is_told_with_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("brattice.toml"),
+        MINIMAL
+            .replace("port", "prot")
+            .replace("[store]", "[stroe]"),
+    )
+    .unwrap();
+    std::fs::write(
+        dir.path().join("a.cedar"),
+        "@id(\"r\")\npermit (principal, action in Action::\"read\", resource in Label::\"env=prodution\");",
+    )
+    .unwrap();
+    let report = load_with(dir.path(), Options { files: false }).unwrap_err();
+    let rule = report.problems.iter().find(|p| p.file == "a.cedar");
+    assert!(rule.is_some_and(|p| p.line.is_some()), "{report}");
+    assert!(
+        report.problems.iter().any(|p| p.path == "stroe"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_sealed_credential_needs_a_key() {
+    let sealed = MINIMAL.replace("env:ORDERS_DB_PASSWORD", "sealed");
+    assert!(
+        problem(&sealed, "store.sealing_key")
+            .what
+            .contains("orders-db")
+    );
+    let good = sealed.replace(
+        "directory = \"data\"",
+        "directory = \"data\"\nsealing_key = \"env:SEAL\"",
+    );
+    assert!(checked(&good).is_ok());
+}
+
+#[test]
+fn providers_and_credentials_are_taken_by_their_crates() {
+    let text = MINIMAL.replace(
+        "principals = \"user\"",
+        "claims = { agent_when = [\"/realm/kind=agent\"], groups = \"/realm/groups\" }",
+    );
+    let bundle = checked(&text).unwrap();
+    let issuer = bundle.issuers[0].to_identity().unwrap();
+    assert_eq!(issuer.claims.kind.agent_when.len(), 1);
+    assert!(!issuer.allow_loopback_http);
+    assert_eq!(bundle.targets["orders-db"].to_lent().user, "brattice");
+}

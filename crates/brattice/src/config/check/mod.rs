@@ -9,16 +9,18 @@ mod rest;
 mod targets;
 mod volume;
 
-use super::checked::{Checked, SecretSource, SourceFile, TlsFiles};
+use super::checked::{Checked, SecretSource, TlsFiles};
 use super::place::{Place, Places};
 use super::raw::{RawConfig, RawTlsFiles};
 use super::report::{Problem, Report};
 use super::shape::shorten;
-use super::{Options, suggest};
+use super::{Options, rules, suggest};
 use brattice_core::ids::Digest;
+use brattice_core::policy::{Rules, SourceFile};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -36,8 +38,16 @@ pub(super) fn run(
     file: &str,
     places: &Places,
     options: Options,
-    report: Report,
+    mut report: Report,
 ) -> Result<Checked, Report> {
+    let known = rules::known(&raw);
+    let rules = match Rules::load(&bundle.policies, &known) {
+        Ok(rules) => Some(Arc::new(rules)),
+        Err(problems) => {
+            report.problems.extend(problems.iter().map(rules::problem));
+            None
+        }
+    };
     let mut c = Checker {
         file,
         root: &bundle.root,
@@ -54,6 +64,7 @@ pub(super) fn run(
     let owners = c.owners(raw.owners, &issuers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
     let targets = c.targets(raw.targets, holds);
+    c.sealing(&targets, store.as_ref());
     let classes = c.classes(raw.classes, &names);
     let labels = targets
         .values()
@@ -62,8 +73,8 @@ pub(super) fn run(
     let routes = c.routes(raw.routes, &names, &labels);
     let limits = c.limits(raw.limits);
     let mut report = c.report;
-    let (Some(listen), Some((data_dir, database)), Some(recording), Some(limits), true) =
-        (listen, store, recording, limits, report.is_empty())
+    let (Some(listen), Some(store), Some(recording), Some(limits), Some(rules), true) =
+        (listen, store, recording, limits, rules, report.is_empty())
     else {
         report.sort();
         return Err(report);
@@ -73,8 +84,9 @@ pub(super) fn run(
         digest: bundle.digest,
         time_zone,
         listen,
-        data_dir,
-        database,
+        data_dir: store.directory,
+        database: store.database,
+        sealing_key: store.sealing_key,
         recording,
         issuers,
         owners,
@@ -83,6 +95,7 @@ pub(super) fn run(
         holds,
         routes,
         policies: bundle.policies,
+        rules,
         limits,
     })
 }
@@ -258,14 +271,16 @@ impl Checker<'_> {
     fn secret(&mut self, at: &Place, text: &str, sealed: bool) -> Option<SecretSource> {
         match text.split_once(':') {
             Some(("env", name)) if is_variable(name) => Some(SecretSource::Env(name.to_owned())),
-            Some(("file", path)) if !path.is_empty() => self.file(at, path).map(SecretSource::File),
-            Some(("sealed", name))
-                if sealed && !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic()) =>
-            {
-                Some(SecretSource::Sealed(name.to_owned()))
-            }
+            Some(("file", path)) if !path.is_empty() => self
+                .file(at, path)
+                .map(|p| SecretSource::File(std::path::absolute(&p).unwrap_or(p))),
+            None if sealed && text == "sealed" => Some(SecretSource::Sealed),
             _ => {
-                let also = if sealed { ", or sealed:NAME" } else { "" };
+                let also = if sealed {
+                    ", or sealed for the sealed store"
+                } else {
+                    ""
+                };
                 self.bad(
                     at,
                     "does not say where the secret comes from (if it is the secret itself, replace that secret now)",

@@ -1,7 +1,10 @@
 //! Store, recording, classes, holds, routes and limits.
 
 use super::{Checker, Pem, named};
-use crate::config::checked::{ClassConfig, ColumnName, Limits, Match, RecordingConfig, Route};
+use crate::config::checked::{
+    ClassConfig, ColumnName, Limits, Match, RecordingConfig, Route, SecretSource, TargetConfig,
+    TargetCredential,
+};
 use crate::config::names;
 use crate::config::place::Place;
 use crate::config::raw::{
@@ -17,9 +20,15 @@ const fn minutes(n: u64) -> Duration {
     Duration::from_secs(n * 60)
 }
 
+/// What `[store]` says.
+pub(super) struct Store {
+    pub(super) directory: PathBuf,
+    pub(super) database: PathBuf,
+    pub(super) sealing_key: Option<SecretSource>,
+}
+
 impl Checker<'_> {
-    /// The data directory and the database's file.
-    pub(super) fn store(&mut self, raw: RawStore) -> Option<(PathBuf, PathBuf)> {
+    pub(super) fn store(&mut self, raw: RawStore) -> Option<Store> {
         let at = Place::root().key("store");
         let text = raw.directory?;
         let dir_at = at.key("directory");
@@ -67,7 +76,52 @@ impl Checker<'_> {
                 }
             },
         };
-        Some((directory, database))
+        let sealing_key = raw
+            .sealing_key
+            .and_then(|text| self.secret(&at.key("sealing_key"), &text, false));
+        Some(Store {
+            directory,
+            database,
+            sealing_key,
+        })
+    }
+
+    /// What is sealed has to be opened.
+    pub(super) fn sealing(
+        &mut self,
+        targets: &BTreeMap<String, TargetConfig>,
+        store: Option<&Store>,
+    ) {
+        let sealed = targets.values().find(|t| {
+            matches!(
+                t.credential,
+                TargetCredential::Password(SecretSource::Sealed)
+                    | TargetCredential::Both(SecretSource::Sealed, _)
+            )
+        });
+        let at = Place::root().keys(&["store", "sealing_key"]);
+        let told = self
+            .report
+            .problems
+            .iter()
+            .any(|p| p.path == at.to_string());
+        if let (
+            Some(target),
+            Some(Store {
+                sealing_key: None, ..
+            }),
+            false,
+        ) = (sealed, store, told)
+        {
+            self.bad(
+                &at,
+                format!(
+                    "is missing, and the credential of `{}` is sealed",
+                    target.target.name
+                ),
+                "give sealing_key = \"env:NAME\" or \"file:PATH\"",
+            );
+        }
     }
 
     pub(super) fn recording(&mut self, raw: RawRecording) -> Option<RecordingConfig> {

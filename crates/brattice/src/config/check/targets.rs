@@ -156,22 +156,14 @@ impl Checker<'_> {
         certificate: Option<RawTlsFiles>,
     ) -> Option<TargetCredential> {
         let password_at = at.key("password");
-        match (password, certificate) {
-            (Some(text), None) => self
-                .secret(&password_at, &text, true)
-                .map(TargetCredential::Password),
-            (None, Some(files)) => self
-                .tls_files(&at.key("client_certificate"), files)
-                .map(TargetCredential::Certificate),
-            (Some(_), Some(_)) => {
-                self.bad(
-                    at,
-                    "has a password and a client certificate",
-                    "keep the one that the target asks for",
-                );
-                None
-            }
-            (None, None) => {
+        let given = (password.is_some(), certificate.is_some());
+        let password = password.and_then(|text| self.secret(&password_at, &text, true));
+        let files = certificate.and_then(|f| self.tls_files(&at.key("client_certificate"), f));
+        match given {
+            (true, true) => Some(TargetCredential::Both(password?, files?)),
+            (true, false) => password.map(TargetCredential::Password),
+            (false, true) => files.map(TargetCredential::Certificate),
+            (false, false) => {
                 if !self
                     .report
                     .problems
@@ -181,7 +173,7 @@ impl Checker<'_> {
                     self.bad(
                         &password_at,
                         "is missing, and there is no client certificate either",
-                        "give password = \"env:NAME\", \"file:PATH\" or \"sealed:NAME\", or client_certificate = { cert, key }",
+                        "give password = \"env:NAME\", \"file:PATH\" or \"sealed\", or client_certificate = { cert, key }",
                     );
                 }
                 None
