@@ -1,3 +1,4 @@
 //! Real servers, tokens and clients for the tests.
 
+pub mod idp;
 pub mod postgres;

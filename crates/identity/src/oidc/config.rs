@@ -350,11 +350,6 @@ impl IssuerConfig {
             "at least 1 second",
         );
         out.unless(
-            self.jwks_refresh >= self.jwks_refetch_min,
-            "jwks_refresh",
-            "at least jwks_refetch_min",
-        );
-        out.unless(
             self.jwks_stale_max >= self.jwks_refresh && self.jwks_stale_max <= JWKS_STALE_MAX,
             "jwks_stale_max",
             "at least jwks_refresh and at most 24 hours",
