@@ -69,7 +69,7 @@ impl Idp {
             state,
             key,
         };
-        idp.publish(&[idp.key.clone()]);
+        idp.publish(std::slice::from_ref(&idp.key));
         Ok(idp)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn the_same_token_is_verified_from_memory() {
     let w = world().await;
-    let token = w.token();
+    let token = w.token().kept().unwrap();
     let first = w.accepts(&token).await;
     let again = w.accepts(&token).await;
     assert_eq!(first.chain, again.chain);
@@ -35,7 +35,7 @@ async fn a_near_copy_of_a_known_token_is_not_known() {
 #[tokio::test]
 async fn a_provider_taken_out_takes_its_tokens_with_it() {
     let w = world().await;
-    let token = w.token();
+    let token = w.token().kept().unwrap();
     w.accepts(&token).await;
     w.oidc.reconfigure(Vec::new()).unwrap();
     w.rejects(&token, "no configured provider").await;
@@ -44,7 +44,7 @@ async fn a_provider_taken_out_takes_its_tokens_with_it() {
 #[tokio::test]
 async fn tightened_settings_count_for_known_tokens() {
     let w = world().await;
-    let token = w.token();
+    let token = w.token().kept().unwrap();
     w.accepts(&token).await;
     let mut config = config_of(&w.idp);
     config.lifetime_max = Duration::from_secs(60);
@@ -90,7 +90,7 @@ async fn guessing_is_throttled_by_source_and_known_tokens_still_pass() {
         ..ThrottleLimits::default()
     };
     let w = world_limited(limits, |_| {}).await;
-    let known = w.token();
+    let known = w.token().kept().unwrap();
     w.accepts(&known).await;
     let forger = SigningKey::es256("key-1").unwrap();
     let mut throttled = 0;

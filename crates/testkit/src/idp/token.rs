@@ -14,6 +14,7 @@ pub struct TokenMaker {
     claims: Map<String, Value>,
     raw_header: Option<String>,
     raw_claims: Option<String>,
+    signed: Option<String>,
     key: SigningKey,
 }
 
@@ -25,6 +26,7 @@ impl TokenMaker {
             claims: Map::new(),
             raw_header: None,
             raw_claims: None,
+            signed: None,
             key: key.clone(),
         }
         .header("typ", "at+jwt")
@@ -98,8 +100,16 @@ impl TokenMaker {
             URL_SAFE_NO_PAD.encode(self.claims_text())
         )
     }
+    /// Signs now: from here on the same text each time, where signing anew would give another.
+    pub fn kept(mut self) -> Result<Self, IdpError> {
+        self.signed = Some(self.sign()?);
+        Ok(self)
+    }
     /// The signed token.
     pub fn sign(&self) -> Result<String, IdpError> {
+        if let Some(signed) = &self.signed {
+            return Ok(signed.clone());
+        }
         let unsigned = self.unsigned();
         let signature =
             jsonwebtoken::crypto::sign(unsigned.as_bytes(), &self.key.encoding, self.key.algorithm)
