@@ -1,3 +1,85 @@
 //! The gate: admit, judge, close. The only ordering of checks, and the only maker of proofs.
 //!
-//! Lives here: the order and the proof types. Never: sockets, Cedar, SQL.
+//! Lives here: the order and the proof types. Never: sockets, clocks of its own, how a protocol spells anything.
+//!
+//! The order of one command, all in this folder: is the session still good ([`judge`]), what does the text do
+//! ([`understand`]), what do the rules say ([`judge`]), what do people say ([`hold`]), is the intent on record
+//! ([`note`]); only then is there a [`Cleared`].
+
+mod admit;
+mod bundle;
+mod cut;
+mod held;
+mod hold;
+mod judge;
+mod look;
+mod note;
+mod proof;
+mod results;
+mod session;
+mod understand;
+
+pub use admit::{Admitted, Opening};
+pub use bundle::{CatalogueUnavailable, Catalogues, Guarded, InForce, Snapshot};
+pub use cut::{Cut, CutReason};
+pub use held::{Held, Look, Names, Parked, Passed, Portal, Prepared, Rows, Tx, Verdict, What};
+pub use hold::Waited;
+pub use judge::{EXPIRY_GRACE, Pending, Thought};
+pub use look::next_version;
+pub use proof::{Cleared, Lane};
+pub use results::Results;
+pub use session::{Admission, Session};
+
+use crate::ports::{Approvals, AuditLog, Randomness};
+use crate::time::Clock;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What the gate is made of.
+pub struct Gate {
+    in_force: ArcSwap<InForce>,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+    audit: Arc<dyn AuditLog>,
+    approvals: Arc<dyn Approvals>,
+    cache: understand::Cache,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gate(revision {})", self.in_force.load().revision)
+    }
+}
+
+impl Gate {
+    /// A gate with a bundle in force.
+    pub fn new(
+        bundle: InForce,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+        audit: Arc<dyn AuditLog>,
+        approvals: Arc<dyn Approvals>,
+    ) -> Self {
+        Self { in_force: ArcSwap::from_pointee(bundle), clock, randomness, audit, approvals, cache: understand::Cache::new() }
+    }
+
+    /// Puts another bundle in force, at once, for every later judgement of every session.
+    pub fn apply(&self, bundle: InForce) {
+        self.in_force.store(Arc::new(bundle));
+    }
+
+    /// The bundle in force.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// The clock that judgement goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The audit log that intents go to.
+    pub fn audit(&self) -> &Arc<dyn AuditLog> {
+        &self.audit
+    }
+}

@@ -24,6 +24,7 @@ pub mod reply;
 mod row;
 pub mod scram;
 pub mod search_path;
+pub mod session;
 pub mod startup;
 pub mod upstream;
 

@@ -6,7 +6,9 @@ pub mod catalogue;
 mod command;
 mod context;
 mod parse;
+pub mod queries;
 mod redact;
+mod rows;
 mod tokens;
 
 pub use command::{
@@ -15,4 +17,6 @@ pub use command::{
 };
 pub use context::{Context, Lists, classify};
 pub use parse::{Parsed, SqlLimits, parse};
+pub use queries::{CatalogueQueries, queries};
+pub use rows::StrangeRows;
 pub use redact::redacted_unparsed;

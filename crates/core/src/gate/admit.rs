@@ -1,0 +1,201 @@
+//! Letting a principal in, and letting it go.
+//!
+//! Lives here: admission, opening and closing a session. Never: how the identity was proven.
+
+use super::bundle::Guarded;
+use super::cut::Cut;
+use super::session::{Admission, Session};
+use super::Gate;
+use crate::action::{Act, Object, Verb};
+use crate::audit::{Entry, Event};
+use crate::classify::sql::catalogue::{Major, SearchPath};
+use crate::denial::{Code, Denial};
+use crate::ids::{Digest, SessionId};
+use crate::policy::{self, Lifted, Moment};
+use crate::ports::RecordFailed;
+use crate::principal::Identity;
+use crate::target::Protocol;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What a caller asks to open.
+#[derive(Debug)]
+pub struct Opening {
+    /// The proven identity.
+    pub identity: Identity,
+    /// The target's name.
+    pub target: String,
+    /// Where on it: the database.
+    pub place: String,
+    /// The protocol spoken.
+    pub protocol: Protocol,
+    /// The caller's address.
+    pub client: IpAddr,
+}
+
+/// What admission comes to.
+pub type Admitted = Result<Admission, Denial>;
+
+impl Gate {
+    /// May this principal open this target? Records refusals.
+    pub fn admit(&self, opening: Opening) -> Admitted {
+        let who = opening.identity.chain.to_string();
+        let (target, client) = (opening.target.clone(), opening.client);
+        self.decide_admission(opening).inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
+    }
+
+    /// Records a caller that was refused before or at admission.
+    pub fn refuse_login(&self, denial: &Denial, target: &str, client: IpAddr, who: Option<String>) {
+        let event = Event::LoginRefused {
+            code: denial.code.as_str().to_owned(),
+            target: super::note::cut(target),
+            client: client.to_string(),
+            who,
+            reason: denial.reason.clone(),
+        };
+        // A refusal that cannot be recorded is still a refusal.
+        let _ = self.audit.append(&Entry {
+            at: self.clock.now(),
+            session: None,
+            sequence: None,
+            revision: self.in_force.load().revision,
+            event,
+        });
+    }
+
+    /// Records a request to stop a running statement.
+    pub fn note_cancel(&self, client: IpAddr, accepted: bool) {
+        // The request is answered by silence either way.
+        let _ = self.audit.append(&Entry {
+            at: self.clock.now(),
+            session: None,
+            sequence: None,
+            revision: self.in_force.load().revision,
+            event: Event::CancelRequested { client: client.to_string(), accepted },
+        });
+    }
+
+    fn decide_admission(&self, opening: Opening) -> Admitted {
+        let force = self.in_force.load_full();
+        let now = self.clock.now();
+        if opening.identity.expires_at <= now {
+            return Err(Denial::new(Code::Unauthenticated, "brattice.expired", "the token has expired").hint("get a fresh token"));
+        }
+        let guarded = force
+            .targets
+            .get(&opening.target)
+            .filter(|g| g.target.protocol == opening.protocol)
+            .cloned()
+            // The same words whether it is missing or forbidden: names are not confirmed to strangers.
+            .ok_or_else(|| not_permitted(&opening.target))?;
+        let judge = Arc::new(force.rules.judge_for(&opening.identity.chain, &guarded.target));
+        let connect = [Act::new(Verb::Connect, Object::Target)];
+        let moment = Moment { identity: &opening.identity, now, address: opening.client, budget: policy::Budget::UNKNOWN, zone: &force.zone, rows_so_far: 0 };
+        let outcome = judge.judge(&connect, &moment, &Lifted::default());
+        match outcome.verdict {
+            policy::Verdict::Allow => {}
+            _ if guarded.target.observe => {}
+            policy::Verdict::Deny { rules, messages } => {
+                let mut denial = not_permitted(&opening.target);
+                if !rules.is_empty() {
+                    denial.rules = rules;
+                }
+                denial.hint = messages.into_iter().next().or(denial.hint);
+                return Err(denial);
+            }
+            policy::Verdict::Hold(asked) => {
+                let mut denial = Denial::new(Code::ApprovalRequired, "brattice.connect", "opening this target waits for approval")
+                    .hint("ask for a grant before connecting");
+                denial.rules = asked.into_iter().map(|a| a.rule).collect();
+                return Err(denial);
+            }
+        }
+        let mut id = [0; 10];
+        self.randomness.fill(&mut id).map_err(unavailable)?;
+        Ok(Admission {
+            id: SessionId::from_bytes(id),
+            identity: Arc::new(opening.identity),
+            force,
+            guarded,
+            judge,
+            place: opening.place,
+            client: opening.client,
+        })
+    }
+
+    /// Opens the session once the target has accepted our credential. `role` is the role used there, `major` its
+    /// server's version.
+    ///
+    /// # Errors
+    /// When the record cannot be kept: the session must not go on.
+    pub fn open(&self, admission: Admission, role: String, major: Major, cut: Arc<Cut>) -> Result<Session, Denial> {
+        let identity = admission.identity.clone();
+        let event = Event::SessionOpened {
+            chain: identity.chain.to_string(),
+            target: admission.guarded.target.name.clone(),
+            place: admission.place.clone(),
+            by: super::note::login_name(identity.by).to_owned(),
+            token_id: identity.token_id.clone(),
+            client: admission.client.to_string(),
+            role: role.clone(),
+        };
+        let mut session = Session {
+            admission,
+            cut,
+            role,
+            major,
+            entries: 0,
+            commands: 0,
+            path: Arc::new(SearchPath::default()),
+            path_in_doubt: true,
+            path_touched: false,
+            overlay: None,
+            overlay_in_doubt: false,
+            wrote: false,
+            locked: false,
+            owed: None,
+            masked: None,
+            cursors: Vec::new(),
+        };
+        self.write(&mut session, event).map_err(unavailable)?;
+        Ok(session)
+    }
+
+    /// Ends a session's record. `recording` is the digest of the sealed recording.
+    pub fn close(&self, session: &mut Session, reason: &str, bytes_to_client: u64, recording: Option<Digest>) -> Result<(), RecordFailed> {
+        let commands = session.commands;
+        self.write(session, Event::SessionClosed { reason: reason.to_owned(), commands, bytes_to_client, recording }).map(drop)
+    }
+
+    /// Re-judges the right to be connected after the bundle changed.
+    pub(super) fn readmit(&self, session: &mut Session) -> Result<(), Denial> {
+        let force = self.in_force.load_full();
+        let gone = || {
+            Denial::new(Code::SessionEnded, "brattice.bundle", "this target is no longer open to you after a change of policy")
+                .hint("connect again to see what is permitted now")
+        };
+        let guarded: Arc<Guarded> = force.targets.get(&session.admission.guarded.target.name).cloned().ok_or_else(gone)?;
+        let identity = session.admission.identity.clone();
+        let judge = Arc::new(force.rules.judge_for(&identity.chain, &guarded.target));
+        let moment = Moment { identity: &identity, now: self.clock.now(), address: session.admission.client, budget: policy::Budget::UNKNOWN, zone: &force.zone, rows_so_far: 0 };
+        let outcome = judge.judge(&[Act::new(Verb::Connect, Object::Target)], &moment, &Lifted::default());
+        if !matches!(outcome.verdict, policy::Verdict::Allow) && !guarded.target.observe {
+            session.cut.throw(super::CutReason::Revoked);
+            return Err(gone());
+        }
+        session.admission.force = force;
+        session.admission.guarded = guarded;
+        session.admission.judge = judge;
+        session.masked = None;
+        Ok(())
+    }
+}
+
+fn not_permitted(target: &str) -> Denial {
+    Denial::new(Code::Forbidden, "brattice.connect", format!("opening target \"{}\" is not permitted", super::note::cut(target)))
+        .hint("name a target as the database, e.g. dbname=orders-db/app, and ask for the right to connect to it")
+}
+
+pub(super) fn unavailable(_: RecordFailed) -> Denial {
+    super::CutReason::Failing.denial()
+}

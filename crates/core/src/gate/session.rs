@@ -1,0 +1,129 @@
+//! One admitted session, as the gate knows it.
+//!
+//! Lives here: who, what, and where the parsing context stands. Never: sockets, buffers, protocol state.
+
+use super::bundle::{Guarded, InForce};
+use super::cut::Cut;
+use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
+use crate::ids::{Revision, SessionId};
+use crate::mask::MaskedColumns;
+use crate::policy::Judge;
+use crate::principal::Identity;
+use crate::target::Target;
+use crate::time::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The proof that this principal may open this target. Only the gate makes one.
+#[derive(Debug)]
+pub struct Admission {
+    pub(super) id: SessionId,
+    pub(super) identity: Arc<Identity>,
+    pub(super) force: Arc<InForce>,
+    pub(super) guarded: Arc<Guarded>,
+    pub(super) judge: Arc<Judge>,
+    pub(super) place: String,
+    pub(super) client: IpAddr,
+}
+
+impl Admission {
+    /// The session's id.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+    /// Who was admitted.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+    /// To what.
+    pub fn target(&self) -> &Target {
+        &self.guarded.target
+    }
+    /// Where on it: the database.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+    /// The bundle it was admitted under.
+    pub fn revision(&self) -> Revision {
+        self.force.revision
+    }
+}
+
+/// What the session's own view of the catalogue is.
+#[derive(Debug, Clone)]
+pub(super) struct Overlay {
+    pub catalogue: Arc<Catalogue>,
+    pub read_at: Timestamp,
+}
+
+/// An open session.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) admission: Admission,
+    pub(super) cut: Arc<Cut>,
+    /// The role used on the target.
+    pub(super) role: String,
+    pub(super) major: Major,
+    /// Entries written to the audit log for this session so far.
+    pub(super) entries: u64,
+    /// Commands judged.
+    pub(super) commands: u64,
+    pub(super) path: Arc<SearchPath>,
+    pub(super) path_in_doubt: bool,
+    pub(super) path_touched: bool,
+    pub(super) overlay: Option<Overlay>,
+    pub(super) overlay_in_doubt: bool,
+    /// Something other than a read passed since the last time the transaction was known to be over.
+    pub(super) wrote: bool,
+    /// Locks may be held.
+    pub(super) locked: bool,
+    /// The position of the newest intent that must be durable before what comes next commits.
+    pub(super) owed: Option<crate::audit::Position>,
+    /// The masked columns of one version of the catalogue.
+    pub(super) masked: Option<(u64, Arc<MaskedColumns>)>,
+    /// Cursors declared by SQL, with the text that declared each.
+    pub(super) cursors: Vec<(String, bytes::Bytes)>,
+}
+
+impl Session {
+    /// The session's id.
+    pub fn id(&self) -> &SessionId {
+        &self.admission.id
+    }
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.admission.identity
+    }
+    /// What it is a session of.
+    pub fn target(&self) -> &Target {
+        &self.admission.guarded.target
+    }
+    /// Where on the target: the database.
+    pub fn place(&self) -> &str {
+        &self.admission.place
+    }
+    /// The role on the target.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+    /// The switch that ends it.
+    pub fn cut(&self) -> &Arc<Cut> {
+        &self.cut
+    }
+    /// Commands judged so far.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+    /// The detector for values that no column rule names.
+    pub fn detector(&self) -> &Arc<crate::mask::Detector> {
+        &self.admission.guarded.detector
+    }
+    /// Limits of this target.
+    pub fn lane_bytes_max(&self) -> u64 {
+        self.admission.guarded.lane_bytes_max
+    }
+    /// A lane for the data of one cleared command.
+    pub fn lane(&self) -> super::proof::Lane {
+        super::proof::Lane::new(self.cut.clone(), self.admission.guarded.lane_bytes_max)
+    }
+}

@@ -1,0 +1,265 @@
+//! A SQL text against a picture of the catalogue: what it does and what it shows. Cached by bytes.
+//!
+//! Lives here: joining parser, classifier and lineage; the cache. Never: policy.
+
+use super::bundle::Guarded;
+use super::held::Names;
+use crate::action::{Act, Object, Verb};
+use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
+use crate::classify::sql::{self, Command, Context, PreparedLookup, SqlLimits, Unclear};
+use crate::mask::lineage::Defines;
+use crate::mask::{Field, MaskedColumns, Outputs, lineage};
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
+
+/// What a text does.
+#[derive(Debug)]
+pub(super) struct Understood {
+    pub command: Arc<Command>,
+    /// The command's acts and the uses of masked fields, to be judged together.
+    pub acts: Vec<Act>,
+    /// Output columns of each statement.
+    pub outputs: Vec<Outputs>,
+    /// Fields that leave as they are, to be shown in some form.
+    pub shown: Vec<Arc<Field>>,
+    pub touches_masked: bool,
+    /// Why lineage could not tell, while masked columns are in reach.
+    pub masked_unclear: Vec<String>,
+    /// In words, how masked fields are used other than being shown: for the refusal.
+    pub uses: Vec<String>,
+}
+
+/// Everything that a text's meaning depends on.
+pub(super) struct Scope<'a> {
+    pub guarded: &'a Guarded,
+    pub catalogue: &'a Catalogue,
+    pub path: &'a SearchPath,
+    pub major: Major,
+    pub masked: &'a Arc<MaskedColumns>,
+    pub in_transaction: bool,
+    /// Parameter types the client declared.
+    pub types: &'a [u32],
+    /// Cursors declared in the session, by the text that declared them.
+    pub cursors: &'a [(String, Bytes)],
+}
+
+impl Scope<'_> {
+    fn limits(&self) -> SqlLimits {
+        SqlLimits { message_bytes_max: self.guarded.statement_bytes_max, ..SqlLimits::default() }
+    }
+}
+
+/// Parses, classifies and traces a text. The flag says whether the result depends on the text and scope alone.
+pub(super) fn understand(text: &[u8], scope: &Scope<'_>, names: &Names) -> Result<(Understood, bool), Unclear> {
+    let parsed = sql::parse(text, scope.major, &scope.limits())?;
+    let lookup = Lookup { names, scope, used: RefCell::new(Vec::new()), depth: 0 };
+    let command = sql::classify(&parsed, &context(scope, &lookup));
+    let mut acts = command.acts.clone();
+    let mut understood_of_used = Vec::new();
+    let used = lookup.used.into_inner();
+    let pure = used.is_empty();
+    let touches_masked = command.relations.iter().any(|r| scope.masked.touches(*r));
+    let mut out = Understood {
+        acts: Vec::new(),
+        outputs: vec![if touches_masked { Outputs::Unknown } else { Outputs::Unmasked }; command.steps.len()],
+        shown: Vec::new(),
+        touches_masked,
+        masked_unclear: Vec::new(),
+        uses: Vec::new(),
+        command: Arc::new(command),
+    };
+    if touches_masked {
+        trace(&parsed, scope, &mut acts, &mut out);
+        for text in &used {
+            if let Ok(inner) = sql::parse(text, scope.major, &scope.limits()) {
+                let mut sub = Understood { outputs: Vec::new(), command: out.command.clone(), ..empty(&out) };
+                trace(&inner, scope, &mut acts, &mut sub);
+                understood_of_used.push(sub);
+            }
+        }
+        merge_executed(&mut out, understood_of_used);
+    }
+    acts.sort();
+    acts.dedup();
+    out.acts = acts;
+    Ok((out, pure))
+}
+
+fn empty(like: &Understood) -> Understood {
+    Understood {
+        command: like.command.clone(),
+        acts: Vec::new(),
+        outputs: Vec::new(),
+        shown: Vec::new(),
+        touches_masked: true,
+        masked_unclear: Vec::new(),
+        uses: Vec::new(),
+    }
+}
+
+/// EXECUTE and FETCH show what the statement they name shows: told only when the message is that one statement.
+fn merge_executed(out: &mut Understood, inner: Vec<Understood>) {
+    let alone = out.command.steps.len() == 1 && inner.len() == 1;
+    for sub in inner {
+        if alone {
+            out.outputs = sub.outputs;
+        } else if !sub.shown.is_empty() {
+            out.masked_unclear.push("it runs a prepared statement over masked columns beside other statements".to_owned());
+        }
+        out.shown.extend(sub.shown);
+        out.masked_unclear.extend(sub.masked_unclear);
+        out.uses.extend(sub.uses);
+    }
+}
+
+fn trace(parsed: &sql::Parsed, scope: &Scope<'_>, acts: &mut Vec<Act>, out: &mut Understood) {
+    out.outputs.clear();
+    let traced = lineage(parsed.tree(), scope.catalogue, scope.path, scope.masked);
+    for u in traced.uses() {
+        acts.push(Act::new(u.verb, u.field.object.clone()));
+        out.uses.push(format!("{} {}", describe(&u.field.object), u.what));
+    }
+    out.masked_unclear.extend(traced.unclear().map(str::to_owned));
+    for statement in traced.statements {
+        let shown = match (&statement.outputs, &statement.defines) {
+            // What a cursor or a prepared statement will show is shown later, by its name.
+            (_, Some(Defines::Cursor(_, later) | Defines::Prepared(_, later))) => later.clone(),
+            (outputs, None) => outputs.clone(),
+        };
+        if let Outputs::Columns(columns) = &shown {
+            out.shown.extend(columns.iter().flat_map(|c| c.fields.iter().cloned()));
+        }
+        out.outputs.push(shown);
+    }
+}
+
+fn describe(field: &Object) -> String {
+    match field {
+        Object::Field { table, column, class, .. } => format!("{table}.{column} ({class})"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn context<'a>(scope: &'a Scope<'a>, prepared: &'a dyn PreparedLookup) -> Context<'a> {
+    Context {
+        catalogue: scope.catalogue,
+        path: scope.path,
+        major: scope.major,
+        prepared,
+        lists: &scope.guarded.lists,
+        in_transaction: scope.in_transaction,
+        parameter_types: scope.types,
+    }
+}
+
+/// Prepared statements are judged by their text, as of now.
+struct Lookup<'a> {
+    names: &'a Names,
+    scope: &'a Scope<'a>,
+    used: RefCell<Vec<Bytes>>,
+    depth: u8,
+}
+
+impl PreparedLookup for Lookup<'_> {
+    fn prepared(&self, name: &str) -> Option<Arc<Command>> {
+        let prepared = self.names.get(name.as_bytes())?;
+        self.command(&prepared.text)
+    }
+
+    fn cursor(&self, name: &str) -> Option<Arc<Command>> {
+        let mut known = self.scope.cursors.iter().filter(|(n, _)| n == name);
+        let (_, text) = known.next()?;
+        // A name that was declared twice may mean either: neither is taken.
+        if known.any(|(_, other)| other != text) {
+            return None;
+        }
+        self.command(text)
+    }
+}
+
+impl Lookup<'_> {
+    fn command(&self, text: &Bytes) -> Option<Arc<Command>> {
+        if self.depth > 0 {
+            return None;
+        }
+        let parsed = sql::parse(text, self.scope.major, &self.scope.limits()).ok()?;
+        let inner = Lookup { names: self.names, scope: self.scope, used: RefCell::new(Vec::new()), depth: 1 };
+        let command = sql::classify(&parsed, &context(self.scope, &inner));
+        self.used.borrow_mut().push(text.clone());
+        Some(Arc::new(command))
+    }
+}
+
+/// The verb that a refusal over a masked use is about.
+pub(super) fn is_masked_use(act: &Act) -> bool {
+    matches!(act.verb, Verb::Filter | Verb::Derive | Verb::RevealCount)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    catalogue: u64,
+    path: Arc<SearchPath>,
+    masks: u64,
+    in_transaction: bool,
+    types: Vec<u32>,
+    text: Bytes,
+}
+
+/// Texts that were understood before. Sharded, so that no statement waits for another's parse.
+#[derive(Debug)]
+pub(super) struct Cache {
+    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<Key, Arc<Understood>>>>,
+}
+
+/// Entries kept in each of the shards; a full shard starts over.
+const SHARD_ENTRIES_MAX: usize = 1024;
+const SHARDS: usize = 16;
+/// Longer texts are understood anew each time.
+const CACHED_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+impl Cache {
+    pub fn new() -> Self {
+        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    /// What a text does, from memory if possible. `masks` names the set of masked columns.
+    pub fn understand(&self, text: &Bytes, masks: u64, path: &Arc<SearchPath>, scope: &Scope<'_>, names: &Names) -> Result<Arc<Understood>, Unclear> {
+        let key = Key {
+            catalogue: scope.catalogue.version,
+            path: path.clone(),
+            masks,
+            in_transaction: scope.in_transaction,
+            types: scope.types.to_vec(),
+            text: text.clone(),
+        };
+        let index = (self.hasher.hash_one(&key) as usize) % SHARDS;
+        if let Some(found) = self.shard(index, |m| m.get(&key).cloned()) {
+            return Ok(found);
+        }
+        let (understood, pure) = understand(text, scope, names)?;
+        let understood = Arc::new(understood);
+        if pure && text.len() <= CACHED_TEXT_BYTES_MAX {
+            let key = Key { text: Bytes::copy_from_slice(text), ..key };
+            self.shard(index, |m| {
+                if m.len() >= SHARD_ENTRIES_MAX {
+                    m.clear();
+                }
+                m.insert(key, understood.clone());
+                None::<()>
+            });
+        }
+        Ok(understood)
+    }
+
+    fn shard<T>(&self, index: usize, f: impl FnOnce(&mut HashMap<Key, Arc<Understood>>) -> Option<T>) -> Option<T> {
+        let shard = self.shards.get(index)?;
+        match shard.lock() {
+            Ok(mut m) => f(&mut m),
+            Err(poisoned) => f(&mut poisoned.into_inner()),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Accepting connections: bounded, each in its own task.
+//!
+//! Lives here: the accept loop. Never: a protocol.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+/// Accepts until told to stop. Each connection runs under one of `connections_max` permits; beyond them new ones are
+/// closed at once, so that those who are in are not slowed by those who are not.
+pub async fn accept<F, Fut>(listener: TcpListener, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>, serve: F)
+where
+    F: Fn(TcpStream, SocketAddr) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.changed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, from) = match accepted {
+            Ok(pair) => pair,
+            Err(error) => {
+                // Out of file descriptors, most likely: wait for some to come back rather than spin.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            tracing::warn!(%from, "a connection was closed: too many are open");
+            drop(stream);
+            continue;
+        };
+        // Small messages both ways: waiting to fill a packet only adds delay.
+        let _ = stream.set_nodelay(true);
+        let work = serve(stream, from);
+        tokio::spawn(async move {
+            work.await;
+            drop(permit);
+        });
+    }
+}

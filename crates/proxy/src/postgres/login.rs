@@ -1,0 +1,350 @@
+//! A client's way in: TLS, start-up, proof of identity, admission.
+//!
+//! Lives here: the steps before there is a session. Never: what is permitted (the gate's).
+
+use super::Service;
+use crate::stream::Stream;
+use brattice_core::denial::{Code, Denial};
+use brattice_core::gate::{self, Admission};
+use brattice_core::ids::CredentialId;
+use brattice_core::ports::AuthError;
+use brattice_core::principal::Identity;
+use brattice_core::secret::Secret;
+use brattice_core::target::Protocol;
+use brattice_wire::postgres::login::{Claim, ClientLogin, LoginRefused, Method};
+use brattice_wire::postgres::parameters::{self, Startup, StartupRefused};
+use brattice_wire::postgres::scram::{NONCE_BYTES, Verifier};
+use brattice_wire::postgres::startup::{Opening, Step};
+use brattice_wire::postgres::{CancelKey, ErrorFields, Severity, oauthbearer, reply, session};
+use brattice_wire::{PeerMisbehaved, Unencodable};
+use bytes::BytesMut;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+/// The user name by which a client asks for OAUTHBEARER.
+const OAUTH_USER: &str = "oauth";
+/// Iterations an unknown user's exchange pretends to.
+const MOCK_ITERATIONS: u32 = 4096;
+
+/// A client that has proven itself and was admitted; AuthenticationOk is written but not yet sent.
+pub(super) struct Admitted {
+    pub stream: Stream,
+    pub unread: BytesMut,
+    pub out: BytesMut,
+    pub startup: Startup,
+    pub admission: Admission,
+    pub database: String,
+}
+
+/// How a client's way in ended without a session.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotIn {
+    /// It asked for a cancel, which is to be passed on.
+    #[error("a cancel request")]
+    Cancel(CancelKey),
+    /// It went away.
+    #[error("the client went away")]
+    Gone(#[from] std::io::Error),
+    /// It broke the protocol.
+    #[error(transparent)]
+    Misbehaved(#[from] PeerMisbehaved),
+    /// It was refused and told so.
+    #[error("refused: {0}")]
+    Refused(Denial),
+    /// Something could not be written.
+    #[error(transparent)]
+    Unencodable(#[from] Unencodable),
+}
+
+/// A client before it is known.
+struct Stranger<'a> {
+    service: &'a Service,
+    from: SocketAddr,
+    stream: Stream,
+    input: BytesMut,
+    out: BytesMut,
+}
+
+/// Takes a client from its first byte to admission.
+pub(super) async fn admit(service: &Service, tcp: TcpStream, from: SocketAddr) -> Result<Admitted, NotIn> {
+    let (stream, startup) = open(service, tcp).await?;
+    let mut stranger = Stranger { service, from, stream: stream.0, input: stream.1, out: BytesMut::new() };
+    match stranger.admit(startup).await {
+        Ok((startup, admission, database)) => {
+            let Stranger { stream, input, out, .. } = stranger;
+            Ok(Admitted { stream, unread: input, out, startup, admission, database })
+        }
+        Err(NotIn::Refused(denial)) => {
+            stranger.say(&denial).await;
+            Err(NotIn::Refused(denial))
+        }
+        Err(NotIn::Misbehaved(sin)) => {
+            let fields = ErrorFields::new(Severity::Fatal, "08P01", sin.to_string());
+            reply::error(&mut stranger.out, &fields);
+            let _ = stranger.flush().await;
+            Err(sin.into())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+type Opened = ((Stream, BytesMut), brattice_wire::postgres::startup::StartupMessage);
+
+/// Up to the start-up message: encryption, or a cancel request.
+async fn open(service: &Service, tcp: TcpStream) -> Result<Opened, NotIn> {
+    let mut opening = Opening::new(service.tls.is_some());
+    let mut stream = Stream::Plain(tcp);
+    let mut input = BytesMut::with_capacity(1024);
+    loop {
+        let step = match opening.next(&mut input, &service.limits)? {
+            Some(step) => step,
+            // A client that starts TLS unasked must not have its handshake read as ours.
+            None => {
+                if stream.read_buf(&mut input).await? == 0 {
+                    return Err(NotIn::Gone(std::io::ErrorKind::UnexpectedEof.into()));
+                }
+                continue;
+            }
+        };
+        match step {
+            Step::Answer(bytes) => stream.write_all(bytes).await?,
+            Step::Cancel(key) => return Err(NotIn::Cancel(key)),
+            Step::Startup(message) => return Ok(((stream, input), message)),
+            Step::StartTls { answer } => {
+                let (Stream::Plain(mut tcp), Some(tls)) = (stream, &service.tls) else {
+                    return Err(NotIn::Gone(std::io::ErrorKind::InvalidData.into()));
+                };
+                tcp.write_all(answer).await?;
+                let begun = std::mem::take(&mut input);
+                let encrypted = accept_tls(tls, tcp, begun).await?;
+                opening.tls_established(encrypted.get_ref().1.alpn_protocol())?;
+                stream = Stream::Tls(Box::new(TlsStream::Server(encrypted)));
+            }
+        }
+    }
+}
+
+/// Runs the handshake. Bytes of it that were read already can only be those of a client that began unasked.
+async fn accept_tls(
+    tls: &super::ListenerTls,
+    mut tcp: TcpStream,
+    begun: BytesMut,
+) -> Result<tokio_rustls::server::TlsStream<TcpStream>, NotIn> {
+    if begun.is_empty() {
+        return Ok(tls.acceptor.accept(tcp).await?);
+    }
+    // Hand the first bytes over, then let the handshake go on by itself.
+    let config = tls.acceptor.config().clone();
+    let mut first = rustls::server::Acceptor::default();
+    let mut bytes: &[u8] = &begun;
+    loop {
+        while !bytes.is_empty() {
+            first.read_tls(&mut bytes)?;
+        }
+        match first.accept() {
+            Ok(Some(accepted)) => {
+                let connection = accepted.into_connection(config).map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
+                return Ok(resume(tls, tcp, connection).await?);
+            }
+            Ok(None) => {}
+            Err(_) => return Err(NotIn::Gone(std::io::ErrorKind::InvalidData.into())),
+        }
+        let mut more = [0; 2048];
+        let n = tcp.read(&mut more).await?;
+        if n == 0 {
+            return Err(NotIn::Gone(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        first.read_tls(&mut more.get(..n).unwrap_or_default())?;
+        if let Ok(Some(accepted)) = first.accept() {
+            let connection = accepted.into_connection(config).map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
+            return Ok(resume(tls, tcp, connection).await?);
+        }
+    }
+}
+
+async fn resume(
+    tls: &super::ListenerTls,
+    tcp: TcpStream,
+    connection: rustls::ServerConnection,
+) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+    tls.acceptor.accept_with(tcp, |fresh| *fresh = connection).await
+}
+
+impl Stranger<'_> {
+    async fn admit(&mut self, message: brattice_wire::postgres::startup::StartupMessage) -> Result<(Startup, Admission, String), NotIn> {
+        message.answer_version(&mut self.out)?;
+        let startup = parameters::judge(message, parameters::classify).map_err(|r| NotIn::Refused(startup_denial(&r)))?;
+        let named = startup.database.clone().unwrap_or_default();
+        let (target, database) = match named.split_once('/') {
+            Some((t, d)) => (t.to_owned(), Some(d.to_owned())),
+            None => (named.clone(), None),
+        };
+        let identity = self.prove(&startup, &target).await?;
+        let place = self
+            .service
+            .endpoints
+            .get(&target)
+            .and_then(|e| e.database_for(database.as_deref()))
+            .unwrap_or_else(|| database.unwrap_or_default());
+        let opening =
+            gate::Opening { identity, target: target.clone(), place: place.clone(), protocol: Protocol::Postgres, client: self.from.ip() };
+        let admission = self.service.gate.admit(opening).map_err(NotIn::Refused)?;
+        let reachable = self.service.endpoints.get(&target).is_some_and(|e| e.database_for(Some(&place)).is_some());
+        if !reachable {
+            return Err(NotIn::Refused(
+                Denial::new(Code::Forbidden, "brattice.database", format!("database \"{place}\" of target \"{target}\" is not open"))
+                    .hint("name one that is, e.g. dbname=TARGET/DATABASE"),
+            ));
+        }
+        Ok((startup, admission, place))
+    }
+
+    /// Finds out who it is. Every failure looks the same to the client; the reason goes to the record.
+    async fn prove(&mut self, startup: &Startup, target: &str) -> Result<Identity, NotIn> {
+        let minted: Option<CredentialId> = startup.user.parse().ok();
+        let method = self.method(startup, minted.is_some()).map_err(NotIn::Refused)?;
+        let mut login = ClientLogin::begin(method, &mut self.out).map_err(|e| self.login_refused(&e))?;
+        let mut proven: Option<Identity> = None;
+        loop {
+            self.flush().await?;
+            let claim = match login.input(&mut self.input, &self.service.limits, &mut self.out) {
+                Ok(Some(claim)) => claim,
+                Ok(None) => {
+                    self.flush().await?;
+                    if self.stream.read_buf(&mut self.input).await? == 0 {
+                        return Err(NotIn::Gone(std::io::ErrorKind::UnexpectedEof.into()));
+                    }
+                    continue;
+                }
+                Err(e) => {
+                    let refused = self.login_refused(&e);
+                    self.record(&refused, target, e.to_string());
+                    return Err(refused);
+                }
+            };
+            match claim {
+                Claim::Password(token) => {
+                    let identity = self.token(&token, target).await?;
+                    login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                    return Ok(identity);
+                }
+                Claim::Token(token) => match self.token(&token, target).await {
+                    Ok(identity) => {
+                        login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                        return Ok(identity);
+                    }
+                    Err(NotIn::Refused(_)) => login.refuse_token(&mut self.out).map_err(|e| self.login_refused(&e))?,
+                    Err(other) => return Err(other),
+                },
+                Claim::Scram => {
+                    let (verifier, identity) = self.verifier(minted.as_ref(), &startup.user, target).await?;
+                    proven = identity;
+                    let mut nonce = [0; NONCE_BYTES];
+                    self.service.randomness.fill(&mut nonce).map_err(|_| NotIn::Refused(gate::CutReason::Failing.denial()))?;
+                    login.verifier(verifier, &nonce, &mut self.out).map_err(|e| self.login_refused(&e))?;
+                }
+                Claim::Proven => {
+                    let Some(identity) = proven.take() else { return Err(NotIn::Refused(not_authenticated())) };
+                    login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                    return Ok(identity);
+                }
+            }
+        }
+    }
+
+    fn method(&self, startup: &Startup, minted: bool) -> Result<Method, Denial> {
+        let end_point = self.service.tls.as_ref().filter(|_| startup.encrypted).and_then(|t| t.end_point.clone());
+        if minted {
+            return Ok(Method::Sasl { scram: true, end_point, oauth: None });
+        }
+        let safe = startup.encrypted || (self.service.plaintext_loopback && self.from.ip().is_loopback());
+        if !safe {
+            return Err(Denial::new(Code::Unauthenticated, "brattice.tls", "a token is taken over TLS only")
+                .hint("connect with sslmode=verify-full, or use a minted credential"));
+        }
+        match (&self.service.oauth, startup.user == OAUTH_USER) {
+            (Some(where_from), true) => Ok(Method::Sasl {
+                scram: false,
+                end_point: None,
+                oauth: Some(oauthbearer::Discovery {
+                    openid_configuration: where_from.configuration_url.clone(),
+                    scope: where_from.scope.clone(),
+                }),
+            }),
+            _ => Ok(Method::Clear),
+        }
+    }
+
+    async fn token(&self, token: &Secret, target: &str) -> Result<Identity, NotIn> {
+        let source = self.from.ip().to_string();
+        self.service.authenticator.verify_token(token, &source).await.map_err(|e| self.auth_error(&e, target))
+    }
+
+    /// The verifier of a minted credential for this target, or one that nothing fits.
+    async fn verifier(&self, id: Option<&CredentialId>, user: &str, target: &str) -> Result<(Verifier, Option<Identity>), NotIn> {
+        let iterations = NonZeroU32::new(MOCK_ITERATIONS).unwrap_or(NonZeroU32::MIN);
+        let mock = || (Verifier::mock(&self.service.mock_key, user, iterations), None);
+        let Some(id) = id else { return Ok(mock()) };
+        let found = self.service.authenticator.minted(id).await.map_err(|e| self.auth_error(&e, target))?;
+        Ok(match found {
+            Some(c) if c.target == target => match Verifier::parse(&c.scram_verifier) {
+                Some(verifier) => (verifier, Some(c.identity)),
+                None => mock(),
+            },
+            _ => mock(),
+        })
+    }
+
+    fn auth_error(&self, error: &AuthError, target: &str) -> NotIn {
+        let denial = match error {
+            AuthError::Rejected(_) => not_authenticated(),
+            AuthError::Throttled => Denial::new(Code::Throttled, "brattice.login", "too many failed logins from this address").hint("wait a minute"),
+            AuthError::Unavailable(_) => {
+                Denial::new(Code::Unavailable, "brattice.login", "the identity provider cannot be asked now").hint("try again later")
+            }
+        };
+        let refused = NotIn::Refused(denial);
+        self.record(&refused, target, error.to_string());
+        refused
+    }
+
+    fn login_refused(&self, error: &LoginRefused) -> NotIn {
+        match error {
+            LoginRefused::Misbehaved(sin) => NotIn::Misbehaved(sin.clone()),
+            _ => NotIn::Refused(not_authenticated()),
+        }
+    }
+
+    /// The client is told little; the record says why.
+    fn record(&self, refused: &NotIn, target: &str, why: String) {
+        if let NotIn::Refused(denial) = refused {
+            let mut recorded = denial.clone();
+            recorded.reason = why;
+            self.service.gate.refuse_login(&recorded, target, self.from.ip(), None);
+        }
+    }
+
+    async fn say(&mut self, denial: &Denial) {
+        reply::error(&mut self.out, &session::fatal_of(denial));
+        // The client may be gone already; it was refused all the same.
+        let _ = self.flush().await;
+        let _ = self.stream.shutdown().await;
+    }
+
+    async fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.write_all_buf(&mut self.out).await?;
+        self.stream.flush().await
+    }
+}
+
+fn not_authenticated() -> Denial {
+    Denial::new(Code::Unauthenticated, "brattice.login", "the credential was not accepted")
+        .hint("the password is an access token for this gateway, or that of a minted credential; both are short-lived")
+}
+
+fn startup_denial(refused: &StartupRefused) -> Denial {
+    Denial::new(Code::NotSupported, "brattice.startup", refused.to_string()).hint("leave this start-up parameter out")
+}

@@ -1,0 +1,55 @@
+//! Refusals as PostgreSQL errors: SQLSTATE, DETAIL and HINT that a machine can act on.
+//!
+//! Here lives the spelling (PostgreSQL documentation, "Error and Notice Message Fields", appendix "Error Codes").
+
+use crate::postgres::fields::{ErrorFields, Severity};
+use brattice_core::denial::{Code, Denial};
+
+/// The SQLSTATE of a refusal. `brattice.protocol` refusals carry the code PostgreSQL itself would give.
+fn sqlstate(denial: &Denial) -> &'static str {
+    if denial.rules.iter().any(|r| r == "brattice.protocol") {
+        return match denial.reason.as_str() {
+            r if r.starts_with("prepared statement") && r.ends_with("already exists") => "42P05",
+            r if r.starts_with("cursor") && r.ends_with("already exists") => "42P03",
+            r if r.starts_with("portal") => "34000",
+            r if r.contains("prepared statement") => "26000",
+            _ => "08P01",
+        };
+    }
+    match denial.code {
+        Code::Unauthenticated => "28000",
+        Code::Forbidden | Code::Masked => "42501",
+        Code::Unknown | Code::NotSupported => "0A000",
+        Code::ApprovalRequired | Code::ApprovalDenied | Code::ApprovalExpired => "42501",
+        Code::TooLarge => "54000",
+        Code::Throttled => "53400",
+        Code::SessionEnded => "57P01",
+        Code::Unavailable => "58000",
+    }
+}
+
+/// An ERROR for the client: the session goes on.
+pub fn error_of(denial: &Denial) -> ErrorFields {
+    fields(denial, Severity::Error)
+}
+
+/// A FATAL for the client: the session ends.
+pub fn fatal_of(denial: &Denial) -> ErrorFields {
+    fields(denial, Severity::Fatal)
+}
+
+fn fields(denial: &Denial, severity: Severity) -> ErrorFields {
+    let mut detail = format!("code={} rule={}", denial.code.as_str(), denial.rules.join(","));
+    if let Some(id) = &denial.approval {
+        detail.push_str(&format!(" approval={id}"));
+    }
+    if let Some(url) = &denial.approval_url {
+        detail.push_str(&format!(" url={url}"));
+    }
+    detail.push_str(if denial.code.retry() { " retry=yes" } else { " retry=no" });
+    let mut out = ErrorFields::new(severity, sqlstate(denial), denial.reason.clone()).detail(detail);
+    if let Some(hint) = &denial.hint {
+        out = out.hint(hint.clone());
+    }
+    out
+}

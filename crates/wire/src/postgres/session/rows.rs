@@ -1,0 +1,145 @@
+//! Rows and COPY data on their way to the client: passed in runs, masked cell by cell where needed.
+//!
+//! Here lives walking DataRow frames by a plan. Never here: what is masked, or by what (core's mask).
+
+use crate::postgres::backend::FieldDescription;
+use crate::postgres::reply::RowBuilder;
+use crate::postgres::frame;
+use crate::{PeerMisbehaved, Side};
+use brattice_core::gate::Results;
+use brattice_core::mask::{Change, Detector, Format, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, Tally};
+use bytes::{Buf, BytesMut};
+use std::sync::Arc;
+
+/// How the rows of one result are shown.
+#[derive(Debug, Clone)]
+pub(super) struct RowShow {
+    plan: Arc<RowPlan>,
+}
+
+/// How a COPY stream to the client is shown.
+#[derive(Debug)]
+pub(super) struct CopyShow(pub CopyMasker);
+
+/// Interim: rows of a COPY, one to a message, looked at by the detectors.
+#[derive(Debug)]
+pub(super) struct CopyMasker {
+    detector: Arc<Detector>,
+    binary: bool,
+    tally: Tally,
+}
+
+impl CopyMasker {
+    pub fn feed(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), ()> {
+        if self.binary || !self.detector.redact(body, out, &mut self.tally) {
+            out.extend_from_slice(body);
+        }
+        Ok(())
+    }
+    pub fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), ()> {
+        Ok(())
+    }
+}
+
+pub(super) fn copy_masker(
+    _copy: &brattice_core::classify::sql::Copy,
+    results: Option<&Results>,
+    _step: usize,
+    shape: &crate::postgres::backend::CopyShape,
+    detector: &Arc<Detector>,
+) -> Result<CopyMasker, PeerMisbehaved> {
+    if results.is_some_and(|r| r.touches_masked) {
+        return Err(PeerMisbehaved::Unexpected { side: Side::Target, message: "a COPY of masked columns", state: "a masked result" });
+    }
+    Ok(CopyMasker { detector: detector.clone(), binary: shape.binary, tally: Tally::default() })
+}
+
+/// The plan for a result, from its description and what judgement said. `formats` are those of the Bind, if any.
+pub(super) fn show(columns: &[FieldDescription], results: Option<&Results>, step: usize, detector: &Arc<Detector>) -> Result<RowShow, PeerMisbehaved> {
+    let described: Vec<RowColumn> = columns
+        .iter()
+        .map(|c| RowColumn {
+            relation: c.table_oid,
+            attribute: c.column,
+            type_oid: c.type_oid,
+            type_modifier: c.type_modifier,
+            format: if c.format == 1 { Format::Binary } else { Format::Text },
+        })
+        .collect();
+    let plan = match results {
+        Some(r) => r.plan(&described, step, detector),
+        None => RowPlan::new(&described, &Outputs::Unmasked, &MaskedColumns::default(), &|_| Reveal::Full, detector, None),
+    };
+    plan.map(|plan| RowShow { plan: Arc::new(plan) })
+        .map_err(|_| PeerMisbehaved::Unexpected { side: Side::Target, message: "columns that lineage did not foresee", state: "a masked result" })
+}
+
+impl RowShow {
+    /// The masked columns in words, if any: for the notice.
+    pub fn masked(&self) -> Option<String> {
+        let mut names: Vec<String> =
+            self.plan.masks().map(|(_, field, _)| format!("{} ({})", field.path(), field.class)).collect();
+        names.sort();
+        names.dedup();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// Moves the run of whole DataRow frames at the start of `buf` to `out`, masked.
+    pub fn rows(&self, buf: &mut BytesMut, out: &mut BytesMut, scratch: &mut Vec<u8>, tally: &mut Tally) -> Result<(), PeerMisbehaved> {
+        let run = frame::data_row_run(buf);
+        let bytes = buf.get(..run).unwrap_or_default();
+        if self.plan.pass_all() {
+            out.extend_from_slice(bytes);
+            buf.advance(run);
+            return Ok(());
+        }
+        let mut at = 0;
+        while let Some((_, size)) = bytes.get(at..).and_then(frame::peek) {
+            let Some(row) = bytes.get(at..at + size) else { break };
+            self.rewrite(row, out, scratch, tally)?;
+            at += size;
+        }
+        buf.advance(run);
+        Ok(())
+    }
+
+    /// Masks one row into `out`.
+    fn rewrite(&self, row: &[u8], out: &mut BytesMut, scratch: &mut Vec<u8>, tally: &mut Tally) -> Result<(), PeerMisbehaved> {
+        let mut builder = RowBuilder::new(out);
+        cells(row, |index, value| {
+            scratch.clear();
+            let written = match self.plan.cell(index, value, scratch, tally) {
+                Change::Same => builder.cell(value),
+                Change::Null => builder.cell(None),
+                Change::Bytes => builder.cell(Some(scratch)),
+            };
+            written.map_err(|_| malformed())
+        })?;
+        builder.finish().map_err(|_| malformed())
+    }
+}
+
+/// Walks the cells of a DataRow frame, header included.
+fn cells<'a>(row: &'a [u8], mut visit: impl FnMut(usize, Option<&'a [u8]>) -> Result<(), PeerMisbehaved>) -> Result<(), PeerMisbehaved> {
+    let mut rest = row.get(frame::HEADER_BYTES..).ok_or_else(malformed)?;
+    let (count, tail) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
+    rest = tail;
+    for index in 0..usize::from(u16::from_be_bytes(*count)) {
+        let (length, tail) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        let length = i32::from_be_bytes(*length);
+        if length == -1 {
+            rest = tail;
+            visit(index, None)?;
+            continue;
+        }
+        let length = usize::try_from(length).map_err(|_| malformed())?;
+        let value = tail.get(..length).ok_or_else(malformed)?;
+        rest = tail.get(length..).ok_or_else(malformed)?;
+        visit(index, Some(value))?;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(malformed()) }
+}
+
+fn malformed() -> PeerMisbehaved {
+    PeerMisbehaved::Truncated { side: Side::Target, message: "DataRow" }
+}
