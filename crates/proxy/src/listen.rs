@@ -10,8 +10,12 @@ use tokio::sync::{Semaphore, watch};
 
 /// Accepts until told to stop. Each connection runs under one of `connections_max` permits; beyond them new ones are
 /// closed at once, so that those who are in are not slowed by those who are not.
-pub async fn accept<F, Fut>(listener: TcpListener, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>, serve: F)
-where
+pub async fn accept<F, Fut>(
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+    serve: F,
+) where
     F: Fn(TcpStream, SocketAddr) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {

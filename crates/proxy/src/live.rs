@@ -44,7 +44,10 @@ impl Live {
     pub fn enter(self: &Arc<Self>, session: LiveSession) -> Entered {
         let session = Arc::new(session);
         self.map().insert(session.id.clone(), session.clone());
-        Entered { live: self.clone(), id: session.id.clone() }
+        Entered {
+            live: self.clone(),
+            id: session.id.clone(),
+        }
     }
 
     /// All of them.
@@ -74,8 +77,18 @@ impl Live {
     }
 
     /// Ends every session in whose chain this principal is. Returns which.
-    pub fn cut_principal(&self, kind: PrincipalKind, issuer: &str, name: &str, reason: CutReason) -> Vec<SessionId> {
-        self.cut_where(reason, |s| s.chain.actors().any(|a| a.kind == kind && a.issuer == issuer && a.name == name))
+    pub fn cut_principal(
+        &self,
+        kind: PrincipalKind,
+        issuer: &str,
+        name: &str,
+        reason: CutReason,
+    ) -> Vec<SessionId> {
+        self.cut_where(reason, |s| {
+            s.chain
+                .actors()
+                .any(|a| a.kind == kind && a.issuer == issuer && a.name == name)
+        })
     }
 
     /// Ends all of them.

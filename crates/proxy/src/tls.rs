@@ -3,8 +3,8 @@
 //! Lives here: rustls configurations. Never: which target wants which.
 
 use crate::endpoint::TargetTls;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -25,7 +25,10 @@ pub enum TlsError {
 }
 
 fn unusable(what: &str, why: impl std::fmt::Display) -> TlsError {
-    TlsError::Unusable { what: what.to_owned(), why: why.to_string() }
+    TlsError::Unusable {
+        what: what.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 /// The one crypto provider of this program.
@@ -37,7 +40,11 @@ pub fn provider() -> Arc<CryptoProvider> {
 pub fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|e| unusable(what, e))?;
-    if found.is_empty() { Err(unusable(what, "no certificate in it")) } else { Ok(found) }
+    if found.is_empty() {
+        Err(unusable(what, "no certificate in it"))
+    } else {
+        Ok(found)
+    }
 }
 
 /// The authorities of a PEM text.
@@ -50,10 +57,18 @@ pub fn roots(pem: &[u8], what: &str) -> Result<RootCertStore, TlsError> {
 }
 
 /// What clients are answered with: our certificate, TLS 1.2 and 1.3, ALPN as given.
-pub fn server(cert_pem: &[u8], key_pem: &[u8], alpn: &[&[u8]]) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), TlsError> {
+pub fn server(
+    cert_pem: &[u8],
+    key_pem: &[u8],
+    alpn: &[&[u8]],
+) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), TlsError> {
     let chain = certificates(cert_pem, "the listener's certificate")?;
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|e| unusable("the listener's key", e))?;
-    let leaf = chain.first().cloned().ok_or_else(|| unusable("the listener's certificate", "no certificate in it"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key_pem).map_err(|e| unusable("the listener's key", e))?;
+    let leaf = chain
+        .first()
+        .cloned()
+        .ok_or_else(|| unusable("the listener's certificate", "no certificate in it"))?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| unusable("TLS", e))?
@@ -67,7 +82,11 @@ pub fn server(cert_pem: &[u8], key_pem: &[u8], alpn: &[&[u8]]) -> Result<(Arc<Se
 }
 
 /// How a target is greeted. The second value says whether its certificate and name are verified.
-pub fn client(tls: &TargetTls, certificate: Option<(&[u8], &[u8])>, alpn: &[&[u8]]) -> Result<Option<(ClientConfig, bool)>, TlsError> {
+pub fn client(
+    tls: &TargetTls,
+    certificate: Option<(&[u8], &[u8])>,
+    alpn: &[&[u8]],
+) -> Result<Option<(ClientConfig, bool)>, TlsError> {
     let (verifier, verified): (Arc<dyn ServerCertVerifier>, bool) = match tls {
         TargetTls::Disable => return Ok(None),
         TargetTls::Require => (Arc::new(Unchecked(provider())), false),
@@ -83,8 +102,11 @@ pub fn client(tls: &TargetTls, certificate: Option<(&[u8], &[u8])>, alpn: &[&[u8
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {
             let chain = certificates(chain, "the target's client certificate")?;
-            let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| unusable("the target's client key", e))?;
-            builder.with_client_auth_cert(chain, key).map_err(|e| unusable("the target's client certificate and key", e))?
+            let key = PrivateKeyDer::from_pem_slice(key)
+                .map_err(|e| unusable("the target's client key", e))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|e| unusable("the target's client certificate and key", e))?
         }
     };
     config.alpn_protocols = alpn.iter().map(|p| p.to_vec()).collect();
@@ -92,7 +114,9 @@ pub fn client(tls: &TargetTls, certificate: Option<(&[u8], &[u8])>, alpn: &[&[u8
 }
 
 fn webpki(roots: &Arc<RootCertStore>) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
-    WebPkiServerVerifier::builder_with_provider(roots.clone(), provider()).build().map_err(|e| unusable("the target's authority", e))
+    WebPkiServerVerifier::builder_with_provider(roots.clone(), provider())
+        .build()
+        .map_err(|e| unusable("the target's authority", e))
 }
 
 /// `require`: encrypted, the peer unknown, as libpq's `sslmode=require`. The configuration's check says so loudly.
@@ -110,10 +134,20 @@ impl ServerCertVerifier for Unchecked {
     ) -> Result<ServerCertVerified, rustls::Error> {
         Ok(ServerCertVerified::assertion())
     }
-    fn verify_tls12_signature(&self, m: &[u8], c: &CertificateDer<'_>, d: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         rustls::crypto::verify_tls12_signature(m, c, d, &self.0.signature_verification_algorithms)
     }
-    fn verify_tls13_signature(&self, m: &[u8], c: &CertificateDer<'_>, d: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         rustls::crypto::verify_tls13_signature(m, c, d, &self.0.signature_verification_algorithms)
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -135,16 +169,31 @@ impl ServerCertVerifier for NameUnchecked {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
-        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+        match self
+            .0
+            .verify_server_cert(end_entity, intermediates, name, ocsp, now)
+        {
             // The name is compared last: everything else has been checked by then.
-            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => Ok(ServerCertVerified::assertion()),
+            Err(rustls::Error::InvalidCertificate(
+                NotValidForName | NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
             other => other,
         }
     }
-    fn verify_tls12_signature(&self, m: &[u8], c: &CertificateDer<'_>, d: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.0.verify_tls12_signature(m, c, d)
     }
-    fn verify_tls13_signature(&self, m: &[u8], c: &CertificateDer<'_>, d: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         self.0.verify_tls13_signature(m, c, d)
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

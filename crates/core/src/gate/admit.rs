@@ -2,10 +2,10 @@
 //!
 //! Lives here: admission, opening and closing a session. Never: how the identity was proven.
 
+use super::Gate;
 use super::bundle::Guarded;
 use super::cut::Cut;
 use super::session::{Admission, Session};
-use super::Gate;
 use crate::action::{Act, Object, Verb};
 use crate::audit::{Entry, Event};
 use crate::classify::sql::catalogue::{Major, SearchPath};
@@ -41,7 +41,8 @@ impl Gate {
     pub fn admit(&self, opening: Opening) -> Admitted {
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
-        self.decide_admission(opening).inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
+        self.decide_admission(opening)
+            .inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
     }
 
     /// Records a caller that was refused before or at admission.
@@ -71,7 +72,10 @@ impl Gate {
             session: None,
             sequence: None,
             revision: self.in_force.load().revision,
-            event: Event::CancelRequested { client: client.to_string(), accepted },
+            event: Event::CancelRequested {
+                client: client.to_string(),
+                accepted,
+            },
         });
     }
 
@@ -79,7 +83,12 @@ impl Gate {
         let force = self.in_force.load_full();
         let now = self.clock.now();
         if opening.identity.expires_at <= now {
-            return Err(Denial::new(Code::Unauthenticated, "brattice.expired", "the token has expired").hint("get a fresh token"));
+            return Err(Denial::new(
+                Code::Unauthenticated,
+                "brattice.expired",
+                "the token has expired",
+            )
+            .hint("get a fresh token"));
         }
         let guarded = force
             .targets
@@ -88,9 +97,20 @@ impl Gate {
             .cloned()
             // The same words whether it is missing or forbidden: names are not confirmed to strangers.
             .ok_or_else(|| not_permitted(&opening.target))?;
-        let judge = Arc::new(force.rules.judge_for(&opening.identity.chain, &guarded.target));
+        let judge = Arc::new(
+            force
+                .rules
+                .judge_for(&opening.identity.chain, &guarded.target),
+        );
         let connect = [Act::new(Verb::Connect, Object::Target)];
-        let moment = Moment { identity: &opening.identity, now, address: opening.client, budget: policy::Budget::UNKNOWN, zone: &force.zone, rows_so_far: 0 };
+        let moment = Moment {
+            identity: &opening.identity,
+            now,
+            address: opening.client,
+            budget: policy::Budget::UNKNOWN,
+            zone: &force.zone,
+            rows_so_far: 0,
+        };
         let outcome = judge.judge(&connect, &moment, &Lifted::default());
         match outcome.verdict {
             policy::Verdict::Allow => {}
@@ -104,8 +124,12 @@ impl Gate {
                 return Err(denial);
             }
             policy::Verdict::Hold(asked) => {
-                let mut denial = Denial::new(Code::ApprovalRequired, "brattice.connect", "opening this target waits for approval")
-                    .hint("ask for a grant before connecting");
+                let mut denial = Denial::new(
+                    Code::ApprovalRequired,
+                    "brattice.connect",
+                    "opening this target waits for approval",
+                )
+                .hint("ask for a grant before connecting");
                 denial.rules = asked.into_iter().map(|a| a.rule).collect();
                 return Err(denial);
             }
@@ -128,7 +152,13 @@ impl Gate {
     ///
     /// # Errors
     /// When the record cannot be kept: the session must not go on.
-    pub fn open(&self, admission: Admission, role: String, major: Major, cut: Arc<Cut>) -> Result<Session, Denial> {
+    pub fn open(
+        &self,
+        admission: Admission,
+        role: String,
+        major: Major,
+        cut: Arc<Cut>,
+    ) -> Result<Session, Denial> {
         let identity = admission.identity.clone();
         let event = Event::SessionOpened {
             chain: identity.chain.to_string(),
@@ -162,23 +192,57 @@ impl Gate {
     }
 
     /// Ends a session's record. `recording` is the digest of the sealed recording.
-    pub fn close(&self, session: &mut Session, reason: &str, bytes_to_client: u64, recording: Option<Digest>) -> Result<(), RecordFailed> {
+    pub fn close(
+        &self,
+        session: &mut Session,
+        reason: &str,
+        bytes_to_client: u64,
+        recording: Option<Digest>,
+    ) -> Result<(), RecordFailed> {
         let commands = session.commands;
-        self.write(session, Event::SessionClosed { reason: reason.to_owned(), commands, bytes_to_client, recording }).map(drop)
+        self.write(
+            session,
+            Event::SessionClosed {
+                reason: reason.to_owned(),
+                commands,
+                bytes_to_client,
+                recording,
+            },
+        )
+        .map(drop)
     }
 
     /// Re-judges the right to be connected after the bundle changed.
     pub(super) fn readmit(&self, session: &mut Session) -> Result<(), Denial> {
         let force = self.in_force.load_full();
         let gone = || {
-            Denial::new(Code::SessionEnded, "brattice.bundle", "this target is no longer open to you after a change of policy")
-                .hint("connect again to see what is permitted now")
+            Denial::new(
+                Code::SessionEnded,
+                "brattice.bundle",
+                "this target is no longer open to you after a change of policy",
+            )
+            .hint("connect again to see what is permitted now")
         };
-        let guarded: Arc<Guarded> = force.targets.get(&session.admission.guarded.target.name).cloned().ok_or_else(gone)?;
+        let guarded: Arc<Guarded> = force
+            .targets
+            .get(&session.admission.guarded.target.name)
+            .cloned()
+            .ok_or_else(gone)?;
         let identity = session.admission.identity.clone();
         let judge = Arc::new(force.rules.judge_for(&identity.chain, &guarded.target));
-        let moment = Moment { identity: &identity, now: self.clock.now(), address: session.admission.client, budget: policy::Budget::UNKNOWN, zone: &force.zone, rows_so_far: 0 };
-        let outcome = judge.judge(&[Act::new(Verb::Connect, Object::Target)], &moment, &Lifted::default());
+        let moment = Moment {
+            identity: &identity,
+            now: self.clock.now(),
+            address: session.admission.client,
+            budget: policy::Budget::UNKNOWN,
+            zone: &force.zone,
+            rows_so_far: 0,
+        };
+        let outcome = judge.judge(
+            &[Act::new(Verb::Connect, Object::Target)],
+            &moment,
+            &Lifted::default(),
+        );
         if !matches!(outcome.verdict, policy::Verdict::Allow) && !guarded.target.observe {
             session.cut.throw(super::CutReason::Revoked);
             return Err(gone());

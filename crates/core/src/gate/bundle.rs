@@ -70,7 +70,10 @@ pub trait Catalogues: Send + Sync + fmt::Debug {
     /// The newest picture; asks the target nothing.
     fn current(&self, database: &str) -> Option<Snapshot>;
     /// Compares it with the server and reads it anew if it changed. Callers together share one read.
-    fn refresh<'a>(&'a self, database: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>>;
+    fn refresh<'a>(
+        &'a self,
+        database: &'a str,
+    ) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>>;
 }
 
 /// The catalogue could not be read; the text is for the operator.

@@ -4,8 +4,8 @@
 
 use crate::denial::{Code, Denial};
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// Why a session was ended from outside.
@@ -38,20 +38,47 @@ impl CutReason {
     /// What the caller is told.
     pub fn denial(self) -> Denial {
         match self {
-            CutReason::Revoked => Denial::new(Code::SessionEnded, "brattice.revoked", "this identity was revoked")
-                .hint("ask the people who run the gateway"),
-            CutReason::Killed => Denial::new(Code::SessionEnded, "brattice.killed", "an operator ended this session"),
-            CutReason::Expired => Denial::new(Code::SessionEnded, "brattice.expired", "the identity of this session has expired")
-                .hint("get a fresh token and connect again"),
-            CutReason::Failing => Denial::new(Code::Unavailable, "brattice.failing", "the gateway cannot keep its record, so nothing passes")
-                .hint("try again later; the operators can see why in the gateway's log"),
-            CutReason::Draining => Denial::new(Code::SessionEnded, "brattice.draining", "the gateway is shutting down").hint("connect again"),
+            CutReason::Revoked => Denial::new(
+                Code::SessionEnded,
+                "brattice.revoked",
+                "this identity was revoked",
+            )
+            .hint("ask the people who run the gateway"),
+            CutReason::Killed => Denial::new(
+                Code::SessionEnded,
+                "brattice.killed",
+                "an operator ended this session",
+            ),
+            CutReason::Expired => Denial::new(
+                Code::SessionEnded,
+                "brattice.expired",
+                "the identity of this session has expired",
+            )
+            .hint("get a fresh token and connect again"),
+            CutReason::Failing => Denial::new(
+                Code::Unavailable,
+                "brattice.failing",
+                "the gateway cannot keep its record, so nothing passes",
+            )
+            .hint("try again later; the operators can see why in the gateway's log"),
+            CutReason::Draining => Denial::new(
+                Code::SessionEnded,
+                "brattice.draining",
+                "the gateway is shutting down",
+            )
+            .hint("connect again"),
         }
     }
     fn of(value: u8) -> Option<Self> {
-        [CutReason::Revoked, CutReason::Killed, CutReason::Expired, CutReason::Failing, CutReason::Draining]
-            .into_iter()
-            .find(|r| *r as u8 == value)
+        [
+            CutReason::Revoked,
+            CutReason::Killed,
+            CutReason::Expired,
+            CutReason::Failing,
+            CutReason::Draining,
+        ]
+        .into_iter()
+        .find(|r| *r as u8 == value)
     }
 }
 
@@ -75,7 +102,10 @@ impl Cut {
     }
     /// Throws it; the first reason stays.
     pub fn throw(&self, reason: CutReason) {
-        let first = self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let first = self
+            .reason
+            .compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
         if first {
             let waker = match self.waker.lock() {
                 Ok(mut w) => w.take(),

@@ -107,7 +107,13 @@ pub(super) struct Lifting {
 impl Held {
     /// Holds a command. `frame` must carry exactly what `what` says.
     pub fn new(what: What, frame: Bytes, tx: Tx, mid_pipeline: bool) -> Self {
-        Self { what, frame, tx, mid_pipeline, lifted: Lifting::default() }
+        Self {
+            what,
+            frame,
+            tx,
+            mid_pipeline,
+            lifted: Lifting::default(),
+        }
     }
     /// What is asked.
     pub fn what(&self) -> &What {
@@ -180,8 +186,18 @@ impl Parked {
     }
     /// One line for the waiting caller.
     pub fn notice(&self) -> String {
-        let groups: Vec<&str> =
-            self.approval.question.asked.iter().flat_map(|a| a.groups.iter().map(String::as_str)).collect();
-        format!("held for approval {} by {}: {}", self.approval(), groups.join(" or "), self.url)
+        let groups: Vec<&str> = self
+            .approval
+            .question
+            .asked
+            .iter()
+            .flat_map(|a| a.groups.iter().map(String::as_str))
+            .collect();
+        format!(
+            "held for approval {} by {}: {}",
+            self.approval(),
+            groups.join(" or "),
+            self.url
+        )
     }
 }

@@ -20,16 +20,22 @@ pub type Waited = Result<Approval, StoreError>;
 
 impl Gate {
     /// Does what [`Pending`] waits for.
-    pub async fn think(self: Arc<Self>, mut session: Box<Session>, pending: Pending) -> (Box<Session>, Thought) {
+    pub async fn think(
+        self: Arc<Self>,
+        mut session: Box<Session>,
+        pending: Pending,
+    ) -> (Box<Session>, Thought) {
         let thought = match pending {
             Pending::Refresh(held) => self.refresh(&mut session, held).await,
-            Pending::Durable(position, verdict) => Thought::Verdict(match self.audit.durable(position).await {
-                Ok(()) => *verdict,
-                Err(e) => {
-                    session.cut.throw(super::CutReason::Failing);
-                    Verdict::Deny(super::admit::unavailable(e))
-                }
-            }),
+            Pending::Durable(position, verdict) => {
+                Thought::Verdict(match self.audit.durable(position).await {
+                    Ok(()) => *verdict,
+                    Err(e) => {
+                        session.cut.throw(super::CutReason::Failing);
+                        Verdict::Deny(super::admit::unavailable(e))
+                    }
+                })
+            }
             Pending::Hold(holding) => match self.hold(&mut session, *holding).await {
                 Ok(thought) => thought,
                 Err(cause) => Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
@@ -44,8 +50,12 @@ impl Gate {
         match guarded.catalogues.refresh(&session.admission.place).await {
             Ok(_) => Thought::Again(held),
             Err(_) => {
-                let denial = Denial::new(Code::Unavailable, "brattice.catalogue", "the target's catalogue could not be read")
-                    .hint("try again; the operators can see why in the gateway's log");
+                let denial = Denial::new(
+                    Code::Unavailable,
+                    "brattice.catalogue",
+                    "the target's catalogue could not be read",
+                )
+                .hint("try again; the operators can see why in the gateway's log");
                 let action = crate::ids::Digest::of(text_of(&held));
                 Thought::Verdict(self.refuse(session, &held, action, denial))
             }
@@ -53,14 +63,21 @@ impl Gate {
     }
 
     /// Grants and a ticket are looked for once; what is still held then is asked.
-    async fn hold(&self, session: &mut Session, mut holding: Holding) -> Result<Thought, StoreError> {
+    async fn hold(
+        &self,
+        session: &mut Session,
+        mut holding: Holding,
+    ) -> Result<Thought, StoreError> {
         let identity = session.admission.identity.clone();
         let target = session.admission.guarded.target.name.clone();
         let now = self.clock.now();
         if !holding.held.lifted.looked {
             holding.held.lifted.looked = true;
             let grants = self.approvals.grants(&identity.chain, &target, now).await?;
-            let ticket = self.approvals.ticket(&identity.chain, &target, holding.action, now).await?;
+            let ticket = self
+                .approvals
+                .ticket(&identity.chain, &target, holding.action, now)
+                .await?;
             if !grants.is_empty() || ticket.is_some() {
                 holding.held.lifted.grants = grants;
                 holding.held.lifted.approval = ticket;
@@ -69,24 +86,53 @@ impl Gate {
         }
         let question = match self.question(session, &holding) {
             Ok(q) => q,
-            Err(denial) => return Ok(Thought::Verdict(self.refuse(session, &holding.held, holding.action, denial))),
+            Err(denial) => {
+                return Ok(Thought::Verdict(self.refuse(
+                    session,
+                    &holding.held,
+                    holding.action,
+                    denial,
+                )));
+            }
         };
         let rules: Vec<String> = question.asked.iter().map(|a| a.rule.clone()).collect();
         let asked_id = question.id.clone();
         let Some(approval) = self.approvals.ask(question).await? else {
-            let mut denial = Denial::new(Code::Throttled, "brattice.approvals", "too many approvals were asked for lately")
-                .hint("wait for the open ones to be decided");
+            let mut denial = Denial::new(
+                Code::Throttled,
+                "brattice.approvals",
+                "too many approvals were asked for lately",
+            )
+            .hint("wait for the open ones to be decided");
             denial.rules = rules;
-            return Ok(Thought::Verdict(self.refuse(session, &holding.held, holding.action, denial)));
+            return Ok(Thought::Verdict(self.refuse(
+                session,
+                &holding.held,
+                holding.action,
+                denial,
+            )));
         };
         if approval.question.id == asked_id {
-            let event = Event::ApprovalAsked { approval: asked_id, action: holding.action, rules };
+            let event = Event::ApprovalAsked {
+                approval: asked_id,
+                action: holding.action,
+                rules,
+            };
             if let Err(e) = self.write(session, event) {
-                return Ok(Thought::Verdict(Verdict::Deny(super::admit::unavailable(e))));
+                return Ok(Thought::Verdict(Verdict::Deny(super::admit::unavailable(
+                    e,
+                ))));
             }
         }
-        let url = format!("{}{}", session.admission.force.approval_url, approval.question.id);
-        let parked = Parked { held: holding.held, approval, url };
+        let url = format!(
+            "{}{}",
+            session.admission.force.approval_url, approval.question.id
+        );
+        let parked = Parked {
+            held: holding.held,
+            approval,
+            url,
+        };
         // Locks are never kept for a person.
         let unsettled = parked.held.tx == Tx::Open || parked.held.mid_pipeline;
         if unsettled && (session.wrote || session.locked) {
@@ -97,7 +143,9 @@ impl Gate {
 
     fn question(&self, session: &Session, holding: &Holding) -> Result<Question, Denial> {
         let mut id = [0; 10];
-        self.randomness.fill(&mut id).map_err(super::admit::unavailable)?;
+        self.randomness
+            .fill(&mut id)
+            .map_err(super::admit::unavailable)?;
         let now = self.clock.now();
         let guarded = &session.admission.guarded;
         let parameters = match &holding.held.what {
@@ -115,13 +163,28 @@ impl Gate {
             session: session.admission.id.clone(),
             chain: session.admission.identity.chain.clone(),
             target: guarded.target.name.clone(),
-            labels: guarded.target.labels.iter().map(|(k, v)| format!("{k}={v}")).collect(),
+            labels: guarded
+                .target
+                .labels
+                .iter()
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect(),
             place: session.admission.place.clone(),
             action: holding.action,
             text: String::from_utf8_lossy(text_of(&holding.held)).into_owned(),
             parameters,
             effects,
-            acts: holding.acts.iter().map(|a| format!("{} {}", a.verb.as_str(), a.object.entity_id(&guarded.target))).collect(),
+            acts: holding
+                .acts
+                .iter()
+                .map(|a| {
+                    format!(
+                        "{} {}",
+                        a.verb.as_str(),
+                        a.object.entity_id(&guarded.target)
+                    )
+                })
+                .collect(),
             asked: holding.asked.clone(),
             revision: session.admission.force.revision,
             asked_at: now,
@@ -135,13 +198,21 @@ impl Gate {
             return Thought::Verdict(Verdict::Failed);
         };
         let id = approval.question.id.clone();
-        let used = match self.approvals.consume(&id, &session.admission.id, self.clock.now()).await {
+        let used = match self
+            .approvals
+            .consume(&id, &session.admission.id, self.clock.now())
+            .await
+        {
             Ok(used) => used,
             Err(cause) => return Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
         };
         if !used {
-            let mut denial = Denial::new(Code::ApprovalExpired, "brattice.approvals", format!("approval {id} was already used or has expired"))
-                .hint("send the command again to ask anew");
+            let mut denial = Denial::new(
+                Code::ApprovalExpired,
+                "brattice.approvals",
+                format!("approval {id} was already used or has expired"),
+            )
+            .hint("send the command again to ask anew");
             denial.approval = Some(id);
             let action = ready.action;
             return Thought::Verdict(self.refuse(session, &ready.held, action, denial));
@@ -149,13 +220,15 @@ impl Gate {
         // The intent names the approval and must be on disk: a consumed approval without one would be a hole.
         match self.pass(session, ready, vec![id.to_string()]) {
             Ok(verdict) => Thought::Verdict(verdict),
-            Err(Pending::Durable(position, verdict)) => Thought::Verdict(match self.audit.durable(position).await {
-                Ok(()) => *verdict,
-                Err(e) => {
-                    session.cut.throw(super::CutReason::Failing);
-                    Verdict::Deny(super::admit::unavailable(e))
-                }
-            }),
+            Err(Pending::Durable(position, verdict)) => {
+                Thought::Verdict(match self.audit.durable(position).await {
+                    Ok(()) => *verdict,
+                    Err(e) => {
+                        session.cut.throw(super::CutReason::Failing);
+                        Verdict::Deny(super::admit::unavailable(e))
+                    }
+                })
+            }
             Err(_) => Thought::Verdict(Verdict::Failed),
         }
     }
@@ -175,13 +248,27 @@ impl Gate {
             }
             ApprovalState::Denied => {
                 let by = approval.answers.iter().find(|a| !a.yes);
-                let why = by.and_then(|a| a.reason.clone()).map(|r| format!(": {r}")).unwrap_or_default();
-                (Code::ApprovalDenied, format!("approval {id} was refused{why}"))
+                let why = by
+                    .and_then(|a| a.reason.clone())
+                    .map(|r| format!(": {r}"))
+                    .unwrap_or_default();
+                (
+                    Code::ApprovalDenied,
+                    format!("approval {id} was refused{why}"),
+                )
             }
-            _ => (Code::ApprovalExpired, format!("approval {id} was not decided in time")),
+            _ => (
+                Code::ApprovalExpired,
+                format!("approval {id} was not decided in time"),
+            ),
         };
         let mut denial = Denial::new(code, "brattice.approvals", reason);
-        denial.rules = approval.question.asked.iter().map(|a| a.rule.clone()).collect();
+        denial.rules = approval
+            .question
+            .asked
+            .iter()
+            .map(|a| a.rule.clone())
+            .collect();
         denial.approval = Some(id);
         Thought::Verdict(self.refuse(session, &parked.held, approval.question.action, denial))
     }
@@ -191,10 +278,21 @@ impl Gate {
         let id = parked.approval.question.id.clone();
         let mut denial = Denial::new(Code::ApprovalRequired, "brattice.approvals", format!("this command waits for approval {id}"))
             .hint(format!("it is decided at {}; once approved, send the identical command again, on any connection", parked.url));
-        denial.rules = parked.approval.question.asked.iter().map(|a| a.rule.clone()).collect();
+        denial.rules = parked
+            .approval
+            .question
+            .asked
+            .iter()
+            .map(|a| a.rule.clone())
+            .collect();
         denial.approval = Some(id);
         denial.approval_url = Some(parked.url.clone());
-        self.refuse(session, &parked.held, parked.approval.question.action, denial)
+        self.refuse(
+            session,
+            &parked.held,
+            parked.approval.question.action,
+            denial,
+        )
     }
 
     /// Resolves when people have decided.
@@ -218,8 +316,12 @@ impl Gate {
     }
 
     fn store_away(&self, _cause: &StoreError) -> Denial {
-        Denial::new(Code::Unavailable, "brattice.store", "the gateway cannot reach its store, so nothing that waits for approval passes")
-            .hint("try again later; the operators can see why in the gateway's log")
+        Denial::new(
+            Code::Unavailable,
+            "brattice.store",
+            "the gateway cannot reach its store, so nothing that waits for approval passes",
+        )
+        .hint("try again later; the operators can see why in the gateway's log")
     }
 }
 

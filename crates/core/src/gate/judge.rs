@@ -2,7 +2,7 @@
 //!
 //! Lives here: the order. Never: a way round it.
 
-use super::held::{Held, Passed, Portal, Prepared, Tx, Verdict, What, Names};
+use super::held::{Held, Names, Passed, Portal, Prepared, Tx, Verdict, What};
 use super::note::{Intent, text_of};
 use super::proof::Cleared;
 use super::results::Results;
@@ -70,7 +70,12 @@ pub struct Ready {
 
 impl Gate {
     /// Judges a command. The fast path makes no future: `Err` is what has to be waited for.
-    pub fn judge_now(&self, session: &mut Session, held: Held, names: &Names) -> Result<Verdict, Pending> {
+    pub fn judge_now(
+        &self,
+        session: &mut Session,
+        held: Held,
+        names: &Names,
+    ) -> Result<Verdict, Pending> {
         if let Err(denial) = self.still_good(session) {
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
@@ -86,7 +91,9 @@ impl Gate {
                 let portal = portal.clone();
                 self.judge_execute(session, held, &portal)
             }
-            What::Query { .. } | What::Parse { .. } | What::Bind { .. } => self.judge_text(session, held, names),
+            What::Query { .. } | What::Parse { .. } | What::Bind { .. } => {
+                self.judge_text(session, held, names)
+            }
         }
     }
 
@@ -108,7 +115,11 @@ impl Gate {
     fn judge_sync(&self, session: &mut Session, held: Held) -> Result<Verdict, Pending> {
         // An implicit transaction commits here, and settings changed in it may be rolled back.
         session.path_in_doubt |= session.path_touched;
-        let owed = if held.tx == Tx::Idle { session.owed.take() } else { None };
+        let owed = if held.tx == Tx::Idle {
+            session.owed.take()
+        } else {
+            None
+        };
         let verdict = Verdict::Pass(Cleared::new(held.frame), nothing(session.commands));
         match owed {
             Some(position) => Err(Pending::Durable(position, Box::new(verdict))),
@@ -117,10 +128,19 @@ impl Gate {
     }
 
     /// The portal was judged when it was bound; it runs only under the same bundle.
-    fn judge_execute(&self, session: &mut Session, held: Held, portal: &Arc<Portal>) -> Result<Verdict, Pending> {
+    fn judge_execute(
+        &self,
+        session: &mut Session,
+        held: Held,
+        portal: &Arc<Portal>,
+    ) -> Result<Verdict, Pending> {
         if portal.revision != session.admission.force.revision {
-            let denial = Denial::new(Code::Forbidden, "brattice.bundle", "the policy changed after this statement was bound")
-                .hint("bind it again: it is then judged by the policy in force");
+            let denial = Denial::new(
+                Code::Forbidden,
+                "brattice.bundle",
+                "the policy changed after this statement was bound",
+            )
+            .hint("bind it again: it is then judged by the policy in force");
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
         let prepares = prepares(&portal.command);
@@ -137,7 +157,12 @@ impl Gate {
         Ok(Verdict::Pass(Cleared::new(held.frame), passed))
     }
 
-    fn judge_text(&self, session: &mut Session, held: Held, names: &Names) -> Result<Verdict, Pending> {
+    fn judge_text(
+        &self,
+        session: &mut Session,
+        held: Held,
+        names: &Names,
+    ) -> Result<Verdict, Pending> {
         let text = match &held.what {
             What::Query { text } => text.clone(),
             What::Parse { prepared, .. } | What::Bind { prepared, .. } => prepared.text.clone(),
@@ -152,7 +177,11 @@ impl Gate {
         }
         if understood.command.needs_names {
             if let Some(look) = self.look_needed(session) {
-                return if held.tx == Tx::Failed { Ok(Verdict::Failed) } else { Ok(Verdict::Look(held, look)) };
+                return if held.tx == Tx::Failed {
+                    Ok(Verdict::Failed)
+                } else {
+                    Ok(Verdict::Look(held, look))
+                };
             }
             if session.overlay.is_none() && self.is_stale(session) {
                 return Err(Pending::Refresh(held));
@@ -161,7 +190,13 @@ impl Gate {
         self.apply_rules(session, held, understood)
     }
 
-    fn understand(&self, session: &mut Session, held: &Held, text: &Bytes, names: &Names) -> Result<Arc<Understood>, Unclear> {
+    fn understand(
+        &self,
+        session: &mut Session,
+        held: &Held,
+        text: &Bytes,
+        names: &Names,
+    ) -> Result<Arc<Understood>, Unclear> {
         let guarded = session.admission.guarded.clone();
         let catalogue = self.catalogue(session);
         let masked = self.masked(session, &catalogue);
@@ -181,12 +216,23 @@ impl Gate {
             types,
             cursors: &cursors,
         };
-        let understood = self.cache.understand(text, session.admission.force.revision.0, &path, &scope, names);
+        let understood = self.cache.understand(
+            text,
+            session.admission.force.revision.0,
+            &path,
+            &scope,
+            names,
+        );
         session.cursors = cursors;
         understood
     }
 
-    fn apply_rules(&self, session: &mut Session, held: Held, understood: Arc<Understood>) -> Result<Verdict, Pending> {
+    fn apply_rules(
+        &self,
+        session: &mut Session,
+        held: Held,
+        understood: Arc<Understood>,
+    ) -> Result<Verdict, Pending> {
         let action = action_hash(session, &held, &understood);
         let observe = session.admission.guarded.target.observe;
         if let Some(refusal) = understood.command.refusals.first().filter(|_| !observe) {
@@ -201,7 +247,12 @@ impl Gate {
         }
         let acts: Vec<Act>;
         let to_judge: &[Act] = if all_shown && understood.acts.iter().any(is_masked_use) {
-            acts = understood.acts.iter().filter(|a| !is_masked_use(a)).cloned().collect();
+            acts = understood
+                .acts
+                .iter()
+                .filter(|a| !is_masked_use(a))
+                .cloned()
+                .collect();
             &acts
         } else {
             &understood.acts
@@ -210,8 +261,13 @@ impl Gate {
             (policy::Verdict::Allow, Vec::new())
         } else {
             let lifted = lifted(&held);
-            let outcome = session.admission.judge.judge(to_judge, &self.moment(session), &lifted);
-            if !outcome.unpermitted.is_empty() || matches!(outcome.verdict, policy::Verdict::Deny { .. }) {
+            let outcome = session
+                .admission
+                .judge
+                .judge(to_judge, &self.moment(session), &lifted);
+            if !outcome.unpermitted.is_empty()
+                || matches!(outcome.verdict, policy::Verdict::Deny { .. })
+            {
                 if !observe {
                     let denial = explain(&understood, to_judge, &outcome);
                     return Ok(self.refuse(session, &held, action, denial));
@@ -222,11 +278,18 @@ impl Gate {
             }
         };
         match verdict {
-            policy::Verdict::Hold(asked) if observe => observed.extend(asked.into_iter().map(|a| a.rule)),
+            policy::Verdict::Hold(asked) if observe => {
+                observed.extend(asked.into_iter().map(|a| a.rule))
+            }
             // Parsing changes nothing; the hold stands before Bind, where the parameters are known.
             policy::Verdict::Hold(_) if matches!(held.what, What::Parse { .. }) => {}
             policy::Verdict::Hold(asked) => {
-                return Err(Pending::Hold(Box::new(Holding { acts: to_judge.to_vec(), held, asked, action })));
+                return Err(Pending::Hold(Box::new(Holding {
+                    acts: to_judge.to_vec(),
+                    held,
+                    asked,
+                    action,
+                })));
             }
             policy::Verdict::Allow | policy::Verdict::Deny { .. } => {}
         }
@@ -234,7 +297,13 @@ impl Gate {
             return Ok(self.refuse(session, &held, action, denial));
         }
         let results = self.results(session, &understood, forms, all_shown);
-        let ready = Ready { held, understood: Some(understood), action, observed, results };
+        let ready = Ready {
+            held,
+            understood: Some(understood),
+            action,
+            observed,
+            results,
+        };
         if ready.held.lifted.approval.is_some() && !matches!(ready.held.what, What::Parse { .. }) {
             return Err(Pending::Consume(Box::new(ready)));
         }
@@ -242,23 +311,46 @@ impl Gate {
     }
 
     /// Records the intent and makes the proof. `approvals` were used up for it.
-    pub(super) fn pass(&self, session: &mut Session, ready: Ready, mut approvals: Vec<String>) -> Result<Verdict, Pending> {
-        let Ready { held, understood, action, observed, results } = ready;
+    pub(super) fn pass(
+        &self,
+        session: &mut Session,
+        ready: Ready,
+        mut approvals: Vec<String>,
+    ) -> Result<Verdict, Pending> {
+        let Ready {
+            held,
+            understood,
+            action,
+            observed,
+            results,
+        } = ready;
         if let What::Parse { .. } = held.what {
-            return Ok(Verdict::Pass(Cleared::new(held.frame), nothing(session.commands)));
+            return Ok(Verdict::Pass(
+                Cleared::new(held.frame),
+                nothing(session.commands),
+            ));
         }
         approvals.extend(held.lifted.grants.iter().map(|g| g.id.to_string()));
         let shown = understood
             .as_ref()
             .and_then(|u| u.command.redacted.clone())
             .unwrap_or_else(|| String::from_utf8_lossy(text_of(&held)).into_owned());
-        let effects = understood.as_ref().map_or_else(|| vec![Effect::Unknown], |u| effects(&u.acts));
+        let effects = understood
+            .as_ref()
+            .map_or_else(|| vec![Effect::Unknown], |u| effects(&u.acts));
         let parameters = match &held.what {
             What::Bind { parameters, .. } => parameters.len(),
             _ => 0,
         };
         let number = session.entries;
-        let intent = Intent { action, text: &shown, parameters, effects, approvals, observed };
+        let intent = Intent {
+            action,
+            text: &shown,
+            parameters,
+            effects,
+            approvals,
+            observed,
+        };
         let position = match self.write_intent(session, intent) {
             Ok(p) => p,
             Err(e) => return Ok(Verdict::Deny(admit::unavailable(e))),
@@ -281,9 +373,20 @@ impl Gate {
             Some(c) if is_query => prepares(c),
             _ => Vec::new(),
         };
-        let lane = command.as_ref().filter(|c| is_query && copies_in(c)).map(|_| session.lane());
+        let lane = command
+            .as_ref()
+            .filter(|c| is_query && copies_in(c))
+            .map(|_| session.lane());
         let text = Bytes::copy_from_slice(text_of(&held));
-        let passed = Passed { results, command, portal, prepares, number, text, lane };
+        let passed = Passed {
+            results,
+            command,
+            portal,
+            prepares,
+            number,
+            text,
+            lane,
+        };
         let verdict = Verdict::Pass(Cleared::new(held.frame), passed);
         match wait_for {
             Some(position) => Err(Pending::Durable(position, Box::new(verdict))),
@@ -292,7 +395,13 @@ impl Gate {
     }
 
     /// What passing leaves in doubt, and which intents must be on disk before it may go.
-    fn consequences(&self, session: &mut Session, held: &Held, understood: Option<&Understood>, position: Position) -> Option<Position> {
+    fn consequences(
+        &self,
+        session: &mut Session,
+        held: &Held,
+        understood: Option<&Understood>,
+        position: Position,
+    ) -> Option<Position> {
         let Some(understood) = understood else {
             // Not understood, let through by observe mode: everything is in doubt.
             session.path_in_doubt = true;
@@ -313,7 +422,9 @@ impl Gate {
                 }
                 Consequence::Declares { name, text, .. } => {
                     if session.cursors.len() < CURSORS_MAX {
-                        session.cursors.push((name.clone(), Bytes::copy_from_slice(text.as_bytes())));
+                        session
+                            .cursors
+                            .push((name.clone(), Bytes::copy_from_slice(text.as_bytes())));
                     }
                 }
                 Consequence::Closes(name) => session.cursors.retain(|(n, _)| n != name),
@@ -321,7 +432,10 @@ impl Gate {
                 _ => {}
             }
         }
-        let ends = command.steps.iter().any(|s| ends_or_rewinds(&s.transaction));
+        let ends = command
+            .steps
+            .iter()
+            .any(|s| ends_or_rewinds(&s.transaction));
         if ends {
             session.path_in_doubt |= session.path_touched;
             session.overlay_in_doubt |= session.overlay.is_some();
@@ -329,7 +443,10 @@ impl Gate {
         let writes = |a: &&Act| a.effect() != Effect::Read && a.verb != Verb::SqlLock;
         let wrote = understood.acts.iter().any(|a| writes(&a));
         // Code that cannot be judged from outside may change settings, objects, or commit by itself.
-        let opaque = understood.acts.iter().any(|a| matches!(a.effect(), Effect::Execute | Effect::Unknown));
+        let opaque = understood
+            .acts
+            .iter()
+            .any(|a| matches!(a.effect(), Effect::Execute | Effect::Unknown));
         if opaque {
             session.path_in_doubt = true;
             session.path_touched = true;
@@ -340,26 +457,51 @@ impl Gate {
         if wrote {
             session.owed = Some(position);
         }
-        let data_only = understood.acts.iter().filter(writes).all(|a| a.effect() == Effect::Write);
+        let data_only = understood
+            .acts
+            .iter()
+            .filter(writes)
+            .all(|a| a.effect() == Effect::Write);
         let commits_itself = match held.what {
             What::Query { .. } => held.tx != Tx::Open,
             // In a pipeline the data's fate is sealed by Sync or COMMIT; anything else may seal itself.
             _ => !data_only,
         };
         let seals = command.steps.iter().any(|s| {
-            matches!(s.transaction, Transaction::Commit { .. } | Transaction::PrepareTransaction | Transaction::CommitPrepared)
+            matches!(
+                s.transaction,
+                Transaction::Commit { .. }
+                    | Transaction::PrepareTransaction
+                    | Transaction::CommitPrepared
+            )
         });
-        if (wrote && (commits_itself || opaque)) || seals { session.owed.take() } else { None }
+        if (wrote && (commits_itself || opaque)) || seals {
+            session.owed.take()
+        } else {
+            None
+        }
     }
 
-    fn not_understood(&self, session: &mut Session, held: Held, text: &Bytes, unclear: Unclear) -> Verdict {
+    fn not_understood(
+        &self,
+        session: &mut Session,
+        held: Held,
+        text: &Bytes,
+        unclear: Unclear,
+    ) -> Verdict {
         let action = Digest::of(text);
         if held.tx == Tx::Failed && !held.mid_pipeline {
             return Verdict::Failed;
         }
         if session.admission.guarded.target.observe {
             let observed = vec![unclear.rule.to_owned()];
-            let ready = Ready { held, understood: None, action, observed, results: None };
+            let ready = Ready {
+                held,
+                understood: None,
+                action,
+                observed,
+                results: None,
+            };
             return match self.pass(session, ready, Vec::new()) {
                 Ok(v) => v,
                 Err(Pending::Durable(_, v)) => *v,
@@ -372,7 +514,13 @@ impl Gate {
     }
 
     /// Records a refusal and makes it the verdict.
-    pub(super) fn refuse(&self, session: &mut Session, held: &Held, action: Digest, denial: Denial) -> Verdict {
+    pub(super) fn refuse(
+        &self,
+        session: &mut Session,
+        held: &Held,
+        action: Digest,
+        denial: Denial,
+    ) -> Verdict {
         let text = String::from_utf8_lossy(text_of(held)).into_owned();
         self.write_refusal(session, action, &text, &denial);
         Verdict::Deny(denial)
@@ -390,23 +538,34 @@ impl Gate {
     }
 
     /// In which form each shown field may be seen, and whether everything masked in reach may be seen in full.
-    fn forms(&self, session: &Session, understood: &Understood) -> (Vec<(Arc<Field>, Reveal)>, bool) {
+    fn forms(
+        &self,
+        session: &Session,
+        understood: &Understood,
+    ) -> (Vec<(Arc<Field>, Reveal)>, bool) {
         if !understood.touches_masked {
             return (Vec::new(), true);
         }
-        let Some((_, masked)) = &session.masked else { return (Vec::new(), false) };
+        let Some((_, masked)) = &session.masked else {
+            return (Vec::new(), false);
+        };
         let moment = self.moment(session);
         let mut all = true;
         let mut forms = Vec::new();
         for relation in &understood.command.relations {
             let own = masked.of(*relation).map(|(_, field)| field);
             for field in own.chain(masked.read_by_view(*relation)) {
-                let form = match session.admission.judge.reveal(&field.object, &moment, &Lifted::none()) {
-                    policy::Reveal::Full => Reveal::Full,
-                    policy::Reveal::Last4 => Reveal::As(Form::Last4),
-                    policy::Reveal::Token => Reveal::As(Form::Token),
-                    policy::Reveal::Masked => Reveal::As(Form::Masked),
-                };
+                let form =
+                    match session
+                        .admission
+                        .judge
+                        .reveal(&field.object, &moment, &Lifted::none())
+                    {
+                        policy::Reveal::Full => Reveal::Full,
+                        policy::Reveal::Last4 => Reveal::As(Form::Last4),
+                        policy::Reveal::Token => Reveal::As(Form::Token),
+                        policy::Reveal::Masked => Reveal::As(Form::Masked),
+                    };
                 all &= form == Reveal::Full;
                 forms.push((field.clone(), form));
             }
@@ -414,7 +573,13 @@ impl Gate {
         (forms, all)
     }
 
-    fn results(&self, session: &Session, understood: &Understood, forms: Vec<(Arc<Field>, Reveal)>, all_shown: bool) -> Option<Arc<Results>> {
+    fn results(
+        &self,
+        session: &Session,
+        understood: &Understood,
+        forms: Vec<(Arc<Field>, Reveal)>,
+        all_shown: bool,
+    ) -> Option<Arc<Results>> {
         let masked = session.masked.as_ref().map(|(_, m)| m.clone())?;
         Some(Arc::new(Results {
             outputs: understood.outputs.clone(),
@@ -428,15 +593,33 @@ impl Gate {
 
 /// Whether settings and objects may be back to what they were before it.
 fn ends_or_rewinds(t: &Transaction) -> bool {
-    !matches!(t, Transaction::None | Transaction::Begin | Transaction::Savepoint(_) | Transaction::Release(_))
+    !matches!(
+        t,
+        Transaction::None
+            | Transaction::Begin
+            | Transaction::Savepoint(_)
+            | Transaction::Release(_)
+    )
 }
 
 fn copies_in(command: &Command) -> bool {
-    command.steps.iter().any(|s| s.copy.as_ref().is_some_and(|c| c.direction == Direction::In))
+    command.steps.iter().any(|s| {
+        s.copy
+            .as_ref()
+            .is_some_and(|c| c.direction == Direction::In)
+    })
 }
 
 fn nothing(number: u64) -> Passed {
-    Passed { results: None, command: None, portal: None, prepares: Vec::new(), number, text: Bytes::new(), lane: None }
+    Passed {
+        results: None,
+        command: None,
+        portal: None,
+        prepares: Vec::new(),
+        number,
+        text: Bytes::new(),
+        lane: None,
+    }
 }
 
 fn prepares(command: &Command) -> Vec<(Bytes, Arc<Prepared>)> {
@@ -446,7 +629,10 @@ fn prepares(command: &Command) -> Vec<(Bytes, Arc<Prepared>)> {
         .filter_map(|c| match c {
             Consequence::Prepares { name, text, .. } => Some((
                 Bytes::copy_from_slice(name.as_bytes()),
-                Arc::new(Prepared { text: Bytes::copy_from_slice(text.as_bytes()), types: Vec::new() }),
+                Arc::new(Prepared {
+                    text: Bytes::copy_from_slice(text.as_bytes()),
+                    types: Vec::new(),
+                }),
             )),
             _ => None,
         })
@@ -456,7 +642,11 @@ fn prepares(command: &Command) -> Vec<(Bytes, Arc<Prepared>)> {
 fn ends_transaction(understood: &Understood) -> bool {
     !understood.command.steps.is_empty()
         && understood.acts.is_empty()
-        && understood.command.steps.iter().all(|s| s.transaction != Transaction::None)
+        && understood
+            .command
+            .steps
+            .iter()
+            .all(|s| s.transaction != Transaction::None)
 }
 
 fn effects(acts: &[Act]) -> Vec<Effect> {
@@ -480,9 +670,15 @@ fn lifted(held: &Held) -> Lifted {
 }
 
 pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understood) -> Digest {
-    let settings = if understood.command.needs_names { vec![format!("search_path={}", session.path.0.join(","))] } else { Vec::new() };
+    let settings = if understood.command.needs_names {
+        vec![format!("search_path={}", session.path.0.join(","))]
+    } else {
+        Vec::new()
+    };
     let (parameters, shape): (&[Option<Bytes>], &[u8]) = match &held.what {
-        What::Bind { parameters, shape, .. } => (parameters, shape),
+        What::Bind {
+            parameters, shape, ..
+        } => (parameters, shape),
         _ => (&[], b""),
     };
     ActionKey {
@@ -519,7 +715,11 @@ fn explain(understood: &Understood, acts: &[Act], outcome: &policy::Outcome) -> 
         policy::Verdict::Deny { rules, messages } => (rules.clone(), messages.clone()),
         _ => (Vec::new(), Vec::new()),
     };
-    let refused: Vec<&Act> = outcome.unpermitted.iter().filter_map(|i| acts.get(*i)).collect();
+    let refused: Vec<&Act> = outcome
+        .unpermitted
+        .iter()
+        .filter_map(|i| acts.get(*i))
+        .collect();
     if let Some(unclear) = understood.command.unclear.first() {
         let mut denial = Denial::new(Code::Unknown, unclear.rule, unclear.reason.clone());
         denial.hint = unclear.hint.clone();
@@ -529,7 +729,10 @@ fn explain(understood: &Understood, acts: &[Act], outcome: &policy::Outcome) -> 
     if rules.is_empty() && !refused.is_empty() && refused.iter().all(|a| is_masked_use(a)) {
         return masked_denial(&understood.uses.join("; "));
     }
-    let what: Vec<String> = refused.iter().map(|a| format!("{} on {}", a.verb.as_str(), label(a))).collect();
+    let what: Vec<String> = refused
+        .iter()
+        .map(|a| format!("{} on {}", a.verb.as_str(), label(a)))
+        .collect();
     let reason = match (rules.is_empty(), what.is_empty()) {
         (true, false) => format!("nothing permits {}", what.join(", ")),
         (true, true) => "nothing permits this".to_owned(),
@@ -540,7 +743,8 @@ fn explain(understood: &Understood, acts: &[Act], outcome: &policy::Outcome) -> 
     };
     let mut denial = Denial::new(Code::Forbidden, "brattice.not-permitted", reason);
     if rules.is_empty() {
-        denial.hint = Some("ask the owners of the policy to permit it, or do it another way".to_owned());
+        denial.hint =
+            Some("ask the owners of the policy to permit it, or do it another way".to_owned());
     } else {
         denial.rules = rules;
         denial.hint = Some("this is not lifted by approval; do it another way".to_owned());
@@ -555,28 +759,50 @@ fn label(act: &Act) -> String {
         Object::Database { database } => format!("database {database}"),
         Object::Schema { schema, .. } => format!("schema {schema}"),
         Object::Table { schema, table, .. } => format!("{schema}.{table}"),
-        Object::Function { schema, signature, .. } => format!("function {schema}.{signature}"),
+        Object::Function {
+            schema, signature, ..
+        } => format!("function {schema}.{signature}"),
         Object::Setting { name } => format!("setting {name}"),
         Object::Role { name } => format!("role {name}"),
-        Object::Field { schema, table, column, .. } => format!("{schema}.{table}.{column}"),
+        Object::Field {
+            schema,
+            table,
+            column,
+            ..
+        } => format!("{schema}.{table}.{column}"),
     }
 }
 
 /// A write that carries a mask back would put masks into the data: read-modify-write by an agent that saw masked rows.
 fn carries_mask(held: &Held, understood: &Understood) -> Option<Denial> {
-    let writes = understood.acts.iter().any(|a| matches!(a.effect(), Effect::Write | Effect::Destroy));
+    let writes = understood
+        .acts
+        .iter()
+        .any(|a| matches!(a.effect(), Effect::Write | Effect::Destroy));
     if !writes {
         return None;
     }
     let found = match &held.what {
-        What::Bind { parameters, prepared, .. } => {
-            crate::mask::looks_like_mask(&prepared.text) || parameters.iter().flatten().any(|p| crate::mask::looks_like_mask(p))
+        What::Bind {
+            parameters,
+            prepared,
+            ..
+        } => {
+            crate::mask::looks_like_mask(&prepared.text)
+                || parameters
+                    .iter()
+                    .flatten()
+                    .any(|p| crate::mask::looks_like_mask(p))
         }
         What::Query { text } => crate::mask::looks_like_mask(text),
         _ => false,
     };
     found.then(|| {
-        Denial::new(Code::Masked, "brattice.mask", "this write carries a masked value back into the data")
-            .hint("write only the columns that you mean to change")
+        Denial::new(
+            Code::Masked,
+            "brattice.mask",
+            "this write carries a masked value back into the data",
+        )
+        .hint("write only the columns that you mean to change")
     })
 }

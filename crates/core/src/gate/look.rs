@@ -45,13 +45,20 @@ impl Gate {
     }
 
     /// The masked columns of a picture, resolved once for each version.
-    pub(super) fn masked(&self, session: &mut Session, catalogue: &Catalogue) -> Arc<MaskedColumns> {
+    pub(super) fn masked(
+        &self,
+        session: &mut Session,
+        catalogue: &Catalogue,
+    ) -> Arc<MaskedColumns> {
         if let Some((version, masked)) = &session.masked {
             if *version == catalogue.version {
                 return masked.clone();
             }
         }
-        let resolved = Arc::new(MaskedColumns::build(&session.admission.guarded.masked, catalogue));
+        let resolved = Arc::new(MaskedColumns::build(
+            &session.admission.guarded.masked,
+            catalogue,
+        ));
         session.masked = Some((catalogue.version, resolved.clone()));
         resolved
     }
@@ -84,7 +91,13 @@ impl Gate {
     /// # Errors
     /// When the answer is not what those queries return: nothing can be judged then.
     pub fn looked(&self, session: &mut Session, look: Look, mut rows: Rows) -> Result<(), Denial> {
-        let strange = || Denial::new(Code::Unavailable, "brattice.catalogue", "the target's catalogue could not be read");
+        let strange = || {
+            Denial::new(
+                Code::Unavailable,
+                "brattice.catalogue",
+                "the target's catalogue could not be read",
+            )
+        };
         if look.path {
             if rows.is_empty() {
                 return Err(strange());
@@ -94,9 +107,13 @@ impl Gate {
             session.path_in_doubt = false;
         }
         if look.catalogue {
-            let mut catalogue = Catalogue::from_rows(&session.admission.place, &rows).map_err(|_| strange())?;
+            let mut catalogue =
+                Catalogue::from_rows(&session.admission.place, &rows).map_err(|_| strange())?;
             catalogue.version = next_version();
-            session.overlay = Some(Overlay { catalogue: Arc::new(catalogue), read_at: self.clock.now() });
+            session.overlay = Some(Overlay {
+                catalogue: Arc::new(catalogue),
+                read_at: self.clock.now(),
+            });
             session.overlay_in_doubt = false;
         }
         Ok(())

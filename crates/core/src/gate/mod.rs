@@ -60,7 +60,14 @@ impl Gate {
         audit: Arc<dyn AuditLog>,
         approvals: Arc<dyn Approvals>,
     ) -> Self {
-        Self { in_force: ArcSwap::from_pointee(bundle), clock, randomness, audit, approvals, cache: understand::Cache::new() }
+        Self {
+            in_force: ArcSwap::from_pointee(bundle),
+            clock,
+            randomness,
+            audit,
+            approvals,
+            cache: understand::Cache::new(),
+        }
     }
 
     /// Puts another bundle in force, at once, for every later judgement of every session.

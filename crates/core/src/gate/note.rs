@@ -2,9 +2,9 @@
 //!
 //! Lives here: entries about commands, and what of a text they show. Never: files.
 
+use super::Gate;
 use super::held::{Held, What};
 use super::session::Session;
-use super::Gate;
 use crate::action::Effect;
 use crate::audit::{Entry, Event, Position};
 use crate::denial::Denial;
@@ -45,7 +45,11 @@ pub(super) struct Intent<'a> {
 
 impl Gate {
     /// Appends an entry of a session. On return it survives the death of this process.
-    pub(super) fn write(&self, session: &mut Session, event: Event) -> Result<Position, RecordFailed> {
+    pub(super) fn write(
+        &self,
+        session: &mut Session,
+        event: Event,
+    ) -> Result<Position, RecordFailed> {
         let entry = Entry {
             at: self.clock.now(),
             session: Some(session.admission.id.clone()),
@@ -66,7 +70,11 @@ impl Gate {
         }
     }
 
-    pub(super) fn write_intent(&self, session: &mut Session, intent: Intent<'_>) -> Result<Position, RecordFailed> {
+    pub(super) fn write_intent(
+        &self,
+        session: &mut Session,
+        intent: Intent<'_>,
+    ) -> Result<Position, RecordFailed> {
         self.write(
             session,
             Event::Intent {
@@ -81,7 +89,13 @@ impl Gate {
     }
 
     /// Records a refusal; one that cannot be recorded is still a refusal, and ends the session.
-    pub(super) fn write_refusal(&self, session: &mut Session, action: Digest, text: &str, denial: &Denial) {
+    pub(super) fn write_refusal(
+        &self,
+        session: &mut Session,
+        action: Digest,
+        text: &str,
+        denial: &Denial,
+    ) {
         let event = Event::Refused {
             action,
             text: cut(text),

@@ -31,7 +31,11 @@ pub struct Lane {
 
 impl Lane {
     pub(super) fn new(cut: Arc<Cut>, bytes_max: u64) -> Self {
-        Self { cut, bytes_left: bytes_max, bytes_passed: 0 }
+        Self {
+            cut,
+            bytes_left: bytes_max,
+            bytes_passed: 0,
+        }
     }
 
     /// Lets a chunk through.
@@ -44,8 +48,12 @@ impl Lane {
         }
         let len = chunk.len() as u64;
         let Some(left) = self.bytes_left.checked_sub(len) else {
-            return Err(Denial::new(Code::TooLarge, "brattice.lane", "this stream is longer than the gateway passes in one command")
-                .hint("split it into several commands"));
+            return Err(Denial::new(
+                Code::TooLarge,
+                "brattice.lane",
+                "this stream is longer than the gateway passes in one command",
+            )
+            .hint("split it into several commands"));
         };
         self.bytes_left = left;
         self.bytes_passed += len;

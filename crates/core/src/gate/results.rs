@@ -3,7 +3,9 @@
 //! Lives here: the decision, carried from judgement to the rows. Never: row framing.
 
 use crate::mask::plan::Refused;
-use crate::mask::{Detector, Field, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, TokenKey, Form};
+use crate::mask::{
+    Detector, Field, Form, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, TokenKey,
+};
 use std::sync::Arc;
 
 /// What the rows of a command may show. Shared by every run of the same statement in a session.
@@ -24,15 +26,34 @@ pub struct Results {
 impl Results {
     /// In which form a field may be seen.
     pub fn reveal(&self, field: &Field) -> Reveal {
-        self.forms.iter().find(|(f, _)| f.as_ref() == field).map_or(Reveal::As(Form::Masked), |(_, r)| *r)
+        self.forms
+            .iter()
+            .find(|(f, _)| f.as_ref() == field)
+            .map_or(Reveal::As(Form::Masked), |(_, r)| *r)
     }
 
     /// The plan for a result of one of the message's statements, as the target describes it.
     ///
     /// # Errors
     /// When the target describes something else than was traced.
-    pub fn plan(&self, columns: &[RowColumn], step: usize, detector: &Arc<Detector>) -> Result<RowPlan, Refused> {
-        let outputs = if self.touches_masked { self.outputs.get(step).unwrap_or(&Outputs::Unknown) } else { &Outputs::Unmasked };
-        RowPlan::new(columns, outputs, &self.masked, &|f| self.reveal(f), detector, self.tokens.as_ref())
+    pub fn plan(
+        &self,
+        columns: &[RowColumn],
+        step: usize,
+        detector: &Arc<Detector>,
+    ) -> Result<RowPlan, Refused> {
+        let outputs = if self.touches_masked {
+            self.outputs.get(step).unwrap_or(&Outputs::Unknown)
+        } else {
+            &Outputs::Unmasked
+        };
+        RowPlan::new(
+            columns,
+            outputs,
+            &self.masked,
+            &|f| self.reveal(f),
+            detector,
+            self.tokens.as_ref(),
+        )
     }
 }

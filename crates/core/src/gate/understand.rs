@@ -48,14 +48,26 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     fn limits(&self) -> SqlLimits {
-        SqlLimits { message_bytes_max: self.guarded.statement_bytes_max, ..SqlLimits::default() }
+        SqlLimits {
+            message_bytes_max: self.guarded.statement_bytes_max,
+            ..SqlLimits::default()
+        }
     }
 }
 
 /// Parses, classifies and traces a text. The flag says whether the result depends on the text and scope alone.
-pub(super) fn understand(text: &[u8], scope: &Scope<'_>, names: &Names) -> Result<(Understood, bool), Unclear> {
+pub(super) fn understand(
+    text: &[u8],
+    scope: &Scope<'_>,
+    names: &Names,
+) -> Result<(Understood, bool), Unclear> {
     let parsed = sql::parse(text, scope.major, &scope.limits())?;
-    let lookup = Lookup { names, scope, used: RefCell::new(Vec::new()), depth: 0 };
+    let lookup = Lookup {
+        names,
+        scope,
+        used: RefCell::new(Vec::new()),
+        depth: 0,
+    };
     let command = sql::classify(&parsed, &context(scope, &lookup));
     let mut acts = command.acts.clone();
     let mut understood_of_used = Vec::new();
@@ -64,7 +76,14 @@ pub(super) fn understand(text: &[u8], scope: &Scope<'_>, names: &Names) -> Resul
     let touches_masked = command.relations.iter().any(|r| scope.masked.touches(*r));
     let mut out = Understood {
         acts: Vec::new(),
-        outputs: vec![if touches_masked { Outputs::Unknown } else { Outputs::Unmasked }; command.steps.len()],
+        outputs: vec![
+            if touches_masked {
+                Outputs::Unknown
+            } else {
+                Outputs::Unmasked
+            };
+            command.steps.len()
+        ],
         shown: Vec::new(),
         touches_masked,
         masked_unclear: Vec::new(),
@@ -75,7 +94,11 @@ pub(super) fn understand(text: &[u8], scope: &Scope<'_>, names: &Names) -> Resul
         trace(&parsed, scope, &mut acts, &mut out);
         for text in &used {
             if let Ok(inner) = sql::parse(text, scope.major, &scope.limits()) {
-                let mut sub = Understood { outputs: Vec::new(), command: out.command.clone(), ..empty(&out) };
+                let mut sub = Understood {
+                    outputs: Vec::new(),
+                    command: out.command.clone(),
+                    ..empty(&out)
+                };
                 trace(&inner, scope, &mut acts, &mut sub);
                 understood_of_used.push(sub);
             }
@@ -107,7 +130,10 @@ fn merge_executed(out: &mut Understood, inner: Vec<Understood>) {
         if alone {
             out.outputs = sub.outputs;
         } else if !sub.shown.is_empty() {
-            out.masked_unclear.push("it runs a prepared statement over masked columns beside other statements".to_owned());
+            out.masked_unclear.push(
+                "it runs a prepared statement over masked columns beside other statements"
+                    .to_owned(),
+            );
         }
         out.shown.extend(sub.shown);
         out.masked_unclear.extend(sub.masked_unclear);
@@ -120,9 +146,11 @@ fn trace(parsed: &sql::Parsed, scope: &Scope<'_>, acts: &mut Vec<Act>, out: &mut
     let traced = lineage(parsed.tree(), scope.catalogue, scope.path, scope.masked);
     for u in traced.uses() {
         acts.push(Act::new(u.verb, u.field.object.clone()));
-        out.uses.push(format!("{} {}", describe(&u.field.object), u.what));
+        out.uses
+            .push(format!("{} {}", describe(&u.field.object), u.what));
     }
-    out.masked_unclear.extend(traced.unclear().map(str::to_owned));
+    out.masked_unclear
+        .extend(traced.unclear().map(str::to_owned));
     for statement in traced.statements {
         let shown = match (&statement.outputs, &statement.defines) {
             // What a cursor or a prepared statement will show is shown later, by its name.
@@ -130,7 +158,8 @@ fn trace(parsed: &sql::Parsed, scope: &Scope<'_>, acts: &mut Vec<Act>, out: &mut
             (outputs, None) => outputs.clone(),
         };
         if let Outputs::Columns(columns) = &shown {
-            out.shown.extend(columns.iter().flat_map(|c| c.fields.iter().cloned()));
+            out.shown
+                .extend(columns.iter().flat_map(|c| c.fields.iter().cloned()));
         }
         out.outputs.push(shown);
     }
@@ -138,7 +167,12 @@ fn trace(parsed: &sql::Parsed, scope: &Scope<'_>, acts: &mut Vec<Act>, out: &mut
 
 fn describe(field: &Object) -> String {
     match field {
-        Object::Field { table, column, class, .. } => format!("{table}.{column} ({class})"),
+        Object::Field {
+            table,
+            column,
+            class,
+            ..
+        } => format!("{table}.{column} ({class})"),
         other => format!("{other:?}"),
     }
 }
@@ -186,7 +220,12 @@ impl Lookup<'_> {
             return None;
         }
         let parsed = sql::parse(text, self.scope.major, &self.scope.limits()).ok()?;
-        let inner = Lookup { names: self.names, scope: self.scope, used: RefCell::new(Vec::new()), depth: 1 };
+        let inner = Lookup {
+            names: self.names,
+            scope: self.scope,
+            used: RefCell::new(Vec::new()),
+            depth: 1,
+        };
         let command = sql::classify(&parsed, &context(self.scope, &inner));
         self.used.borrow_mut().push(text.clone());
         Some(Arc::new(command))
@@ -223,11 +262,21 @@ const CACHED_TEXT_BYTES_MAX: usize = 64 * 1024;
 
 impl Cache {
     pub fn new() -> Self {
-        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
     }
 
     /// What a text does, from memory if possible. `masks` names the set of masked columns.
-    pub fn understand(&self, text: &Bytes, masks: u64, path: &Arc<SearchPath>, scope: &Scope<'_>, names: &Names) -> Result<Arc<Understood>, Unclear> {
+    pub fn understand(
+        &self,
+        text: &Bytes,
+        masks: u64,
+        path: &Arc<SearchPath>,
+        scope: &Scope<'_>,
+        names: &Names,
+    ) -> Result<Arc<Understood>, Unclear> {
         let key = Key {
             catalogue: scope.catalogue.version,
             path: path.clone(),
@@ -243,7 +292,10 @@ impl Cache {
         let (understood, pure) = understand(text, scope, names)?;
         let understood = Arc::new(understood);
         if pure && text.len() <= CACHED_TEXT_BYTES_MAX {
-            let key = Key { text: Bytes::copy_from_slice(text), ..key };
+            let key = Key {
+                text: Bytes::copy_from_slice(text),
+                ..key
+            };
             self.shard(index, |m| {
                 if m.len() >= SHARD_ENTRIES_MAX {
                     m.clear();
@@ -255,7 +307,11 @@ impl Cache {
         Ok(understood)
     }
 
-    fn shard<T>(&self, index: usize, f: impl FnOnce(&mut HashMap<Key, Arc<Understood>>) -> Option<T>) -> Option<T> {
+    fn shard<T>(
+        &self,
+        index: usize,
+        f: impl FnOnce(&mut HashMap<Key, Arc<Understood>>) -> Option<T>,
+    ) -> Option<T> {
         let shard = self.shards.get(index)?;
         match shard.lock() {
             Ok(mut m) => f(&mut m),

@@ -47,20 +47,35 @@ impl Cancels {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn issue(self: &Arc<Self>, minor: u16, aim: Aim, randomness: &dyn Randomness) -> Result<Issued, RecordFailed> {
+    pub fn issue(
+        self: &Arc<Self>,
+        minor: u16,
+        aim: Aim,
+        randomness: &dyn Randomness,
+    ) -> Result<Issued, RecordFailed> {
         loop {
             let mut raw = [0; 20];
             randomness.fill(&mut raw)?;
             let (pid, secret) = raw.split_at(4);
             let pid = i32::from_be_bytes(pid.try_into().unwrap_or_default()) & i32::MAX;
-            let secret = if minor >= 2 { secret } else { secret.get(..4).unwrap_or_default() };
-            let key = CancelKey { pid, secret: Bytes::copy_from_slice(secret) };
+            let secret = if minor >= 2 {
+                secret
+            } else {
+                secret.get(..4).unwrap_or_default()
+            };
+            let key = CancelKey {
+                pid,
+                secret: Bytes::copy_from_slice(secret),
+            };
             let mut inner = self.inner();
             if pid == 0 || inner.keys.contains_key(&pid) {
                 continue;
             }
             inner.keys.insert(pid, (key.clone(), aim));
-            return Ok(Issued { cancels: self.clone(), key });
+            return Ok(Issued {
+                cancels: self.clone(),
+                key,
+            });
         }
     }
 
@@ -68,11 +83,17 @@ impl Cancels {
     pub fn aim(&self, key: &CancelKey, from: IpAddr, now: Instant) -> Option<Aim> {
         let mut inner = self.inner();
         if let Some((since, count)) = inner.wrong.get(&from) {
-            if *count >= WRONG_PER_MINUTE_MAX && now.duration_since(*since) < Duration::from_secs(60) {
+            if *count >= WRONG_PER_MINUTE_MAX
+                && now.duration_since(*since) < Duration::from_secs(60)
+            {
                 return None;
             }
         }
-        let found = inner.keys.get(&key.pid).filter(|(ours, _)| ours.matches(key)).map(|(_, aim)| aim.clone());
+        let found = inner
+            .keys
+            .get(&key.pid)
+            .filter(|(ours, _)| ours.matches(key))
+            .map(|(_, aim)| aim.clone());
         if found.is_none() {
             if inner.wrong.len() >= SOURCES_MAX {
                 inner.wrong.clear();

@@ -57,8 +57,21 @@ impl fmt::Debug for TargetCatalogues {
 
 impl TargetCatalogues {
     /// No picture yet.
-    pub fn new(target: String, endpoints: Arc<Endpoints>, lender: Arc<dyn CredentialSource>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { target, endpoints, lender, clock, limits, slots: Mutex::default() }
+    pub fn new(
+        target: String,
+        endpoints: Arc<Endpoints>,
+        lender: Arc<dyn CredentialSource>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            target,
+            endpoints,
+            lender,
+            clock,
+            limits,
+            slots: Mutex::default(),
+        }
     }
 
     fn slot(&self, database: &str) -> Arc<Slot> {
@@ -75,7 +88,11 @@ impl TargetCatalogues {
         slots.entry(database.to_owned()).or_default().clone()
     }
 
-    async fn read(&self, database: &str, asked_at: Timestamp) -> Result<Snapshot, CatalogueUnavailable> {
+    async fn read(
+        &self,
+        database: &str,
+        asked_at: Timestamp,
+    ) -> Result<Snapshot, CatalogueUnavailable> {
         let slot = self.slot(database);
         let mut reader = slot.reader.lock().await;
         // Whoever waited for the lock may find the work done.
@@ -86,13 +103,20 @@ impl TargetCatalogues {
         }
         let taken = reader.take();
         let work = self.read_with(database, taken, slot.snapshot.load_full());
-        let (used, snapshot) = tokio::time::timeout(READ_MAX, work).await.map_err(|_| unavailable("it took too long"))??;
+        let (used, snapshot) = tokio::time::timeout(READ_MAX, work)
+            .await
+            .map_err(|_| unavailable("it took too long"))??;
         *reader = Some(used);
         slot.snapshot.store(Some(Arc::new(snapshot.clone())));
         Ok(snapshot)
     }
 
-    async fn read_with(&self, database: &str, reader: Option<Reader>, known: Option<Arc<Snapshot>>) -> Result<(Reader, Snapshot), CatalogueUnavailable> {
+    async fn read_with(
+        &self,
+        database: &str,
+        reader: Option<Reader>,
+        known: Option<Arc<Snapshot>>,
+    ) -> Result<(Reader, Snapshot), CatalogueUnavailable> {
         if let Some(mut reader) = reader {
             // A connection that has died since is made anew below.
             if let Ok(done) = self.compare(database, &mut reader, known.clone()).await {
@@ -104,30 +128,58 @@ impl TargetCatalogues {
         Ok((reader, snapshot))
     }
 
-    async fn compare(&self, database: &str, reader: &mut Reader, known: Option<Arc<Snapshot>>) -> Result<Snapshot, CatalogueUnavailable> {
+    async fn compare(
+        &self,
+        database: &str,
+        reader: &mut Reader,
+        known: Option<Arc<Snapshot>>,
+    ) -> Result<Snapshot, CatalogueUnavailable> {
         let checked_at = self.clock.now();
-        let fingerprint = reader.query(reader.queries.fingerprint, &self.limits).await?;
+        let fingerprint = reader
+            .query(reader.queries.fingerprint, &self.limits)
+            .await?;
         if let Some(known) = known {
             if fingerprint == reader.fingerprint {
-                return Ok(Snapshot { catalogue: known.catalogue.clone(), checked_at });
+                return Ok(Snapshot {
+                    catalogue: known.catalogue.clone(),
+                    checked_at,
+                });
             }
         }
         let mut rows = Vec::new();
         for text in reader.queries.catalogue() {
             rows.push(reader.query(text, &self.limits).await?);
         }
-        let mut catalogue = Catalogue::from_rows(database, &rows).map_err(|e| unavailable(&e.to_string()))?;
+        let mut catalogue =
+            Catalogue::from_rows(database, &rows).map_err(|e| unavailable(&e.to_string()))?;
         catalogue.version = next_version();
         reader.fingerprint = fingerprint;
-        Ok(Snapshot { catalogue: Arc::new(catalogue), checked_at })
+        Ok(Snapshot {
+            catalogue: Arc::new(catalogue),
+            checked_at,
+        })
     }
 
     async fn connect(&self, database: &str) -> Result<Reader, CatalogueUnavailable> {
-        let endpoint = self.endpoints.get(&self.target).ok_or_else(|| unavailable("the target is gone from the bundle"))?;
-        let lease = self.lender.lend(&self.target).await.map_err(|e| unavailable(&e.to_string()))?;
-        let dialled = dial::connect(&endpoint, database, &lease, "brattice catalogue", Vec::new(), &self.limits)
+        let endpoint = self
+            .endpoints
+            .get(&self.target)
+            .ok_or_else(|| unavailable("the target is gone from the bundle"))?;
+        let lease = self
+            .lender
+            .lend(&self.target)
             .await
             .map_err(|e| unavailable(&e.to_string()))?;
+        let dialled = dial::connect(
+            &endpoint,
+            database,
+            &lease,
+            "brattice catalogue",
+            Vec::new(),
+            &self.limits,
+        )
+        .await
+        .map_err(|e| unavailable(&e.to_string()))?;
         Ok(Reader {
             stream: dialled.stream,
             input: dialled.unread,
@@ -139,10 +191,17 @@ impl TargetCatalogues {
 
 impl Catalogues for TargetCatalogues {
     fn current(&self, database: &str) -> Option<Snapshot> {
-        self.slot(database).snapshot.load().as_ref().map(|s| s.as_ref().clone())
+        self.slot(database)
+            .snapshot
+            .load()
+            .as_ref()
+            .map(|s| s.as_ref().clone())
     }
 
-    fn refresh<'a>(&'a self, database: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
+    fn refresh<'a>(
+        &'a self,
+        database: &'a str,
+    ) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
         let asked_at = self.clock.now();
         Box::pin(async move {
             let done = self.read(database, asked_at).await;
@@ -156,20 +215,35 @@ impl Catalogues for TargetCatalogues {
 
 impl Reader {
     /// Runs one of the gateway's own queries.
-    async fn query(&mut self, text: &str, limits: &Limits) -> Result<Vec<Vec<Option<Bytes>>>, CatalogueUnavailable> {
+    async fn query(
+        &mut self,
+        text: &str,
+        limits: &Limits,
+    ) -> Result<Vec<Vec<Option<Bytes>>>, CatalogueUnavailable> {
         let mut out = BytesMut::new();
         encode::query(&mut out, text.as_bytes()).map_err(|e| unavailable(&e.to_string()))?;
-        self.stream.write_all_buf(&mut out).await.map_err(|e| unavailable(&e.to_string()))?;
-        self.stream.flush().await.map_err(|e| unavailable(&e.to_string()))?;
+        self.stream
+            .write_all_buf(&mut out)
+            .await
+            .map_err(|e| unavailable(&e.to_string()))?;
+        self.stream
+            .flush()
+            .await
+            .map_err(|e| unavailable(&e.to_string()))?;
         let mut rows = Vec::new();
         let mut failed = None;
         loop {
-            while let Some(message) = backend::next(&mut self.input, limits).map_err(|e| unavailable(&e.to_string()))? {
+            while let Some(message) =
+                backend::next(&mut self.input, limits).map_err(|e| unavailable(&e.to_string()))?
+            {
                 match message {
                     Backend::DataRow(row) => {
                         let mut cells = Vec::with_capacity(row.len());
                         for cell in row.cells() {
-                            cells.push(cell.map_err(|e| unavailable(&e.to_string()))?.map(Bytes::copy_from_slice));
+                            cells.push(
+                                cell.map_err(|e| unavailable(&e.to_string()))?
+                                    .map(Bytes::copy_from_slice),
+                            );
                         }
                         rows.push(cells);
                     }
@@ -177,13 +251,21 @@ impl Reader {
                     Backend::ReadyForQuery(_) => {
                         return match failed {
                             None => Ok(rows),
-                            Some(state) => Err(unavailable(&format!("the target answered with SQLSTATE {state}"))),
+                            Some(state) => Err(unavailable(&format!(
+                                "the target answered with SQLSTATE {state}"
+                            ))),
                         };
                     }
                     _ => {}
                 }
             }
-            if self.stream.read_buf(&mut self.input).await.map_err(|e| unavailable(&e.to_string()))? == 0 {
+            if self
+                .stream
+                .read_buf(&mut self.input)
+                .await
+                .map_err(|e| unavailable(&e.to_string()))?
+                == 0
+            {
                 return Err(unavailable("the target closed the connection"));
             }
         }

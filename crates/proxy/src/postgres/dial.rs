@@ -6,8 +6,8 @@ use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use crate::tls;
 use brattice_core::ports::Lease;
-use brattice_wire::postgres::upstream::{Channel, LoggedIn, Login, LoginFailed, UpstreamLogin};
 use brattice_wire::postgres::end_point::tls_server_end_point;
+use brattice_wire::postgres::upstream::{Channel, LoggedIn, Login, LoginFailed, UpstreamLogin};
 use brattice_wire::postgres::{CancelKey, encode};
 use brattice_wire::{Limits, Unencodable};
 use bytes::BytesMut;
@@ -74,7 +74,10 @@ pub async fn connect(
 ) -> Result<Dialled, DialError> {
     let work = async {
         let (mut stream, channel) = open(endpoint, lease).await?;
-        let network = |cause| DialError::Network { address: address(endpoint), cause };
+        let network = |cause| DialError::Network {
+            address: address(endpoint),
+            cause,
+        };
         let login = Login {
             user: lease.user.clone(),
             database: database.to_owned(),
@@ -90,7 +93,11 @@ pub async fn connect(
             stream.write_all_buf(&mut out).await.map_err(network)?;
             stream.flush().await.map_err(network)?;
             if let Some(logged_in) = machine.input(&mut input, &mut out)? {
-                return Ok(Dialled { stream, unread: input, logged_in });
+                return Ok(Dialled {
+                    stream,
+                    unread: input,
+                    logged_in,
+                });
             }
             if !out.is_empty() {
                 continue;
@@ -100,7 +107,9 @@ pub async fn connect(
             }
         }
     };
-    tokio::time::timeout(DIAL_MAX, work).await.map_err(|_| DialError::Timeout)?
+    tokio::time::timeout(DIAL_MAX, work)
+        .await
+        .map_err(|_| DialError::Timeout)?
 }
 
 /// Asks a target to stop what a session is running. The target answers nothing.
@@ -108,10 +117,17 @@ pub async fn connect(
 /// # Errors
 /// When the target cannot be reached.
 pub async fn cancel(endpoint: &Endpoint, key: &CancelKey) -> Result<(), DialError> {
-    let nothing = Lease { user: String::new(), password: brattice_core::secret::Secret::new([]), client_certificate: None };
+    let nothing = Lease {
+        user: String::new(),
+        password: brattice_core::secret::Secret::new([]),
+        client_certificate: None,
+    };
     let work = async {
         let (mut stream, _) = open(endpoint, &nothing).await?;
-        let network = |cause| DialError::Network { address: address(endpoint), cause };
+        let network = |cause| DialError::Network {
+            address: address(endpoint),
+            cause,
+        };
         let mut out = BytesMut::new();
         encode::cancel_request(&mut out, key)?;
         stream.write_all_buf(&mut out).await.map_err(network)?;
@@ -121,15 +137,26 @@ pub async fn cancel(endpoint: &Endpoint, key: &CancelKey) -> Result<(), DialErro
         let _ = stream.read(&mut end).await;
         Ok(())
     };
-    tokio::time::timeout(DIAL_MAX, work).await.map_err(|_| DialError::Timeout)?
+    tokio::time::timeout(DIAL_MAX, work)
+        .await
+        .map_err(|_| DialError::Timeout)?
 }
 
 async fn open(endpoint: &Endpoint, lease: &Lease) -> Result<(Stream, Channel), DialError> {
-    let network = |cause| DialError::Network { address: address(endpoint), cause };
-    let mut tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(network)?;
+    let network = |cause| DialError::Network {
+        address: address(endpoint),
+        cause,
+    };
+    let mut tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
+        .await
+        .map_err(network)?;
     let _ = tcp.set_nodelay(true);
-    let certificate = lease.client_certificate.as_ref().map(|(c, k)| (c.as_slice(), k.expose()));
-    let Some((config, verified)) = tls::client(&endpoint.tls, certificate, &[b"postgresql"])? else {
+    let certificate = lease
+        .client_certificate
+        .as_ref()
+        .map(|(c, k)| (c.as_slice(), k.expose()));
+    let Some((config, verified)) = tls::client(&endpoint.tls, certificate, &[b"postgresql"])?
+    else {
         return Ok((Stream::Plain(tcp), Channel::Clear));
     };
     let mut out = BytesMut::new();
@@ -140,12 +167,25 @@ async fn open(endpoint: &Endpoint, lease: &Lease) -> Result<(Stream, Channel), D
     if answer != *b"S" {
         return Err(DialError::NoTls);
     }
-    let name = ServerName::try_from(endpoint.host.clone())
-        .map_err(|e| tls::TlsError::Unusable { what: endpoint.host.clone(), why: e.to_string() })?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(network)?;
-    let end_point =
-        stream.get_ref().1.peer_certificates().and_then(<[_]>::first).and_then(|c| tls_server_end_point(c.as_ref()));
-    let channel = Channel::Tls { verified, end_point };
+    let name =
+        ServerName::try_from(endpoint.host.clone()).map_err(|e| tls::TlsError::Unusable {
+            what: endpoint.host.clone(),
+            why: e.to_string(),
+        })?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
+        .map_err(network)?;
+    let end_point = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::first)
+        .and_then(|c| tls_server_end_point(c.as_ref()));
+    let channel = Channel::Tls {
+        verified,
+        end_point,
+    };
     Ok((Stream::Tls(Box::new(TlsStream::Client(stream))), channel))
 }
 

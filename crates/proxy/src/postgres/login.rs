@@ -69,13 +69,32 @@ struct Stranger<'a> {
 }
 
 /// Takes a client from its first byte to admission.
-pub(super) async fn admit(service: &Service, tcp: TcpStream, from: SocketAddr) -> Result<Admitted, NotIn> {
+pub(super) async fn admit(
+    service: &Service,
+    tcp: TcpStream,
+    from: SocketAddr,
+) -> Result<Admitted, NotIn> {
     let (stream, startup) = open(service, tcp).await?;
-    let mut stranger = Stranger { service, from, stream: stream.0, input: stream.1, out: BytesMut::new() };
+    let mut stranger = Stranger {
+        service,
+        from,
+        stream: stream.0,
+        input: stream.1,
+        out: BytesMut::new(),
+    };
     match stranger.admit(startup).await {
         Ok((startup, admission, database)) => {
-            let Stranger { stream, input, out, .. } = stranger;
-            Ok(Admitted { stream, unread: input, out, startup, admission, database })
+            let Stranger {
+                stream, input, out, ..
+            } = stranger;
+            Ok(Admitted {
+                stream,
+                unread: input,
+                out,
+                startup,
+                admission,
+                database,
+            })
         }
         Err(NotIn::Refused(denial)) => {
             stranger.say(&denial).await;
@@ -91,7 +110,10 @@ pub(super) async fn admit(service: &Service, tcp: TcpStream, from: SocketAddr) -
     }
 }
 
-type Opened = ((Stream, BytesMut), brattice_wire::postgres::startup::StartupMessage);
+type Opened = (
+    (Stream, BytesMut),
+    brattice_wire::postgres::startup::StartupMessage,
+);
 
 /// Up to the start-up message: encryption, or a cancel request.
 async fn open(service: &Service, tcp: TcpStream) -> Result<Opened, NotIn> {
@@ -146,7 +168,9 @@ async fn accept_tls(
         }
         match first.accept() {
             Ok(Some(accepted)) => {
-                let connection = accepted.into_connection(config).map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
+                let connection = accepted
+                    .into_connection(config)
+                    .map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
                 return Ok(resume(tls, tcp, connection).await?);
             }
             Ok(None) => {}
@@ -159,7 +183,9 @@ async fn accept_tls(
         }
         first.read_tls(&mut more.get(..n).unwrap_or_default())?;
         if let Ok(Some(accepted)) = first.accept() {
-            let connection = accepted.into_connection(config).map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
+            let connection = accepted
+                .into_connection(config)
+                .map_err(|_| NotIn::Gone(std::io::ErrorKind::InvalidData.into()))?;
             return Ok(resume(tls, tcp, connection).await?);
         }
     }
@@ -170,13 +196,19 @@ async fn resume(
     tcp: TcpStream,
     connection: rustls::ServerConnection,
 ) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
-    tls.acceptor.accept_with(tcp, |fresh| *fresh = connection).await
+    tls.acceptor
+        .accept_with(tcp, |fresh| *fresh = connection)
+        .await
 }
 
 impl Stranger<'_> {
-    async fn admit(&mut self, message: brattice_wire::postgres::startup::StartupMessage) -> Result<(Startup, Admission, String), NotIn> {
+    async fn admit(
+        &mut self,
+        message: brattice_wire::postgres::startup::StartupMessage,
+    ) -> Result<(Startup, Admission, String), NotIn> {
         message.answer_version(&mut self.out)?;
-        let startup = parameters::judge(message, parameters::classify).map_err(|r| NotIn::Refused(startup_denial(&r)))?;
+        let startup = parameters::judge(message, parameters::classify)
+            .map_err(|r| NotIn::Refused(startup_denial(&r)))?;
         let named = startup.database.clone().unwrap_or_default();
         let (target, database) = match named.split_once('/') {
             Some((t, d)) => (t.to_owned(), Some(d.to_owned())),
@@ -189,14 +221,27 @@ impl Stranger<'_> {
             .get(&target)
             .and_then(|e| e.database_for(database.as_deref()))
             .unwrap_or_else(|| database.unwrap_or_default());
-        let opening =
-            gate::Opening { identity, target: target.clone(), place: place.clone(), protocol: Protocol::Postgres, client: self.from.ip() };
+        let opening = gate::Opening {
+            identity,
+            target: target.clone(),
+            place: place.clone(),
+            protocol: Protocol::Postgres,
+            client: self.from.ip(),
+        };
         let admission = self.service.gate.admit(opening).map_err(NotIn::Refused)?;
-        let reachable = self.service.endpoints.get(&target).is_some_and(|e| e.database_for(Some(&place)).is_some());
+        let reachable = self
+            .service
+            .endpoints
+            .get(&target)
+            .is_some_and(|e| e.database_for(Some(&place)).is_some());
         if !reachable {
             return Err(NotIn::Refused(
-                Denial::new(Code::Forbidden, "brattice.database", format!("database \"{place}\" of target \"{target}\" is not open"))
-                    .hint("name one that is, e.g. dbname=TARGET/DATABASE"),
+                Denial::new(
+                    Code::Forbidden,
+                    "brattice.database",
+                    format!("database \"{place}\" of target \"{target}\" is not open"),
+                )
+                .hint("name one that is, e.g. dbname=TARGET/DATABASE"),
             ));
         }
         Ok((startup, admission, place))
@@ -205,8 +250,11 @@ impl Stranger<'_> {
     /// Finds out who it is. Every failure looks the same to the client; the reason goes to the record.
     async fn prove(&mut self, startup: &Startup, target: &str) -> Result<Identity, NotIn> {
         let minted: Option<CredentialId> = startup.user.parse().ok();
-        let method = self.method(startup, minted.is_some()).map_err(NotIn::Refused)?;
-        let mut login = ClientLogin::begin(method, &mut self.out).map_err(|e| self.login_refused(&e))?;
+        let method = self
+            .method(startup, minted.is_some())
+            .map_err(NotIn::Refused)?;
+        let mut login =
+            ClientLogin::begin(method, &mut self.out).map_err(|e| self.login_refused(&e))?;
         let mut proven: Option<Identity> = None;
         loop {
             self.flush().await?;
@@ -228,27 +276,44 @@ impl Stranger<'_> {
             match claim {
                 Claim::Password(token) => {
                     let identity = self.token(&token, target).await?;
-                    login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                    login
+                        .accept(&mut self.out)
+                        .map_err(|e| self.login_refused(&e))?;
                     return Ok(identity);
                 }
                 Claim::Token(token) => match self.token(&token, target).await {
                     Ok(identity) => {
-                        login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                        login
+                            .accept(&mut self.out)
+                            .map_err(|e| self.login_refused(&e))?;
                         return Ok(identity);
                     }
-                    Err(NotIn::Refused(_)) => login.refuse_token(&mut self.out).map_err(|e| self.login_refused(&e))?,
+                    Err(NotIn::Refused(_)) => login
+                        .refuse_token(&mut self.out)
+                        .map_err(|e| self.login_refused(&e))?,
                     Err(other) => return Err(other),
                 },
                 Claim::Scram => {
-                    let (verifier, identity) = self.verifier(minted.as_ref(), &startup.user, target).await?;
+                    let (verifier, identity) = self
+                        .verifier(minted.as_ref(), &startup.user, target)
+                        .await?;
                     proven = identity;
                     let mut nonce = [0; NONCE_BYTES];
-                    self.service.randomness.fill(&mut nonce).map_err(|_| NotIn::Refused(gate::CutReason::Failing.denial()))?;
-                    login.verifier(verifier, &nonce, &mut self.out).map_err(|e| self.login_refused(&e))?;
+                    self.service
+                        .randomness
+                        .fill(&mut nonce)
+                        .map_err(|_| NotIn::Refused(gate::CutReason::Failing.denial()))?;
+                    login
+                        .verifier(verifier, &nonce, &mut self.out)
+                        .map_err(|e| self.login_refused(&e))?;
                 }
                 Claim::Proven => {
-                    let Some(identity) = proven.take() else { return Err(NotIn::Refused(not_authenticated())) };
-                    login.accept(&mut self.out).map_err(|e| self.login_refused(&e))?;
+                    let Some(identity) = proven.take() else {
+                        return Err(NotIn::Refused(not_authenticated()));
+                    };
+                    login
+                        .accept(&mut self.out)
+                        .map_err(|e| self.login_refused(&e))?;
                     return Ok(identity);
                 }
             }
@@ -256,14 +321,28 @@ impl Stranger<'_> {
     }
 
     fn method(&self, startup: &Startup, minted: bool) -> Result<Method, Denial> {
-        let end_point = self.service.tls.as_ref().filter(|_| startup.encrypted).and_then(|t| t.end_point.clone());
+        let end_point = self
+            .service
+            .tls
+            .as_ref()
+            .filter(|_| startup.encrypted)
+            .and_then(|t| t.end_point.clone());
         if minted {
-            return Ok(Method::Sasl { scram: true, end_point, oauth: None });
+            return Ok(Method::Sasl {
+                scram: true,
+                end_point,
+                oauth: None,
+            });
         }
-        let safe = startup.encrypted || (self.service.plaintext_loopback && self.from.ip().is_loopback());
+        let safe =
+            startup.encrypted || (self.service.plaintext_loopback && self.from.ip().is_loopback());
         if !safe {
-            return Err(Denial::new(Code::Unauthenticated, "brattice.tls", "a token is taken over TLS only")
-                .hint("connect with sslmode=verify-full, or use a minted credential"));
+            return Err(Denial::new(
+                Code::Unauthenticated,
+                "brattice.tls",
+                "a token is taken over TLS only",
+            )
+            .hint("connect with sslmode=verify-full, or use a minted credential"));
         }
         match (&self.service.oauth, startup.user == OAUTH_USER) {
             (Some(where_from), true) => Ok(Method::Sasl {
@@ -280,15 +359,34 @@ impl Stranger<'_> {
 
     async fn token(&self, token: &Secret, target: &str) -> Result<Identity, NotIn> {
         let source = self.from.ip().to_string();
-        self.service.authenticator.verify_token(token, &source).await.map_err(|e| self.auth_error(&e, target))
+        self.service
+            .authenticator
+            .verify_token(token, &source)
+            .await
+            .map_err(|e| self.auth_error(&e, target))
     }
 
     /// The verifier of a minted credential for this target, or one that nothing fits.
-    async fn verifier(&self, id: Option<&CredentialId>, user: &str, target: &str) -> Result<(Verifier, Option<Identity>), NotIn> {
+    async fn verifier(
+        &self,
+        id: Option<&CredentialId>,
+        user: &str,
+        target: &str,
+    ) -> Result<(Verifier, Option<Identity>), NotIn> {
         let iterations = NonZeroU32::new(MOCK_ITERATIONS).unwrap_or(NonZeroU32::MIN);
-        let mock = || (Verifier::mock(&self.service.mock_key, user, iterations), None);
+        let mock = || {
+            (
+                Verifier::mock(&self.service.mock_key, user, iterations),
+                None,
+            )
+        };
         let Some(id) = id else { return Ok(mock()) };
-        let found = self.service.authenticator.minted(id).await.map_err(|e| self.auth_error(&e, target))?;
+        let found = self
+            .service
+            .authenticator
+            .minted(id)
+            .await
+            .map_err(|e| self.auth_error(&e, target))?;
         Ok(match found {
             Some(c) if c.target == target => match Verifier::parse(&c.scram_verifier) {
                 Some(verifier) => (verifier, Some(c.identity)),
@@ -301,10 +399,18 @@ impl Stranger<'_> {
     fn auth_error(&self, error: &AuthError, target: &str) -> NotIn {
         let denial = match error {
             AuthError::Rejected(_) => not_authenticated(),
-            AuthError::Throttled => Denial::new(Code::Throttled, "brattice.login", "too many failed logins from this address").hint("wait a minute"),
-            AuthError::Unavailable(_) => {
-                Denial::new(Code::Unavailable, "brattice.login", "the identity provider cannot be asked now").hint("try again later")
-            }
+            AuthError::Throttled => Denial::new(
+                Code::Throttled,
+                "brattice.login",
+                "too many failed logins from this address",
+            )
+            .hint("wait a minute"),
+            AuthError::Unavailable(_) => Denial::new(
+                Code::Unavailable,
+                "brattice.login",
+                "the identity provider cannot be asked now",
+            )
+            .hint("try again later"),
         };
         let refused = NotIn::Refused(denial);
         self.record(&refused, target, error.to_string());
@@ -323,7 +429,9 @@ impl Stranger<'_> {
         if let NotIn::Refused(denial) = refused {
             let mut recorded = denial.clone();
             recorded.reason = why;
-            self.service.gate.refuse_login(&recorded, target, self.from.ip(), None);
+            self.service
+                .gate
+                .refuse_login(&recorded, target, self.from.ip(), None);
         }
     }
 
@@ -346,5 +454,6 @@ fn not_authenticated() -> Denial {
 }
 
 fn startup_denial(refused: &StartupRefused) -> Denial {
-    Denial::new(Code::NotSupported, "brattice.startup", refused.to_string()).hint("leave this start-up parameter out")
+    Denial::new(Code::NotSupported, "brattice.startup", refused.to_string())
+        .hint("leave this start-up parameter out")
 }

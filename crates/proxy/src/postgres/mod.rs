@@ -35,7 +35,10 @@ pub struct ListenerTls {
 impl ListenerTls {
     /// Offers this certificate, given as DER.
     pub fn new(acceptor: TlsAcceptor, certificate: &[u8]) -> Self {
-        Self { acceptor, end_point: tls_server_end_point(certificate) }
+        Self {
+            acceptor,
+            end_point: tls_server_end_point(certificate),
+        }
     }
 }
 

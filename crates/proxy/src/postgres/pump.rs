@@ -7,7 +7,9 @@
 
 use crate::stream::Stream;
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Cut, CutReason, Gate, Held, Look, Parked, Pending, Session, Thought, Waited};
+use brattice_core::gate::{
+    Cut, CutReason, Gate, Held, Look, Parked, Pending, Session, Thought, Waited,
+};
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, RecordFailed, Recorder};
 use brattice_core::record::Frame;
@@ -115,7 +117,10 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    #[allow(clippy::too_many_arguments, reason = "the two halves of a session meet here and nowhere else")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the two halves of a session meet here and nowhere else"
+    )]
     pub fn new(
         gate: Arc<Gate>,
         session: Session,
@@ -175,7 +180,10 @@ impl Pump {
     /// The search path is read before anything else, while no transaction can be disturbed by it.
     fn first_look(&mut self) {
         if let Mind::Free(session) = &self.mind {
-            let look = Look { path: true, catalogue: false };
+            let look = Look {
+                path: true,
+                catalogue: false,
+            };
             let texts = self.gate.look_texts(session, look);
             self.machine.first_look(look, &texts);
         }
@@ -185,7 +193,10 @@ impl Pump {
     fn work(&mut self) -> Result<(), Stop> {
         loop {
             let now = self.gate.clock().now();
-            let looked = self.machine.target(&mut self.target_in, now, self.recorder.as_mut()).map_err(|e| self.fault(e))?;
+            let looked = self
+                .machine
+                .target(&mut self.target_in, now, self.recorder.as_mut())
+                .map_err(|e| self.fault(e))?;
             if let Some(looked) = looked {
                 self.looked(looked)?;
                 continue;
@@ -193,10 +204,15 @@ impl Pump {
             if self.machine.has_ended() {
                 return Ok(());
             }
-            if self.machine.outbox.bytes().len() >= TO_TARGET_BYTES_MAX || !matches!(self.mind, Mind::Free(_)) {
+            if self.machine.outbox.bytes().len() >= TO_TARGET_BYTES_MAX
+                || !matches!(self.mind, Mind::Free(_))
+            {
                 return Ok(());
             }
-            let step = self.machine.client(&mut self.client_in, now, self.recorder.as_mut()).map_err(|e| self.misbehaved(e))?;
+            let step = self
+                .machine
+                .client(&mut self.client_in, now, self.recorder.as_mut())
+                .map_err(|e| self.misbehaved(e))?;
             match step {
                 Step::Ask(held) => self.judge(held)?,
                 Step::Refused { what, denial } => {
@@ -245,7 +261,12 @@ impl Pump {
         let gate = self.gate.clone();
         let parked = self
             .machine
-            .answer(verdict, |look| gate.look_texts(&session, look), now, self.recorder.as_mut())
+            .answer(
+                verdict,
+                |look| gate.look_texts(&session, look),
+                now,
+                self.recorder.as_mut(),
+            )
             .map_err(|_| Stop::Record)?;
         match parked {
             None => self.mind = Mind::Free(session),
@@ -256,7 +277,14 @@ impl Pump {
 
     fn park(&mut self, session: Box<Session>, parked: Parked) {
         let times = parked.times(&session);
-        self.machine.tell(&parked.notice(), Some(&format!("code=held approval={} url={}", parked.approval(), parked.url())));
+        self.machine.tell(
+            &parked.notice(),
+            Some(&format!(
+                "code=held approval={} url={}",
+                parked.approval(),
+                parked.url()
+            )),
+        );
         self.parked_id = Some(parked.approval().clone());
         let now = Instant::now();
         self.mind = Mind::Parked(Box::new(Waiting {
@@ -303,7 +331,11 @@ impl Pump {
             Woken::Decided(answer) => match std::mem::replace(&mut self.mind, Mind::Moving) {
                 Mind::Parked(waiting) => {
                     self.parked_id = None;
-                    let Waiting { mut session, parked, .. } = *waiting;
+                    let Waiting {
+                        mut session,
+                        parked,
+                        ..
+                    } = *waiting;
                     let thought = self.gate.release(&mut session, parked, answer);
                     self.act(session, thought)
                 }
@@ -315,7 +347,11 @@ impl Pump {
             Woken::Ticket => match std::mem::replace(&mut self.mind, Mind::Moving) {
                 Mind::Parked(waiting) => {
                     self.parked_id = None;
-                    let Waiting { mut session, parked, .. } = *waiting;
+                    let Waiting {
+                        mut session,
+                        parked,
+                        ..
+                    } = *waiting;
                     let verdict = self.gate.ticket(&mut session, parked);
                     self.act(session, Thought::Verdict(verdict))
                 }
@@ -364,7 +400,11 @@ impl Pump {
                 if w.until.as_mut().poll(cx).is_ready() {
                     return Some(Woken::Ticket);
                 }
-                w.notice.as_mut().poll(cx).is_ready().then_some(Woken::Notice)
+                w.notice
+                    .as_mut()
+                    .poll(cx)
+                    .is_ready()
+                    .then_some(Woken::Notice)
             }
             Mind::Free(_) | Mind::Moving => None,
         }
@@ -373,18 +413,23 @@ impl Pump {
     /// A session whose identity ran out ends when it is idle, at the latest after the grace.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<Result<Woken, Stop>> {
         if self.expired {
-            let over = self.gate.clock().now() >= self.expires_at.plus(brattice_core::gate::EXPIRY_GRACE);
+            let over =
+                self.gate.clock().now() >= self.expires_at.plus(brattice_core::gate::EXPIRY_GRACE);
             if over || (self.machine.is_idle() && matches!(self.mind, Mind::Free(_))) {
                 return Poll::Ready(Err(Stop::Cut(CutReason::Expired)));
             }
             if self.expiry.as_mut().poll(cx).is_ready() {
-                self.expiry.as_mut().reset(Instant::now() + Duration::from_secs(1));
+                self.expiry
+                    .as_mut()
+                    .reset(Instant::now() + Duration::from_secs(1));
                 let _ = self.expiry.as_mut().poll(cx);
             }
             return Poll::Pending;
         }
         if self.expiry.as_mut().poll(cx).is_ready() {
-            self.expiry.as_mut().reset(Instant::now() + Duration::from_secs(1));
+            self.expiry
+                .as_mut()
+                .reset(Instant::now() + Duration::from_secs(1));
             return Poll::Ready(Ok(Woken::Expired));
         }
         Poll::Pending
@@ -433,15 +478,27 @@ impl Pump {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
         let mut any = false;
         if self.machine.to_client.len() < TO_CLIENT_BYTES_MAX {
-            match read(&mut self.target, &mut self.target_in, &mut self.target_read, cx) {
+            match read(
+                &mut self.target,
+                &mut self.target_in,
+                &mut self.target_read,
+                cx,
+            ) {
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::TargetGone),
                 Poll::Ready(Ok(_)) => any = true,
                 Poll::Pending => {}
             }
         }
         let wanted = matches!(self.mind, Mind::Free(_)) && self.machine.wants_client();
-        if (wanted || self.client_in.len() < AHEAD_BYTES_MAX) && self.machine.outbox.bytes().len() < TO_TARGET_BYTES_MAX {
-            match read(&mut self.client, &mut self.client_in, &mut self.client_read, cx) {
+        if (wanted || self.client_in.len() < AHEAD_BYTES_MAX)
+            && self.machine.outbox.bytes().len() < TO_TARGET_BYTES_MAX
+        {
+            match read(
+                &mut self.client,
+                &mut self.client_in,
+                &mut self.client_read,
+                cx,
+            ) {
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::ClientGone),
                 Poll::Ready(Ok(_)) => any = true,
                 Poll::Pending => {}
@@ -485,11 +542,22 @@ impl Pump {
             Mind::Free(session) => Some(session),
             Mind::Parked(w) => Some(w.session),
             // The gate has it: it comes back as soon as the disk or the store has answered.
-            Mind::Thinking(future) => tokio::time::timeout(GATE_MAX, future).await.ok().map(|(session, _)| session),
+            Mind::Thinking(future) => tokio::time::timeout(GATE_MAX, future)
+                .await
+                .ok()
+                .map(|(session, _)| session),
             Mind::Moving => None,
         };
         let _ = tokio::time::timeout(FAREWELL_MAX, self.farewell()).await;
-        (session, Ended { reason, bytes_to_client: self.bytes_to_client, recording, cancel_target: at_work })
+        (
+            session,
+            Ended {
+                reason,
+                bytes_to_client: self.bytes_to_client,
+                recording,
+                cancel_target: at_work,
+            },
+        )
     }
 
     /// What the client is told, if it can still hear.
@@ -532,7 +600,12 @@ impl Pump {
 }
 
 fn target_gone() -> Denial {
-    Denial::new(Code::Unavailable, "brattice.target", "the target closed the connection").hint("connect again")
+    Denial::new(
+        Code::Unavailable,
+        "brattice.target",
+        "the target closed the connection",
+    )
+    .hint("connect again")
 }
 
 /// Stands where the recorder was once it is sealed: nothing may be recorded any more.
@@ -551,7 +624,12 @@ impl Recorder for Nowhere {
 }
 
 /// One read into a buffer that grows while reads fill it and shrinks when they do not.
-fn read(stream: &mut Stream, into: &mut BytesMut, size: &mut usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+fn read(
+    stream: &mut Stream,
+    into: &mut BytesMut,
+    size: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     into.reserve(*size);
     let before = into.len();
     into.resize(before + *size, 0);

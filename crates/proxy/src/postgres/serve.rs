@@ -22,18 +22,19 @@ use tokio::net::TcpStream;
 impl Service {
     /// Serves one accepted connection to its end.
     pub async fn serve(self: Arc<Self>, tcp: TcpStream, from: SocketAddr) {
-        let admitted = match tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)).await {
-            Ok(Ok(admitted)) => admitted,
-            Ok(Err(NotIn::Cancel(key))) => return self.cancel(key, from).await,
-            Ok(Err(why)) => {
-                tracing::info!(%from, %why, "a caller did not get in");
-                return;
-            }
-            Err(_) => {
-                tracing::info!(%from, "a caller took too long to say who it is");
-                return;
-            }
-        };
+        let admitted =
+            match tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)).await {
+                Ok(Ok(admitted)) => admitted,
+                Ok(Err(NotIn::Cancel(key))) => return self.cancel(key, from).await,
+                Ok(Err(why)) => {
+                    tracing::info!(%from, %why, "a caller did not get in");
+                    return;
+                }
+                Err(_) => {
+                    tracing::info!(%from, "a caller took too long to say who it is");
+                    return;
+                }
+            };
         let id = admitted.admission.id().clone();
         if let Err(why) = self.session(admitted, from).await {
             tracing::info!(%from, session = %id, %why, "a session did not open");
@@ -53,12 +54,24 @@ impl Service {
     }
 
     async fn session(self: &Arc<Self>, admitted: Admitted, from: SocketAddr) -> Result<(), Denial> {
-        let Admitted { mut stream, unread, mut out, startup, admission, database } = admitted;
+        let Admitted {
+            mut stream,
+            unread,
+            mut out,
+            startup,
+            admission,
+            database,
+        } = admitted;
         let opened = self.reach(&admission, &database, &startup).await;
         let (permit, endpoint, dialled, role) = match opened {
             Ok(reached) => reached,
             Err(denial) => {
-                self.gate.refuse_login(&denial, &admission.target().name, from.ip(), Some(admission.identity().chain.to_string()));
+                self.gate.refuse_login(
+                    &denial,
+                    &admission.target().name,
+                    from.ip(),
+                    Some(admission.identity().chain.to_string()),
+                );
                 reply::error(&mut out, &fatal_of(&denial));
                 let _ = stream.write_all_buf(&mut out).await;
                 let _ = stream.shutdown().await;
@@ -69,8 +82,15 @@ impl Service {
         let target_key = dialled.logged_in.cancel_key.clone();
         let issued = match &target_key {
             Some(key) => {
-                let aim = cancel::Aim { endpoint: endpoint.clone(), key: key.clone() };
-                Some(self.cancels.issue(startup.minor, aim, self.randomness.as_ref()).map_err(|_| failing())?)
+                let aim = cancel::Aim {
+                    endpoint: endpoint.clone(),
+                    key: key.clone(),
+                };
+                Some(
+                    self.cancels
+                        .issue(startup.minor, aim, self.randomness.as_ref())
+                        .map_err(|_| failing())?,
+                )
             }
             None => None,
         };
@@ -100,10 +120,14 @@ impl Service {
                 return self.farewell(stream, out, failing()).await;
             }
         };
-        let session: Session = match self.gate.open(admission, role, Major(dialled.logged_in.server_major), cut) {
-            Ok(s) => s,
-            Err(denial) => return self.farewell(stream, out, denial).await,
-        };
+        let session: Session =
+            match self
+                .gate
+                .open(admission, role, Major(dialled.logged_in.server_major), cut)
+            {
+                Ok(s) => s,
+                Err(denial) => return self.farewell(stream, out, denial).await,
+            };
         for (name, value) in &dialled.logged_in.parameters {
             let _ = reply::parameter_status(&mut out, name.as_bytes(), value.as_bytes());
         }
@@ -116,30 +140,63 @@ impl Service {
         let entered = self.live.enter(live);
         let mut machine = Machine::new(self.limits.clone(), session.detector().clone());
         machine.to_client = out;
-        let pump = Pump::new(self.gate.clone(), session, machine, recorder, stream, unread, dialled.stream, dialled.unread);
+        let pump = Pump::new(
+            self.gate.clone(),
+            session,
+            machine,
+            recorder,
+            stream,
+            unread,
+            dialled.stream,
+            dialled.unread,
+        );
         let (session, ended) = pump.run().await;
-        if let (Ended { cancel_target: true, .. }, Some(key)) = (&ended, &target_key) {
+        if let (
+            Ended {
+                cancel_target: true,
+                ..
+            },
+            Some(key),
+        ) = (&ended, &target_key)
+        {
             if let Err(error) = dial::cancel(&endpoint, key).await {
                 tracing::warn!(%error, session = %id, "the target's statement could not be cancelled");
             }
         }
         match session {
             Some(mut session) => self.close(&mut session, &ended),
-            None => tracing::error!(session = %id, "the end of a session could not be recorded: its last judgement never came back"),
+            None => {
+                tracing::error!(session = %id, "the end of a session could not be recorded: its last judgement never came back")
+            }
         }
         drop((entered, issued, permit));
         Ok(())
     }
 
     fn close(&self, session: &mut Session, ended: &Ended) {
-        if let Err(error) = self.gate.close(session, &ended.reason, ended.bytes_to_client, ended.recording) {
+        if let Err(error) = self.gate.close(
+            session,
+            &ended.reason,
+            ended.bytes_to_client,
+            ended.recording,
+        ) {
             tracing::error!(%error, session = %session.id(), "the end of a session could not be recorded");
         }
-        self.witness.closed(session.id(), &ended.reason, session.commands(), ended.recording);
+        self.witness.closed(
+            session.id(),
+            &ended.reason,
+            session.commands(),
+            ended.recording,
+        );
         tracing::info!(session = %session.id(), reason = %ended.reason, "session closed");
     }
 
-    async fn farewell(&self, mut stream: crate::stream::Stream, mut out: BytesMut, denial: Denial) -> Result<(), Denial> {
+    async fn farewell(
+        &self,
+        mut stream: crate::stream::Stream,
+        mut out: BytesMut,
+        denial: Denial,
+    ) -> Result<(), Denial> {
         reply::error(&mut out, &fatal_of(&denial));
         let _ = stream.write_all_buf(&mut out).await;
         let _ = stream.shutdown().await;
@@ -151,19 +208,38 @@ impl Service {
         admission: &brattice_core::gate::Admission,
         database: &str,
         startup: &brattice_wire::postgres::parameters::Startup,
-    ) -> Result<(tokio::sync::OwnedSemaphorePermit, Arc<crate::endpoint::Endpoint>, dial::Dialled, String), Denial> {
+    ) -> Result<
+        (
+            tokio::sync::OwnedSemaphorePermit,
+            Arc<crate::endpoint::Endpoint>,
+            dial::Dialled,
+            String,
+        ),
+        Denial,
+    > {
         let target = &admission.target().name;
         let unreachable = || {
-            Denial::new(Code::Unavailable, "brattice.target", format!("target \"{target}\" cannot be reached"))
-                .hint("try again later; the operators can see why in the gateway's log")
+            Denial::new(
+                Code::Unavailable,
+                "brattice.target",
+                format!("target \"{target}\" cannot be reached"),
+            )
+            .hint("try again later; the operators can see why in the gateway's log")
         };
         let endpoint = self.endpoints.get(target).ok_or_else(unreachable)?;
-        let wait = tokio::time::timeout(std::time::Duration::from_secs(5), endpoint.connections.clone().acquire_owned());
+        let wait = tokio::time::timeout(
+            std::time::Duration::from_secs(5),
+            endpoint.connections.clone().acquire_owned(),
+        );
         let permit = match wait.await {
             Ok(Ok(permit)) => permit,
             _ => {
-                return Err(Denial::new(Code::Throttled, "brattice.connections", format!("target \"{target}\" has no connection free"))
-                    .hint("try again when others have finished"));
+                return Err(Denial::new(
+                    Code::Throttled,
+                    "brattice.connections",
+                    format!("target \"{target}\" has no connection free"),
+                )
+                .hint("try again when others have finished"));
             }
         };
         let lease = self.lender.lend(target).await.map_err(|error| {
@@ -172,11 +248,27 @@ impl Service {
         })?;
         let mut settings = startup.settings.clone();
         if let Some(path) = &startup.search_path {
-            settings.push(("search_path".to_owned(), brattice_wire::postgres::search_path::render(path)));
+            settings.push((
+                "search_path".to_owned(),
+                brattice_wire::postgres::search_path::render(path),
+            ));
         }
         let application = application_name(admission);
-        let dialled = dial::connect(&endpoint, database, &lease, &application, settings, &self.limits).await.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, target, "the target cannot be reached");
+        let dialled = dial::connect(
+            &endpoint,
+            database,
+            &lease,
+            &application,
+            settings,
+            &self.limits,
+        )
+        .await
+        .map_err(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                target,
+                "the target cannot be reached"
+            );
             unreachable()
         })?;
         let role = lease.user.clone();
@@ -187,7 +279,11 @@ impl Service {
 /// The target's own log names the agent and the session: at most 63 bytes of it are kept there.
 fn application_name(admission: &brattice_core::gate::Admission) -> String {
     let who = admission.identity().chain.acting.id();
-    let name: String = who.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+    let name: String = who
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(40)
+        .collect();
     format!("{} {name}", admission.id())
 }
 

@@ -18,5 +18,5 @@ pub use command::{
 pub use context::{Context, Lists, classify};
 pub use parse::{Parsed, SqlLimits, parse};
 pub use queries::{CatalogueQueries, queries};
-pub use rows::StrangeRows;
 pub use redact::redacted_unparsed;
+pub use rows::StrangeRows;

@@ -31,8 +31,20 @@ pub fn queries(_major: Major) -> CatalogueQueries {
         path: PATH,
         fingerprint: FINGERPRINT,
         catalogue: [
-            RELATIONS, COLUMNS, INHERITS, VIEW_READS, UNIQUE_KEYS, REFERENCES, FUNCTIONS, OPERATORS, CASTS, TYPES,
-            TYPE_FUNCTIONS, SCHEMAS, EXTENSIONS, OWN_CODE,
+            RELATIONS,
+            COLUMNS,
+            INHERITS,
+            VIEW_READS,
+            UNIQUE_KEYS,
+            REFERENCES,
+            FUNCTIONS,
+            OPERATORS,
+            CASTS,
+            TYPES,
+            TYPE_FUNCTIONS,
+            SCHEMAS,
+            EXTENSIONS,
+            OWN_CODE,
         ],
     }
 }

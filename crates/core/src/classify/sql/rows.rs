@@ -3,7 +3,9 @@
 //! Lives here: reading rows. Never: how they were fetched. What is not as those queries return it is an error, and
 //! nothing is judged by half a picture.
 
-use super::catalogue::{Cast, Catalogue, Column, Function, Operator, OwnCode, Relation, SearchPath, Type};
+use super::catalogue::{
+    Cast, Catalogue, Column, Function, Operator, OwnCode, Relation, SearchPath, Type,
+};
 use super::queries::PARTS;
 use crate::action::RelationKind;
 use bytes::Bytes;
@@ -21,7 +23,10 @@ pub struct StrangeRows(pub &'static str);
 impl SearchPath {
     /// From the rows of the path's query; `None` when they are something else.
     pub fn from_rows(rows: &[Row]) -> Option<Self> {
-        rows.iter().map(|r| Fields::of(r, "path").text(0).ok().map(str::to_owned)).collect::<Option<Vec<_>>>().map(SearchPath)
+        rows.iter()
+            .map(|r| Fields::of(r, "path").text(0).ok().map(str::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .map(SearchPath)
     }
 }
 
@@ -31,9 +36,29 @@ impl Catalogue {
     /// # Errors
     /// When a result is not what its query returns.
     pub fn from_rows(database: &str, results: &[Vec<Row>]) -> Result<Self, StrangeRows> {
-        let parts: &[Vec<Row>; PARTS] = results.try_into().map_err(|_| StrangeRows("the catalogue"))?;
-        let [relations, columns, inherits, views, keys, references, functions, operators, casts, types, makers, schemas, extensions, code] = parts;
-        let mut c = Catalogue { database: database.to_owned(), ..Catalogue::default() };
+        let parts: &[Vec<Row>; PARTS] = results
+            .try_into()
+            .map_err(|_| StrangeRows("the catalogue"))?;
+        let [
+            relations,
+            columns,
+            inherits,
+            views,
+            keys,
+            references,
+            functions,
+            operators,
+            casts,
+            types,
+            makers,
+            schemas,
+            extensions,
+            code,
+        ] = parts;
+        let mut c = Catalogue {
+            database: database.to_owned(),
+            ..Catalogue::default()
+        };
         let mut by_oid = read_relations(relations, &mut c)?;
         read_columns(columns, &mut by_oid)?;
         read_inheritance(inherits, &mut by_oid)?;
@@ -53,7 +78,10 @@ impl Catalogue {
         }
         for (oid, relation) in by_oid {
             let relation = Arc::new(relation);
-            c.relations.insert((relation.schema.clone(), relation.name.clone()), relation.clone());
+            c.relations.insert(
+                (relation.schema.clone(), relation.name.clone()),
+                relation.clone(),
+            );
             c.by_oid.insert(oid, relation);
         }
         for row in functions {
@@ -69,11 +97,19 @@ impl Catalogue {
                 right: f.number(3)?,
                 function: function(&f, 4)?.unwrap_or_default(),
             };
-            c.operators.entry(operator.name.clone()).or_default().push(operator);
+            c.operators
+                .entry(operator.name.clone())
+                .or_default()
+                .push(operator);
         }
         for row in casts {
             let f = Fields::of(row, "casts");
-            c.casts.push(Cast { source: f.number(0)?, target: f.number(1)?, implicit: f.text(2)? != "e", function: function(&f, 3)? });
+            c.casts.push(Cast {
+                source: f.number(0)?,
+                target: f.number(1)?,
+                implicit: f.text(2)? != "e",
+                function: function(&f, 3)?,
+            });
         }
         read_types(types, makers, &mut c)?;
         for row in schemas {
@@ -140,7 +176,12 @@ fn read_columns(rows: &[Row], by_oid: &mut HashMap<u32, Relation>) -> Result<(),
     for row in rows {
         let f = Fields::of(row, "columns");
         if let Some(r) = by_oid.get_mut(&f.number(0)?) {
-            r.columns.push(Column { number: f.number(1)?, name: f.owned(2)?, type_oid: f.number(3)?, type_modifier: f.number(4)? });
+            r.columns.push(Column {
+                number: f.number(1)?,
+                name: f.owned(2)?,
+                type_oid: f.number(3)?,
+                type_modifier: f.number(4)?,
+            });
         }
     }
     Ok(())
@@ -184,7 +225,10 @@ fn read_views(rows: &[Row], by_oid: &mut HashMap<u32, Relation>) -> Result<(), S
     let mut reads: HashMap<u32, Vec<(u32, i16)>> = HashMap::new();
     for row in rows {
         let f = Fields::of(row, "views");
-        reads.entry(f.number(0)?).or_default().push((f.number(1)?, f.number(2)?));
+        reads
+            .entry(f.number(0)?)
+            .or_default()
+            .push((f.number(1)?, f.number(2)?));
     }
     let mut resolved = HashMap::new();
     for view in reads.keys() {
@@ -271,7 +315,9 @@ impl<'a> Fields<'a> {
         match self.row.get(at) {
             None => Err(self.strange()),
             Some(None) => Ok(None),
-            Some(Some(bytes)) => std::str::from_utf8(bytes).map(Some).map_err(|_| self.strange()),
+            Some(Some(bytes)) => std::str::from_utf8(bytes)
+                .map(Some)
+                .map_err(|_| self.strange()),
         }
     }
     fn text(&self, at: usize) -> Result<&'a str, StrangeRows> {
@@ -291,14 +337,20 @@ impl<'a> Fields<'a> {
     }
     /// OIDs come as numbers or as texts, as the server's version has it.
     fn numbers(&self, at: usize) -> Result<Vec<u32>, StrangeRows> {
-        let Some(json) = self.optional(at)? else { return Ok(Vec::new()) };
-        let values: Vec<serde_json::Value> = serde_json::from_str(json).map_err(|_| self.strange())?;
+        let Some(json) = self.optional(at)? else {
+            return Ok(Vec::new());
+        };
+        let values: Vec<serde_json::Value> =
+            serde_json::from_str(json).map_err(|_| self.strange())?;
         values
             .iter()
             .map(|v| match v {
                 serde_json::Value::Null => Ok(0),
                 serde_json::Value::String(s) => s.parse().map_err(|_| self.strange()),
-                other => other.as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| self.strange()),
+                other => other
+                    .as_u64()
+                    .and_then(|n| u32::try_from(n).ok())
+                    .ok_or_else(|| self.strange()),
             })
             .filter(|n| *n != Ok(0))
             .collect()

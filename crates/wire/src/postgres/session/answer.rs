@@ -18,7 +18,13 @@ use std::sync::{Arc, OnceLock};
 
 impl Machine {
     /// Records what is about to be forwarded. Call it before [`Machine::pass`].
-    fn record_command(&self, text: &[u8], number: u64, now: Timestamp, recorder: &mut dyn Recorder) -> Result<(), RecordFailed> {
+    fn record_command(
+        &self,
+        text: &[u8],
+        number: u64,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), RecordFailed> {
         super::note(recorder, now, FrameKind::Command, number, text)
     }
 
@@ -39,7 +45,13 @@ impl Machine {
                 Ok(None)
             }
             Verdict::Deny(denial) => {
-                super::note(recorder, now, FrameKind::Verdict, 0, denial.to_string().as_bytes())?;
+                super::note(
+                    recorder,
+                    now,
+                    FrameKind::Verdict,
+                    0,
+                    denial.to_string().as_bytes(),
+                )?;
                 self.deny(&denial);
                 Ok(None)
             }
@@ -61,13 +73,29 @@ impl Machine {
             self.outbox.plumbing(&Plumbing::Read(text));
         }
         let ready = !self.mid_pipeline;
-        self.outbox.plumbing(if ready { &Plumbing::Sync } else { &Plumbing::Flush });
-        self.expect.push_back(Expect::Look { texts: texts.len(), rows: Vec::new(), ready });
+        self.outbox.plumbing(if ready {
+            &Plumbing::Sync
+        } else {
+            &Plumbing::Flush
+        });
+        self.expect.push_back(Expect::Look {
+            texts: texts.len(),
+            rows: Vec::new(),
+            ready,
+        });
         self.looking = Some((held, look));
     }
 
-    fn pass(&mut self, cleared: Cleared, mut passed: Passed, now: Timestamp, recorder: &mut dyn Recorder) -> Result<(), RecordFailed> {
-        let Some(asked) = self.asked.take() else { return Ok(()) };
+    fn pass(
+        &mut self,
+        cleared: Cleared,
+        mut passed: Passed,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), RecordFailed> {
+        let Some(asked) = self.asked.take() else {
+            return Ok(());
+        };
         if self.mode == Mode::Skipping && !matches!(asked, Asked::Sync) {
             // The target failed the pipeline meanwhile: it would skip this, so it is not sent.
             return Ok(());
@@ -82,7 +110,11 @@ impl Machine {
                 self.portals.remove(&Bytes::new());
                 self.copy_expected = run_copies_in(passed.command.as_deref());
                 self.outbox.cleared(cleared);
-                self.expect.push_back(Expect::Query { run, results: passed.results, step: 0 });
+                self.expect.push_back(Expect::Query {
+                    run,
+                    results: passed.results,
+                    step: 0,
+                });
             }
             Asked::Parse { name, prepared } => {
                 self.outbox.cleared(cleared);
@@ -90,14 +122,30 @@ impl Machine {
                 let before = self.set_name(name.clone(), Some(prepared));
                 self.expect.push_back(Expect::Parse { name, before });
             }
-            Asked::Bind { portal, formats: _, parameters } => {
-                let Some(bound) = passed.portal else { return Ok(()) };
+            Asked::Bind {
+                portal,
+                formats: _,
+                parameters,
+            } => {
+                let Some(bound) = passed.portal else {
+                    return Ok(());
+                };
                 self.record_command(&bound.prepared.text, bound.number, now, recorder)?;
-                super::note(recorder, now, FrameKind::Parameters, bound.number, &parameters)?;
+                super::note(
+                    recorder,
+                    now,
+                    FrameKind::Parameters,
+                    bound.number,
+                    &parameters,
+                )?;
                 self.outbox.cleared(cleared);
-                self.outbox.plumbing(&Plumbing::Describe(NameKind::Portal, portal.clone()));
+                self.outbox
+                    .plumbing(&Plumbing::Describe(NameKind::Portal, portal.clone()));
                 self.mid_pipeline = true;
-                let state = Arc::new(PortalState { portal: bound, show: OnceLock::new() });
+                let state = Arc::new(PortalState {
+                    portal: bound,
+                    show: OnceLock::new(),
+                });
                 let before = self.set_portal(portal.clone(), Some(state.clone()));
                 self.expect.push_back(Expect::Bind { portal, before });
                 self.expect.push_back(Expect::OwnDescribe { state });
@@ -128,8 +176,12 @@ impl Machine {
     fn run(&self, passed: &Passed, command: Option<&Command>) -> Run {
         Run {
             number: passed.number,
-            copies: command.map(|c| c.steps.iter().map(|s| s.copy.clone()).collect()).unwrap_or_default(),
-            changes: command.map(|c| changes(c, passed.prepares.clone())).unwrap_or_default(),
+            copies: command
+                .map(|c| c.steps.iter().map(|s| s.copy.clone()).collect())
+                .unwrap_or_default(),
+            changes: command
+                .map(|c| changes(c, passed.prepares.clone()))
+                .unwrap_or_default(),
             show: None,
             copy: None,
             hides_errors: passed.results.as_ref().is_some_and(|r| r.touches_masked),
@@ -137,7 +189,9 @@ impl Machine {
     }
 
     fn deny(&mut self, denial: &Denial) {
-        if matches!(denial.code, Code::SessionEnded) || denial.rules.iter().any(|r| r == "brattice.failing") {
+        if matches!(denial.code, Code::SessionEnded)
+            || denial.rules.iter().any(|r| r == "brattice.failing")
+        {
             self.asked = None;
             self.end(denial);
             return;
@@ -155,7 +209,10 @@ impl Machine {
         match self.asked.take() {
             Some(Asked::Query) => {
                 self.outbox.plumbing(&Plumbing::NothingQuery);
-                self.expect.push_back(Expect::Instead { denial: None, as_query: true });
+                self.expect.push_back(Expect::Instead {
+                    denial: None,
+                    as_query: true,
+                });
             }
             Some(_) => self.refuse_in_pipeline(None),
             None => {}
@@ -174,7 +231,13 @@ impl Machine {
 }
 
 fn run_copies_in(command: Option<&Command>) -> bool {
-    command.is_some_and(|c| c.steps.iter().any(|s| s.copy.as_ref().is_some_and(|copy| copy.direction == Direction::In)))
+    command.is_some_and(|c| {
+        c.steps.iter().any(|s| {
+            s.copy
+                .as_ref()
+                .is_some_and(|copy| copy.direction == Direction::In)
+        })
+    })
 }
 
 impl Machine {

@@ -24,9 +24,16 @@ impl Machine {
     ///
     /// # Errors
     /// When the client breaks the protocol: the connection must end.
-    pub fn client(&mut self, buf: &mut BytesMut, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Step, PeerMisbehaved> {
+    pub fn client(
+        &mut self,
+        buf: &mut BytesMut,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Step, PeerMisbehaved> {
         while self.may_read() {
-            let Some(message) = frontend::next(buf, &self.limits)? else { return Ok(Step::Nothing) };
+            let Some(message) = frontend::next(buf, &self.limits)? else {
+                return Ok(Step::Nothing);
+            };
             if let Some(step) = self.message(message, now, recorder)? {
                 return Ok(step);
             }
@@ -35,11 +42,17 @@ impl Machine {
     }
 
     pub(super) fn may_read(&self) -> bool {
-        let busy = self.asked.is_some() || self.looking.is_some() || self.copy_expected || self.ended;
+        let busy =
+            self.asked.is_some() || self.looking.is_some() || self.copy_expected || self.ended;
         !busy && (self.copy_in.is_some() || self.mode != Mode::Boundary || self.expect.is_empty())
     }
 
-    fn message(&mut self, message: Frontend, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Step>, PeerMisbehaved> {
+    fn message(
+        &mut self,
+        message: Frontend,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<Step>, PeerMisbehaved> {
         if let Frontend::Unknown(_) = message {
             return Err(unexpected("a message of an unknown type"));
         }
@@ -55,10 +68,26 @@ impl Machine {
         }
         Ok(match message {
             Frontend::Query { sql } => Some(self.ask_query(sql)?),
-            Frontend::Parse { name, sql, param_types } => Some(self.ask_parse(name, sql, param_types)),
-            Frontend::Bind { portal, statement, param_formats, params, result_formats, raw } => {
-                Some(self.ask_bind(portal, &statement, &param_formats, params, result_formats, raw))
-            }
+            Frontend::Parse {
+                name,
+                sql,
+                param_types,
+            } => Some(self.ask_parse(name, sql, param_types)),
+            Frontend::Bind {
+                portal,
+                statement,
+                param_formats,
+                params,
+                result_formats,
+                raw,
+            } => Some(self.ask_bind(
+                portal,
+                &statement,
+                &param_formats,
+                params,
+                result_formats,
+                raw,
+            )),
             Frontend::Execute { portal, rows_max } => Some(self.ask_execute(&portal, rows_max)),
             Frontend::Describe { kind, name } => self.describe(kind, name),
             Frontend::Close { kind, name } => self.close(kind, name),
@@ -71,7 +100,9 @@ impl Machine {
             // Stray pieces of a COPY stream that failed: PostgreSQL drops them too.
             Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail { .. } => None,
             Frontend::FunctionCall => Some(self.refuse_function_call()),
-            Frontend::Password(_) | Frontend::Unknown(_) => return Err(unexpected("an authentication message after login")),
+            Frontend::Password(_) | Frontend::Unknown(_) => {
+                return Err(unexpected("an authentication message after login"));
+            }
         })
     }
 
@@ -85,7 +116,8 @@ impl Machine {
             return Err(unexpected("a simple query inside a pipeline"));
         }
         let mut frame = BytesMut::with_capacity(sql.len() + 6);
-        encode::query(&mut frame, &sql).map_err(|_| unexpected("a query that cannot be written again"))?;
+        encode::query(&mut frame, &sql)
+            .map_err(|_| unexpected("a query that cannot be written again"))?;
         Ok(self.hold(Asked::Query, What::Query { text: sql }, frame))
     }
 
@@ -95,17 +127,36 @@ impl Machine {
             return self.refuse_here("Parse", reserved_name());
         }
         if !name.is_empty() && self.names.contains_key(&name) {
-            return self.refuse_here("Parse", protocol_denial(format!("prepared statement \"{}\" already exists", lossy(&name))));
+            return self.refuse_here(
+                "Parse",
+                protocol_denial(format!(
+                    "prepared statement \"{}\" already exists",
+                    lossy(&name)
+                )),
+            );
         }
         if self.names.len() >= NAMES_MAX {
-            return self.refuse_here("Parse", Denial::new(Code::TooLarge, "brattice.protocol", "too many prepared statements in this session"));
+            return self.refuse_here(
+                "Parse",
+                Denial::new(
+                    Code::TooLarge,
+                    "brattice.protocol",
+                    "too many prepared statements in this session",
+                ),
+            );
         }
         let mut frame = BytesMut::with_capacity(sql.len() + name.len() + 16);
         if encode::parse(&mut frame, &name, &sql, &types).is_err() {
-            return self.refuse_here("Parse", protocol_denial("this statement cannot be written again".to_owned()));
+            return self.refuse_here(
+                "Parse",
+                protocol_denial("this statement cannot be written again".to_owned()),
+            );
         }
         let prepared = Arc::new(Prepared { text: sql, types });
-        let asked = Asked::Parse { name: name.clone(), prepared: prepared.clone() };
+        let asked = Asked::Parse {
+            name: name.clone(),
+            prepared: prepared.clone(),
+        };
         self.hold(asked, What::Parse { name, prepared }, frame)
     }
 
@@ -131,33 +182,76 @@ impl Machine {
             return self.refuse_here("Bind", reserved_name());
         }
         if !portal.is_empty() && self.portals.contains_key(&portal) {
-            return self.refuse_here("Bind", protocol_denial(format!("cursor \"{}\" already exists", lossy(&portal))));
+            return self.refuse_here(
+                "Bind",
+                protocol_denial(format!("cursor \"{}\" already exists", lossy(&portal))),
+            );
         }
         if self.portals.len() >= NAMES_MAX {
-            return self.refuse_here("Bind", Denial::new(Code::TooLarge, "brattice.protocol", "too many portals in this session"));
+            return self.refuse_here(
+                "Bind",
+                Denial::new(
+                    Code::TooLarge,
+                    "brattice.protocol",
+                    "too many portals in this session",
+                ),
+            );
         }
         let mut frame = BytesMut::with_capacity(raw.len() + 8);
-        if encode::bind(&mut frame, &portal, statement, param_formats, &params, &result_formats).is_err() {
-            return self.refuse_here("Bind", protocol_denial("these parameters cannot be written again".to_owned()));
+        if encode::bind(
+            &mut frame,
+            &portal,
+            statement,
+            param_formats,
+            &params,
+            &result_formats,
+        )
+        .is_err()
+        {
+            return self.refuse_here(
+                "Bind",
+                protocol_denial("these parameters cannot be written again".to_owned()),
+            );
         }
-        let mut shape = BytesMut::with_capacity(4 * prepared.types.len() + 2 * param_formats.len() + 4);
+        let mut shape =
+            BytesMut::with_capacity(4 * prepared.types.len() + 2 * param_formats.len() + 4);
         shape.put_u32(u32::try_from(prepared.types.len()).unwrap_or(u32::MAX));
         prepared.types.iter().for_each(|t| shape.put_u32(*t));
         param_formats.iter().for_each(|f| shape.put_i16(*f));
-        let asked = Asked::Bind { portal, formats: result_formats, parameters: raw };
-        self.hold(asked, What::Bind { prepared, parameters: params, shape: shape.freeze() }, frame)
+        let asked = Asked::Bind {
+            portal,
+            formats: result_formats,
+            parameters: raw,
+        };
+        self.hold(
+            asked,
+            What::Bind {
+                prepared,
+                parameters: params,
+                shape: shape.freeze(),
+            },
+            frame,
+        )
     }
 
     fn ask_execute(&mut self, portal: &Bytes, rows_max: u32) -> Step {
         self.mode = Mode::Pipeline;
         let Some(state) = self.portals.get(portal).cloned() else {
-            return self.refuse_here("Execute", protocol_denial(format!("portal \"{}\" does not exist", lossy(portal))));
+            return self.refuse_here(
+                "Execute",
+                protocol_denial(format!("portal \"{}\" does not exist", lossy(portal))),
+            );
         };
         let mut frame = BytesMut::with_capacity(16 + portal.len());
         if encode::execute(&mut frame, portal, rows_max).is_err() {
-            return self.refuse_here("Execute", protocol_denial("this portal's name cannot be written again".to_owned()));
+            return self.refuse_here(
+                "Execute",
+                protocol_denial("this portal's name cannot be written again".to_owned()),
+            );
         }
-        let what = What::Execute { portal: state.portal.clone() };
+        let what = What::Execute {
+            portal: state.portal.clone(),
+        };
         self.hold(Asked::Execute { state }, what, frame)
     }
 
@@ -193,14 +287,26 @@ impl Machine {
             NameKind::Statement => (self.set_name(name.clone(), None), None),
             NameKind::Portal => (None, self.set_portal(name.clone(), None)),
         };
-        self.expect.push_back(Expect::Close { kind, name, statement, portal });
+        self.expect.push_back(Expect::Close {
+            kind,
+            name,
+            statement,
+            portal,
+        });
         None
     }
 
-    fn copy_message(&mut self, message: Frontend, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Step>, PeerMisbehaved> {
+    fn copy_message(
+        &mut self,
+        message: Frontend,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<Step>, PeerMisbehaved> {
         match message {
             Frontend::CopyData(chunk) => {
-                let Some(copy) = self.copy_in.as_mut() else { return Ok(None) };
+                let Some(copy) = self.copy_in.as_mut() else {
+                    return Ok(None);
+                };
                 if super::note(recorder, now, FrameKind::Input, copy.number, &chunk).is_err() {
                     self.end(&brattice_core::gate::CutReason::Failing.denial());
                     return Ok(Some(Step::Nothing));
@@ -210,7 +316,10 @@ impl Machine {
                     Err(denial) => {
                         self.outbox.plumbing(&Plumbing::CopyFail);
                         self.end(&denial);
-                        return Ok(Some(Step::Refused { what: "COPY data", denial }));
+                        return Ok(Some(Step::Refused {
+                            what: "COPY data",
+                            denial,
+                        }));
                     }
                 }
                 Ok(None)
@@ -229,16 +338,25 @@ impl Machine {
             Frontend::Flush => Ok(None),
             Frontend::Sync => Ok(None),
             Frontend::Terminate => Ok(Some(Step::Goodbye)),
-            _ => Err(unexpected("another message than COPY data while a COPY runs")),
+            _ => Err(unexpected(
+                "another message than COPY data while a COPY runs",
+            )),
         }
     }
 
     fn refuse_function_call(&mut self) -> Step {
-        let denial = Denial::new(Code::NotSupported, "brattice.function-call", "the function call interface is not passed on")
-            .hint("call functions by SQL");
+        let denial = Denial::new(
+            Code::NotSupported,
+            "brattice.function-call",
+            "the function call interface is not passed on",
+        )
+        .hint("call functions by SQL");
         if self.mode == Mode::Boundary {
             self.refuse_query(&denial);
-            Step::Refused { what: "FunctionCall", denial }
+            Step::Refused {
+                what: "FunctionCall",
+                denial,
+            }
         } else {
             self.refuse_here("FunctionCall", denial)
         }
@@ -252,9 +370,16 @@ impl Machine {
 
     /// Fails the pipeline in place of the refused message: the target aborts and skips to Sync as it would itself.
     pub(super) fn refuse_in_pipeline(&mut self, denial: Option<Denial>) {
-        self.outbox.plumbing(if denial.is_some() { &Plumbing::Fail } else { &Plumbing::Nothing });
+        self.outbox.plumbing(if denial.is_some() {
+            &Plumbing::Fail
+        } else {
+            &Plumbing::Nothing
+        });
         self.outbox.plumbing(&Plumbing::Flush);
-        self.expect.push_back(Expect::Instead { denial, as_query: false });
+        self.expect.push_back(Expect::Instead {
+            denial,
+            as_query: false,
+        });
         self.mid_pipeline = true;
         self.mode = Mode::Skipping;
     }
@@ -263,10 +388,16 @@ impl Machine {
     pub(super) fn refuse_query(&mut self, denial: &Denial) {
         if self.tx == Tx::Open {
             self.outbox.plumbing(&Plumbing::FailQuery);
-            self.expect.push_back(Expect::Instead { denial: Some(denial.clone()), as_query: true });
+            self.expect.push_back(Expect::Instead {
+                denial: Some(denial.clone()),
+                as_query: true,
+            });
         } else {
             crate::postgres::reply::error(&mut self.to_client, &super::error_of(denial));
-            crate::postgres::reply::ready_for_query(&mut self.to_client, super::target::status_of(self.tx));
+            crate::postgres::reply::ready_for_query(
+                &mut self.to_client,
+                super::target::status_of(self.tx),
+            );
         }
     }
 }
@@ -292,5 +423,9 @@ fn unknown_name(kind: NameKind, name: &[u8]) -> Denial {
 }
 
 fn unexpected(message: &'static str) -> PeerMisbehaved {
-    PeerMisbehaved::Unexpected { side: Side::Client, message, state: "session" }
+    PeerMisbehaved::Unexpected {
+        side: Side::Client,
+        message,
+        state: "session",
+    }
 }

@@ -16,11 +16,21 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) enum Expect {
     /// A simple query, up to its ReadyForQuery.
-    Query { run: Run, results: Option<Arc<Results>>, step: usize },
+    Query {
+        run: Run,
+        results: Option<Arc<Results>>,
+        step: usize,
+    },
     /// ParseComplete. `before` is what the name meant until now.
-    Parse { name: Bytes, before: Option<Arc<Prepared>> },
+    Parse {
+        name: Bytes,
+        before: Option<Arc<Prepared>>,
+    },
     /// BindComplete. `before` is the portal the name meant until now.
-    Bind { portal: Bytes, before: Option<Arc<PortalState>> },
+    Bind {
+        portal: Bytes,
+        before: Option<Arc<PortalState>>,
+    },
     /// The description of a portal that the gateway asked for itself.
     OwnDescribe { state: Arc<PortalState> },
     /// A description the client asked for.
@@ -28,13 +38,25 @@ pub(super) enum Expect {
     /// The rows and the end of an Execute.
     Execute { run: Run, state: Arc<PortalState> },
     /// CloseComplete.
-    Close { kind: NameKind, name: Bytes, statement: Option<Arc<Prepared>>, portal: Option<Arc<PortalState>> },
+    Close {
+        kind: NameKind,
+        name: Bytes,
+        statement: Option<Arc<Prepared>>,
+        portal: Option<Arc<PortalState>>,
+    },
     /// ReadyForQuery.
     Sync,
     /// The error of a statement that fails in place of a refused one; `None`: the target's own error is shown.
-    Instead { denial: Option<Denial>, as_query: bool },
+    Instead {
+        denial: Option<Denial>,
+        as_query: bool,
+    },
     /// The replies to the gateway's own reads: results so far, and whether a Sync closes them.
-    Look { texts: usize, rows: Vec<Vec<Vec<Option<Bytes>>>>, ready: bool },
+    Look {
+        texts: usize,
+        rows: Vec<Vec<Vec<Option<Bytes>>>>,
+        ready: bool,
+    },
 }
 
 /// A command that is running: what its replies change and how they are shown.

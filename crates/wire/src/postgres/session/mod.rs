@@ -16,7 +16,6 @@ mod refusal;
 mod rows;
 mod target;
 
-
 pub use outbox::{Outbox, Plumbing};
 pub use refusal::{error_of, fatal_of};
 pub use target::TargetFault;
@@ -78,9 +77,18 @@ enum Mode {
 #[derive(Debug)]
 enum Asked {
     Query,
-    Parse { name: Bytes, prepared: Arc<brattice_core::gate::Prepared> },
-    Bind { portal: Bytes, formats: Vec<i16>, parameters: Bytes },
-    Execute { state: Arc<PortalState> },
+    Parse {
+        name: Bytes,
+        prepared: Arc<brattice_core::gate::Prepared>,
+    },
+    Bind {
+        portal: Bytes,
+        formats: Vec<i16>,
+        parameters: Bytes,
+    },
+    Execute {
+        state: Arc<PortalState>,
+    },
     Sync,
 }
 
@@ -170,7 +178,10 @@ impl Machine {
 
     /// Whether nothing is under way: no reply is awaited, no judgement, no transaction.
     pub fn is_idle(&self) -> bool {
-        self.expect.is_empty() && self.asked.is_none() && self.mode == Mode::Boundary && self.tx == Tx::Idle
+        self.expect.is_empty()
+            && self.asked.is_none()
+            && self.mode == Mode::Boundary
+            && self.tx == Tx::Idle
     }
 
     /// Whether the target is at work for this session.
@@ -203,6 +214,17 @@ impl Machine {
 }
 
 /// Records a frame with the session's clock.
-fn note(recorder: &mut dyn Recorder, at: Timestamp, kind: FrameKind, command: u64, bytes: &[u8]) -> Result<(), RecordFailed> {
-    recorder.frame(Frame { at, kind, command, bytes })
+fn note(
+    recorder: &mut dyn Recorder,
+    at: Timestamp,
+    kind: FrameKind,
+    command: u64,
+    bytes: &[u8],
+) -> Result<(), RecordFailed> {
+    recorder.frame(Frame {
+        at,
+        kind,
+        command,
+        bytes,
+    })
 }

@@ -18,14 +18,21 @@ pub(super) enum Change {
 }
 
 /// The changes of a command, in the order of its statements.
-pub(super) fn changes(command: &Command, prepares: Vec<(Bytes, Arc<Prepared>)>) -> VecDeque<Change> {
+pub(super) fn changes(
+    command: &Command,
+    prepares: Vec<(Bytes, Arc<Prepared>)>,
+) -> VecDeque<Change> {
     let mut prepares = prepares.into_iter();
     command
         .consequences
         .iter()
         .filter_map(|c| match c {
-            Consequence::Prepares { .. } => prepares.next().map(|(name, p)| Change::Prepares(name, p)),
-            Consequence::Deallocates(name) => Some(Change::Deallocates(Bytes::copy_from_slice(name.as_bytes()))),
+            Consequence::Prepares { .. } => {
+                prepares.next().map(|(name, p)| Change::Prepares(name, p))
+            }
+            Consequence::Deallocates(name) => {
+                Some(Change::Deallocates(Bytes::copy_from_slice(name.as_bytes())))
+            }
             Consequence::DeallocatesAll => Some(Change::DeallocatesAll),
             _ => None,
         })
@@ -34,7 +41,10 @@ pub(super) fn changes(command: &Command, prepares: Vec<(Bytes, Arc<Prepared>)>) 
 
 /// Whether a command tag reports a change of the map.
 fn is_change(tag: &[u8]) -> bool {
-    matches!(tag, b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"DISCARD ALL")
+    matches!(
+        tag,
+        b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"DISCARD ALL"
+    )
 }
 
 impl Machine {
@@ -54,7 +64,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn set_name(&mut self, name: Bytes, prepared: Option<Arc<Prepared>>) -> Option<Arc<Prepared>> {
+    pub(super) fn set_name(
+        &mut self,
+        name: Bytes,
+        prepared: Option<Arc<Prepared>>,
+    ) -> Option<Arc<Prepared>> {
         let names = Arc::make_mut(&mut self.names);
         match prepared {
             Some(p) => names.insert(name, p),
@@ -62,7 +76,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn set_portal(&mut self, name: Bytes, state: Option<Arc<super::PortalState>>) -> Option<Arc<super::PortalState>> {
+    pub(super) fn set_portal(
+        &mut self,
+        name: Bytes,
+        state: Option<Arc<super::PortalState>>,
+    ) -> Option<Arc<super::PortalState>> {
         match state {
             Some(s) => self.portals.insert(name, s),
             None => self.portals.remove(&name),

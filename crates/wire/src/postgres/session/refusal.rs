@@ -39,15 +39,24 @@ pub fn fatal_of(denial: &Denial) -> ErrorFields {
 }
 
 fn fields(denial: &Denial, severity: Severity) -> ErrorFields {
-    let mut detail = format!("code={} rule={}", denial.code.as_str(), denial.rules.join(","));
+    let mut detail = format!(
+        "code={} rule={}",
+        denial.code.as_str(),
+        denial.rules.join(",")
+    );
     if let Some(id) = &denial.approval {
         detail.push_str(&format!(" approval={id}"));
     }
     if let Some(url) = &denial.approval_url {
         detail.push_str(&format!(" url={url}"));
     }
-    detail.push_str(if denial.code.retry() { " retry=yes" } else { " retry=no" });
-    let mut out = ErrorFields::new(severity, sqlstate(denial), denial.reason.clone()).detail(detail);
+    detail.push_str(if denial.code.retry() {
+        " retry=yes"
+    } else {
+        " retry=no"
+    });
+    let mut out =
+        ErrorFields::new(severity, sqlstate(denial), denial.reason.clone()).detail(detail);
     if let Some(hint) = &denial.hint {
         out = out.hint(hint.clone());
     }

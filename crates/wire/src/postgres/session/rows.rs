@@ -3,11 +3,13 @@
 //! Here lives walking DataRow frames by a plan. Never here: what is masked, or by what (core's mask).
 
 use crate::postgres::backend::FieldDescription;
-use crate::postgres::reply::RowBuilder;
 use crate::postgres::frame;
+use crate::postgres::reply::RowBuilder;
 use crate::{PeerMisbehaved, Side};
 use brattice_core::gate::Results;
-use brattice_core::mask::{Change, Detector, Format, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, Tally};
+use brattice_core::mask::{
+    Change, Detector, Format, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, Tally,
+};
 use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 
@@ -49,13 +51,26 @@ pub(super) fn copy_masker(
     detector: &Arc<Detector>,
 ) -> Result<CopyMasker, PeerMisbehaved> {
     if results.is_some_and(|r| r.touches_masked) {
-        return Err(PeerMisbehaved::Unexpected { side: Side::Target, message: "a COPY of masked columns", state: "a masked result" });
+        return Err(PeerMisbehaved::Unexpected {
+            side: Side::Target,
+            message: "a COPY of masked columns",
+            state: "a masked result",
+        });
     }
-    Ok(CopyMasker { detector: detector.clone(), binary: shape.binary, tally: Tally::default() })
+    Ok(CopyMasker {
+        detector: detector.clone(),
+        binary: shape.binary,
+        tally: Tally::default(),
+    })
 }
 
 /// The plan for a result, from its description and what judgement said. `formats` are those of the Bind, if any.
-pub(super) fn show(columns: &[FieldDescription], results: Option<&Results>, step: usize, detector: &Arc<Detector>) -> Result<RowShow, PeerMisbehaved> {
+pub(super) fn show(
+    columns: &[FieldDescription],
+    results: Option<&Results>,
+    step: usize,
+    detector: &Arc<Detector>,
+) -> Result<RowShow, PeerMisbehaved> {
     let described: Vec<RowColumn> = columns
         .iter()
         .map(|c| RowColumn {
@@ -63,29 +78,55 @@ pub(super) fn show(columns: &[FieldDescription], results: Option<&Results>, step
             attribute: c.column,
             type_oid: c.type_oid,
             type_modifier: c.type_modifier,
-            format: if c.format == 1 { Format::Binary } else { Format::Text },
+            format: if c.format == 1 {
+                Format::Binary
+            } else {
+                Format::Text
+            },
         })
         .collect();
     let plan = match results {
         Some(r) => r.plan(&described, step, detector),
-        None => RowPlan::new(&described, &Outputs::Unmasked, &MaskedColumns::default(), &|_| Reveal::Full, detector, None),
+        None => RowPlan::new(
+            &described,
+            &Outputs::Unmasked,
+            &MaskedColumns::default(),
+            &|_| Reveal::Full,
+            detector,
+            None,
+        ),
     };
-    plan.map(|plan| RowShow { plan: Arc::new(plan) })
-        .map_err(|_| PeerMisbehaved::Unexpected { side: Side::Target, message: "columns that lineage did not foresee", state: "a masked result" })
+    plan.map(|plan| RowShow {
+        plan: Arc::new(plan),
+    })
+    .map_err(|_| PeerMisbehaved::Unexpected {
+        side: Side::Target,
+        message: "columns that lineage did not foresee",
+        state: "a masked result",
+    })
 }
 
 impl RowShow {
     /// The masked columns in words, if any: for the notice.
     pub fn masked(&self) -> Option<String> {
-        let mut names: Vec<String> =
-            self.plan.masks().map(|(_, field, _)| format!("{} ({})", field.path(), field.class)).collect();
+        let mut names: Vec<String> = self
+            .plan
+            .masks()
+            .map(|(_, field, _)| format!("{} ({})", field.path(), field.class))
+            .collect();
         names.sort();
         names.dedup();
         (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Moves the run of whole DataRow frames at the start of `buf` to `out`, masked.
-    pub fn rows(&self, buf: &mut BytesMut, out: &mut BytesMut, scratch: &mut Vec<u8>, tally: &mut Tally) -> Result<(), PeerMisbehaved> {
+    pub fn rows(
+        &self,
+        buf: &mut BytesMut,
+        out: &mut BytesMut,
+        scratch: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> Result<(), PeerMisbehaved> {
         let run = frame::data_row_run(buf);
         let bytes = buf.get(..run).unwrap_or_default();
         if self.plan.pass_all() {
@@ -95,7 +136,9 @@ impl RowShow {
         }
         let mut at = 0;
         while let Some((_, size)) = bytes.get(at..).and_then(frame::peek) {
-            let Some(row) = bytes.get(at..at + size) else { break };
+            let Some(row) = bytes.get(at..at + size) else {
+                break;
+            };
             self.rewrite(row, out, scratch, tally)?;
             at += size;
         }
@@ -104,7 +147,13 @@ impl RowShow {
     }
 
     /// Masks one row into `out`.
-    fn rewrite(&self, row: &[u8], out: &mut BytesMut, scratch: &mut Vec<u8>, tally: &mut Tally) -> Result<(), PeerMisbehaved> {
+    fn rewrite(
+        &self,
+        row: &[u8],
+        out: &mut BytesMut,
+        scratch: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> Result<(), PeerMisbehaved> {
         let mut builder = RowBuilder::new(out);
         cells(row, |index, value| {
             scratch.clear();
@@ -120,7 +169,10 @@ impl RowShow {
 }
 
 /// Walks the cells of a DataRow frame, header included.
-fn cells<'a>(row: &'a [u8], mut visit: impl FnMut(usize, Option<&'a [u8]>) -> Result<(), PeerMisbehaved>) -> Result<(), PeerMisbehaved> {
+fn cells<'a>(
+    row: &'a [u8],
+    mut visit: impl FnMut(usize, Option<&'a [u8]>) -> Result<(), PeerMisbehaved>,
+) -> Result<(), PeerMisbehaved> {
     let mut rest = row.get(frame::HEADER_BYTES..).ok_or_else(malformed)?;
     let (count, tail) = rest.split_first_chunk::<2>().ok_or_else(malformed)?;
     rest = tail;
@@ -137,9 +189,16 @@ fn cells<'a>(row: &'a [u8], mut visit: impl FnMut(usize, Option<&'a [u8]>) -> Re
         rest = tail.get(length..).ok_or_else(malformed)?;
         visit(index, Some(value))?;
     }
-    if rest.is_empty() { Ok(()) } else { Err(malformed()) }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(malformed())
+    }
 }
 
 fn malformed() -> PeerMisbehaved {
-    PeerMisbehaved::Truncated { side: Side::Target, message: "DataRow" }
+    PeerMisbehaved::Truncated {
+        side: Side::Target,
+        message: "DataRow",
+    }
 }

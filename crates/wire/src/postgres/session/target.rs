@@ -40,7 +40,12 @@ impl Machine {
     ///
     /// # Errors
     /// When the session cannot go on.
-    pub fn target(&mut self, buf: &mut BytesMut, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Looked>, TargetFault> {
+    pub fn target(
+        &mut self,
+        buf: &mut BytesMut,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<Looked>, TargetFault> {
         let shown_from = self.to_client.len();
         let number = self.running();
         let looked = self.replies(buf, now, recorder);
@@ -62,12 +67,19 @@ impl Machine {
             .unwrap_or_default()
     }
 
-    fn replies(&mut self, buf: &mut BytesMut, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Looked>, TargetFault> {
+    fn replies(
+        &mut self,
+        buf: &mut BytesMut,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<Looked>, TargetFault> {
         loop {
             if buf.first() == Some(&b'D') && self.data_rows(buf)? {
                 continue;
             }
-            let Some(whole) = frame::next_frame(buf, &self.limits)? else { return Ok(None) };
+            let Some(whole) = frame::next_frame(buf, &self.limits)? else {
+                return Ok(None);
+            };
             if whole.tag == b'd' {
                 self.copy_out_data(&whole.body)?;
                 continue;
@@ -84,14 +96,28 @@ impl Machine {
         if frame::data_row_run(buf) == 0 {
             return Ok(false);
         }
-        let Self { expect, to_client, scratch_cell, tally, .. } = self;
+        let Self {
+            expect,
+            to_client,
+            scratch_cell,
+            tally,
+            ..
+        } = self;
         match expect.front_mut() {
-            Some(Expect::Query { run: Run { show: Some(show), .. }, .. }) => {
+            Some(Expect::Query {
+                run: Run {
+                    show: Some(show), ..
+                },
+                ..
+            }) => {
                 show.rows(buf, to_client, scratch_cell, tally)?;
                 Ok(true)
             }
             Some(Expect::Execute { state, .. }) => {
-                let show = state.show.get().ok_or_else(|| unexpected("a row of an undescribed portal"))?;
+                let show = state
+                    .show
+                    .get()
+                    .ok_or_else(|| unexpected("a row of an undescribed portal"))?;
                 show.rows(buf, to_client, scratch_cell, tally)?;
                 Ok(true)
             }
@@ -100,7 +126,13 @@ impl Machine {
         }
     }
 
-    fn reply(&mut self, message: Backend, whole: &frame::Frame, now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Looked>, TargetFault> {
+    fn reply(
+        &mut self,
+        message: Backend,
+        whole: &frame::Frame,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Option<Looked>, TargetFault> {
         match message {
             Backend::ParameterStatus { name, value } => {
                 check_parameter(&name, &value)?;
@@ -116,9 +148,18 @@ impl Machine {
                 }
                 return Ok(None);
             }
-            Backend::NotificationResponse { pid, channel, payload } => {
+            Backend::NotificationResponse {
+                pid,
+                channel,
+                payload,
+            } => {
                 let payload = self.redacted(&payload);
-                encoded(reply::notification(&mut self.to_client, pid, &channel, &payload))?;
+                encoded(reply::notification(
+                    &mut self.to_client,
+                    pid,
+                    &channel,
+                    &payload,
+                ))?;
                 return Ok(None);
             }
             Backend::ErrorResponse(fields) => {
@@ -138,41 +179,79 @@ impl Machine {
         Ok(None)
     }
 
-    fn ordinary(&mut self, message: Backend, whole: &frame::Frame, now: Timestamp, recorder: &mut dyn Recorder) -> Result<(), TargetFault> {
-        let Some(front) = self.expect.pop_front() else { return Err(unexpected("a reply that nothing asked for").into()) };
+    fn ordinary(
+        &mut self,
+        message: Backend,
+        whole: &frame::Frame,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), TargetFault> {
+        let Some(front) = self.expect.pop_front() else {
+            return Err(unexpected("a reply that nothing asked for").into());
+        };
         match (front, message) {
             (Expect::Parse { .. }, Backend::ParseComplete)
             | (Expect::Bind { .. }, Backend::BindComplete)
             | (Expect::Close { .. }, Backend::CloseComplete)
-            | (Expect::Describe { .. }, Backend::RowDescription(_) | Backend::NoData) => self.pass_on(whole)?,
-            (e @ Expect::Describe { kind: NameKind::Statement }, Backend::ParameterDescription(_)) => {
+            | (Expect::Describe { .. }, Backend::RowDescription(_) | Backend::NoData) => {
+                self.pass_on(whole)?
+            }
+            (
+                e @ Expect::Describe {
+                    kind: NameKind::Statement,
+                },
+                Backend::ParameterDescription(_),
+            ) => {
                 self.pass_on(whole)?;
                 self.expect.push_front(e);
             }
             (Expect::OwnDescribe { state }, Backend::RowDescription(columns)) => {
-                let show = rows::show(&columns, state.portal.results.as_deref(), 0, &self.detector)?;
+                let show =
+                    rows::show(&columns, state.portal.results.as_deref(), 0, &self.detector)?;
                 self.mention(&show);
                 let _ = state.show.set(show);
             }
             (Expect::OwnDescribe { .. }, Backend::NoData) => {}
-            (Expect::Query { mut run, results, step }, Backend::RowDescription(columns)) => {
+            (
+                Expect::Query {
+                    mut run,
+                    results,
+                    step,
+                },
+                Backend::RowDescription(columns),
+            ) => {
                 let show = rows::show(&columns, results.as_deref(), step, &self.detector)?;
                 self.mention(&show);
                 run.show = Some(show);
                 self.pass_on(whole)?;
                 self.expect.push_front(Expect::Query { run, results, step });
             }
-            (Expect::Query { mut run, results, step }, Backend::CommandComplete(tag)) => {
+            (
+                Expect::Query {
+                    mut run,
+                    results,
+                    step,
+                },
+                Backend::CommandComplete(tag),
+            ) => {
                 super::note(recorder, now, FrameKind::Outcome, run.number, &tag)?;
                 self.completed(&tag, &mut run.changes);
                 run.show = None;
                 run.copy = None;
                 self.pass_on(whole)?;
-                self.expect.push_front(Expect::Query { run, results, step: step + 1 });
+                self.expect.push_front(Expect::Query {
+                    run,
+                    results,
+                    step: step + 1,
+                });
             }
             (Expect::Query { run, results, step }, Backend::EmptyQueryResponse) => {
                 self.pass_on(whole)?;
-                self.expect.push_front(Expect::Query { run, results, step: step + 1 });
+                self.expect.push_front(Expect::Query {
+                    run,
+                    results,
+                    step: step + 1,
+                });
             }
             (Expect::Execute { mut run, .. }, Backend::CommandComplete(tag)) => {
                 super::note(recorder, now, FrameKind::Outcome, run.number, &tag)?;
@@ -180,7 +259,9 @@ impl Machine {
                 self.copy_expected = false;
                 self.pass_on(whole)?;
             }
-            (Expect::Execute { .. }, Backend::EmptyQueryResponse | Backend::PortalSuspended) => self.pass_on(whole)?,
+            (Expect::Execute { .. }, Backend::EmptyQueryResponse | Backend::PortalSuspended) => {
+                self.pass_on(whole)?
+            }
             (e, Backend::CopyInResponse(shape)) => self.copy_in_begins(e, &shape)?,
             (e, Backend::CopyOutResponse(shape)) => self.copy_out_begins(e, &shape, whole)?,
             (mut e, Backend::CopyDone) => {
@@ -189,7 +270,9 @@ impl Machine {
                 };
                 if let Some(CopyShow(mut masker)) = run.copy.take() {
                     let mut rest = Vec::new();
-                    masker.finish(&mut rest).map_err(|_| unexpected("a COPY stream that ends inside a row"))?;
+                    masker
+                        .finish(&mut rest)
+                        .map_err(|_| unexpected("a COPY stream that ends inside a row"))?;
                     if !rest.is_empty() {
                         encoded(reply::copy_data(&mut self.to_client, &rest))?;
                     }
@@ -213,7 +296,10 @@ impl Machine {
             self.noticed.clear();
         }
         if self.noticed.insert(masked.clone()) {
-            self.tell(&format!("masked: {masked}"), Some("code=masked rule=brattice.mask"));
+            self.tell(
+                &format!("masked: {masked}"),
+                Some("code=masked rule=brattice.mask"),
+            );
         }
     }
 
@@ -224,14 +310,22 @@ impl Machine {
         let Some(lane) = self.lane.take().filter(|_| self.copy_expected) else {
             return Err(unexpected("a COPY that was not cleared"));
         };
-        self.copy_in = Some(CopyIn { lane, number: run.number });
+        self.copy_in = Some(CopyIn {
+            lane,
+            number: run.number,
+        });
         self.copy_expected = false;
         encoded(reply::copy_in_response(&mut self.to_client, shape))?;
         self.expect.push_front(e);
         Ok(())
     }
 
-    fn copy_out_begins(&mut self, mut e: Expect, shape: &CopyShape, whole: &frame::Frame) -> Result<(), PeerMisbehaved> {
+    fn copy_out_begins(
+        &mut self,
+        mut e: Expect,
+        shape: &CopyShape,
+        whole: &frame::Frame,
+    ) -> Result<(), PeerMisbehaved> {
         let masker = {
             let (results, step): (Option<&Results>, usize) = match &e {
                 Expect::Query { results, step, .. } => (results.as_deref(), *step),
@@ -255,12 +349,17 @@ impl Machine {
     }
 
     fn copy_out_data(&mut self, body: &Bytes) -> Result<(), PeerMisbehaved> {
-        let Some(Expect::Query { run, .. } | Expect::Execute { run, .. }) = self.expect.front_mut() else {
+        let Some(Expect::Query { run, .. } | Expect::Execute { run, .. }) = self.expect.front_mut()
+        else {
             return Err(unexpected("COPY data that nothing asked for"));
         };
-        let Some(CopyShow(masker)) = run.copy.as_mut() else { return Err(unexpected("COPY data outside a COPY")) };
+        let Some(CopyShow(masker)) = run.copy.as_mut() else {
+            return Err(unexpected("COPY data outside a COPY"));
+        };
         self.scratch_cell.clear();
-        masker.feed(body, &mut self.scratch_cell).map_err(|_| unexpected("COPY data that cannot be read"))?;
+        masker
+            .feed(body, &mut self.scratch_cell)
+            .map_err(|_| unexpected("COPY data that cannot be read"))?;
         if !self.scratch_cell.is_empty() {
             encoded(reply::copy_data(&mut self.to_client, &self.scratch_cell))?;
         }
@@ -275,10 +374,17 @@ impl Machine {
         match self.expect.front() {
             Some(Expect::Look { .. }) => {
                 // The client's transaction, if any, is now failed by our doing; going on would mislead it.
-                self.end(&Denial::new(Code::Unavailable, "brattice.catalogue", "the target's catalogue could not be read"));
+                self.end(&Denial::new(
+                    Code::Unavailable,
+                    "brattice.catalogue",
+                    "the target's catalogue could not be read",
+                ));
                 return Ok(());
             }
-            Some(Expect::Instead { denial: Some(denial), .. }) if !fatal => {
+            Some(Expect::Instead {
+                denial: Some(denial),
+                ..
+            }) if !fatal => {
                 reply::error(&mut self.to_client, &super::error_of(&denial.clone()));
             }
             _ => {
@@ -296,7 +402,12 @@ impl Machine {
 
     /// After an error the target answers nothing up to the next Sync: what was skipped is undone.
     fn skip(&mut self) {
-        if matches!(self.expect.front(), None | Some(Expect::Query { .. } | Expect::Sync | Expect::Instead { as_query: true, .. })) {
+        if matches!(
+            self.expect.front(),
+            None | Some(
+                Expect::Query { .. } | Expect::Sync | Expect::Instead { as_query: true, .. }
+            )
+        ) {
             return;
         }
         let mut skipped = Vec::new();
@@ -308,7 +419,8 @@ impl Machine {
             skipped.push(e);
         }
         // Undone last to first, so that each name ends up as it was before the first of them.
-        let first_is_unnamed_parse = matches!(skipped.first(), Some(Expect::Parse { name, .. }) if name.is_empty());
+        let first_is_unnamed_parse =
+            matches!(skipped.first(), Some(Expect::Parse { name, .. }) if name.is_empty());
         for e in skipped.into_iter().rev() {
             match e {
                 Expect::Parse { name, before } => {
@@ -317,10 +429,20 @@ impl Machine {
                 Expect::Bind { portal, before } => {
                     self.set_portal(portal, before);
                 }
-                Expect::Close { kind: NameKind::Statement, name, statement, .. } => {
+                Expect::Close {
+                    kind: NameKind::Statement,
+                    name,
+                    statement,
+                    ..
+                } => {
                     self.set_name(name, statement);
                 }
-                Expect::Close { kind: NameKind::Portal, name, portal, .. } => {
+                Expect::Close {
+                    kind: NameKind::Portal,
+                    name,
+                    portal,
+                    ..
+                } => {
                     self.set_portal(name, portal);
                 }
                 _ => {}
@@ -352,7 +474,11 @@ impl Machine {
                 reply::ready_for_query(&mut self.to_client, status);
                 Ok(None)
             }
-            Some(Expect::Look { texts, rows, ready: true }) if rows.len() == texts => Ok(self.look_done(rows)),
+            Some(Expect::Look {
+                texts,
+                rows,
+                ready: true,
+            }) if rows.len() == texts => Ok(self.look_done(rows)),
             _ => Err(unexpected("ReadyForQuery that nothing asked for")),
         }
     }
@@ -362,7 +488,9 @@ impl Machine {
     }
 
     fn look_reply(&mut self, message: Backend) -> Result<Option<Looked>, PeerMisbehaved> {
-        let Some(Expect::Look { texts, rows, ready }) = self.expect.front_mut() else { return Ok(None) };
+        let Some(Expect::Look { texts, rows, ready }) = self.expect.front_mut() else {
+            return Ok(None);
+        };
         match message {
             Backend::ParseComplete => {
                 rows.push(Vec::new());
@@ -374,7 +502,9 @@ impl Machine {
                 for cell in row.cells() {
                     cells.push(cell?.map(Bytes::copy_from_slice));
                 }
-                rows.last_mut().ok_or_else(|| unexpected("a row before its statement"))?.push(cells);
+                rows.last_mut()
+                    .ok_or_else(|| unexpected("a row before its statement"))?
+                    .push(cells);
             }
             Backend::CloseComplete => {
                 self.look_closes += 1;
@@ -398,8 +528,13 @@ impl Machine {
     fn hides_text(&self) -> bool {
         match self.expect.front() {
             Some(Expect::Query { run, .. }) => run.hides_errors,
-            Some(Expect::Execute { state, .. } | Expect::OwnDescribe { state }) => touches(state.portal.results.as_deref()),
-            Some(Expect::Bind { portal, .. }) => self.portals.get(portal).is_some_and(|s| touches(s.portal.results.as_deref())),
+            Some(Expect::Execute { state, .. } | Expect::OwnDescribe { state }) => {
+                touches(state.portal.results.as_deref())
+            }
+            Some(Expect::Bind { portal, .. }) => self
+                .portals
+                .get(portal)
+                .is_some_and(|s| touches(s.portal.results.as_deref())),
             // A deferred constraint speaks at Sync, or at COMMIT, of any row that was written before.
             Some(Expect::Sync) => self.masked_in_reach,
             _ => self.masked_in_reach,
@@ -409,7 +544,10 @@ impl Machine {
     /// Replaces what may quote masked data, and redacts what the detectors find.
     fn clean(&mut self, fields: &mut Fields, hide: bool) {
         for (code, value) in &mut fields.0 {
-            let is_text = matches!(*code, Fields::MESSAGE | Fields::DETAIL | Fields::HINT | Fields::CONTEXT | b'q');
+            let is_text = matches!(
+                *code,
+                Fields::MESSAGE | Fields::DETAIL | Fields::HINT | Fields::CONTEXT | b'q'
+            );
             if !is_text {
                 continue;
             }
@@ -428,7 +566,11 @@ impl Machine {
 
     fn redacted(&mut self, value: &Bytes) -> Bytes {
         let mut out = Vec::new();
-        if self.detector.redact(value, &mut out, &mut self.tally) { Bytes::from(out) } else { value.clone() }
+        if self.detector.redact(value, &mut out, &mut self.tally) {
+            Bytes::from(out)
+        } else {
+            value.clone()
+        }
     }
 }
 
@@ -443,7 +585,11 @@ fn check_parameter(name: &[u8], value: &[u8]) -> Result<(), PeerMisbehaved> {
         b"standard_conforming_strings" => value == b"on",
         _ => true,
     };
-    if good { Ok(()) } else { Err(unexpected("a change of a setting that parsing stands on")) }
+    if good {
+        Ok(())
+    } else {
+        Err(unexpected("a change of a setting that parsing stands on"))
+    }
 }
 
 fn encoded(done: Result<(), crate::Unencodable>) -> Result<(), PeerMisbehaved> {
@@ -451,5 +597,9 @@ fn encoded(done: Result<(), crate::Unencodable>) -> Result<(), PeerMisbehaved> {
 }
 
 fn unexpected(message: &'static str) -> PeerMisbehaved {
-    PeerMisbehaved::Unexpected { side: Side::Target, message, state: "session" }
+    PeerMisbehaved::Unexpected {
+        side: Side::Target,
+        message,
+        state: "session",
+    }
 }
