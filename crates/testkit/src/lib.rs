@@ -1,4 +1,7 @@
 //! Real servers, tokens and clients for the tests.
 
+pub mod client;
+pub mod gateway;
 pub mod idp;
 pub mod postgres;
+pub mod wire;

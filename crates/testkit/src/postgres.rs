@@ -4,15 +4,15 @@
 //! what the gateway says. Nothing here speaks the gateway's code, and no server outlives the test that started it.
 
 mod error;
-mod files;
+pub(crate) mod files;
 mod install;
 mod log;
 mod options;
-mod process;
+pub(crate) mod process;
 mod template;
-mod tls;
+pub(crate) mod tls;
 mod user;
-mod watchdog;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -225,7 +225,7 @@ fn append(path: &Path, text: &str) -> Result<(), PostgresError> {
     fs::write(path, content).during("writing the server's configuration")
 }
 
-fn random_hex() -> Result<String, PostgresError> {
+pub(crate) fn random_hex() -> Result<String, PostgresError> {
     use std::io::Read;
     let mut bytes = [0u8; 16];
     fs::File::open("/dev/urandom")

@@ -13,7 +13,7 @@ const MEMORY_AVAILABLE_MIN_KIB: u64 = 4 * 1024 * 1024;
 const MEMORY: &str = "/dev/shm";
 
 /// Where servers keep their files: in memory if there is plenty, since a data directory is a thousand small files.
-pub(super) fn quick_dir() -> PathBuf {
+pub(crate) fn quick_dir() -> PathBuf {
     let df = Command::new("df")
         .args(["-k", "--output=avail", MEMORY])
         .output();

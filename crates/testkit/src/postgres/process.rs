@@ -144,7 +144,7 @@ fn wait_until_ready(postmaster: &mut Child, dir: &Path, port: u16) -> Result<(),
 }
 
 /// Runs a program with this standard input, and gives its standard output without the last line's end.
-pub(super) fn feed(
+pub(crate) fn feed(
     command: &mut Command,
     what: &str,
     input: &str,
@@ -194,7 +194,7 @@ fn says_ready(file: &Path, pid: u32) -> bool {
         && lines.nth(6).is_some_and(|state| state.trim() == "ready")
 }
 
-fn free_port() -> Result<u16, PostgresError> {
+pub(crate) fn free_port() -> Result<u16, PostgresError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).during("looking for a free port")?;
     Ok(listener
         .local_addr()

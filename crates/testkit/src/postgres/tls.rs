@@ -11,9 +11,9 @@ use super::error::{During, PostgresError};
 use super::files;
 use super::user::User;
 
-pub(super) const CA_CERTIFICATE: &str = "ca.pem";
-pub(super) const SERVER_CERTIFICATE: &str = "server.pem";
-pub(super) const SERVER_KEY: &str = "server.key";
+pub(crate) const CA_CERTIFICATE: &str = "ca.pem";
+pub(crate) const SERVER_CERTIFICATE: &str = "server.pem";
+pub(crate) const SERVER_KEY: &str = "server.key";
 
 /// A client's certificate and key, as PEM files that only this user may read.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct ClientCertificate {
 }
 
 /// Signs for one server, which trusts it.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     certificate: PathBuf,
 }

@@ -8,7 +8,7 @@ use super::error::{During, PostgresError};
 
 /// An unprivileged user of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct User {
+pub(crate) struct User {
     pub uid: u32,
     pub gid: u32,
 }

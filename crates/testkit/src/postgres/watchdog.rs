@@ -23,7 +23,7 @@ rm -rf -- "$1"
 
 /// Guards one server's directory, and the server once there is one.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Child,
 }
 

@@ -1,0 +1,127 @@
+//! The bundle of a test's gateway, as the files that people write.
+
+use super::Ports;
+use crate::postgres::tls::{SERVER_CERTIFICATE, SERVER_KEY};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// The directory of its state, in the bundle's.
+pub(super) const DATA: &str = "data";
+
+/// What kind of gateway to start.
+#[derive(Debug, Clone)]
+pub struct GatewayOptions {
+    /// The program: `env!("CARGO_BIN_EXE_brattice")`.
+    pub binary: PathBuf,
+    /// Whether the PostgreSQL listener has a certificate. It takes plain connections from loopback all the same.
+    pub tls: bool,
+    /// Identity providers: a short name and the exact issuer. Their tokens say in `kind` whether they are an `agent`'s or
+    /// a `user`'s, and have `brattice` for an audience.
+    pub issuers: Vec<(String, String)>,
+    /// What is reached.
+    pub targets: Vec<TargetOptions>,
+    /// Further tables of `brattice.toml`: classes, holds, limits, owners.
+    pub more: String,
+    /// Files with rules, by name: `policies/agents.cedar`.
+    pub policies: Vec<(String, String)>,
+    /// Further variables of the gateway's environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A PostgreSQL server behind the gateway.
+#[derive(Debug, Clone)]
+pub struct TargetOptions {
+    /// Its name.
+    pub name: String,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// The role the gateway logs in with.
+    pub user: String,
+    /// That role's password.
+    pub password: String,
+    /// The database when the caller names only the target.
+    pub database: String,
+    /// Labels, as `key = value`.
+    pub labels: Vec<(String, String)>,
+    /// Further keys of its table.
+    pub more: String,
+}
+
+impl GatewayOptions {
+    /// The text of `brattice.toml`.
+    pub(super) fn toml(&self, ports: Ports) -> String {
+        let mut text = String::new();
+        let mut listener = |name: &str, port: u16, more: &str| {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "[listen.{name}]\naddress = \"127.0.0.1:{port}\"\n{more}\n"
+            );
+        };
+        let plain = "allow_plaintext_loopback = true\n";
+        let tls =
+            format!("{plain}tls = {{ cert = \"{SERVER_CERTIFICATE}\", key = \"{SERVER_KEY}\" }}\n");
+        listener(
+            "postgres",
+            ports.postgres,
+            if self.tls { &tls } else { plain },
+        );
+        listener("admin", ports.admin, plain);
+        listener("metrics", ports.metrics, "");
+        let _ = write!(
+            text,
+            "[store]\ndirectory = \"{DATA}\"\nallow_volatile = true\n\n\
+             [recording]\nmaster_key = \"env:{}\"\n\n",
+            super::RECORDING_KEY
+        );
+        for (name, url) in &self.issuers {
+            let _ = write!(
+                text,
+                "[issuers.{name}]\nurl = \"{url}\"\naudiences = [\"brattice\"]\n\
+                 claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n\n"
+            );
+        }
+        for target in &self.targets {
+            target.write(&mut text);
+        }
+        text.push_str(&self.more);
+        text
+    }
+
+    /// The passwords, by the variables that the bundle names.
+    pub(super) fn secrets(&self) -> Vec<(String, String)> {
+        let secret = |t: &TargetOptions| (t.variable(), t.password.clone());
+        self.targets.iter().map(secret).collect()
+    }
+}
+
+impl TargetOptions {
+    fn variable(&self) -> String {
+        format!(
+            "TARGET_{}_PASSWORD",
+            self.name.to_uppercase().replace('-', "_")
+        )
+    }
+
+    fn write(&self, text: &mut String) {
+        let labels: Vec<String> = self
+            .labels
+            .iter()
+            .map(|(k, v)| format!("{k} = \"{v}\""))
+            .collect();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "[targets.{}]\nprotocol = \"postgres\"\nhost = \"127.0.0.1\"\nport = {}\n\
+             tls = {{ mode = \"disable\" }}\nlabels = {{ {} }}\ndatabase = \"{}\"\nuser = \"{}\"\n\
+             password = \"env:{}\"\n{}\n\n",
+            self.name,
+            self.port,
+            labels.join(", "),
+            self.database,
+            self.user,
+            self.variable(),
+            self.more,
+        );
+    }
+}
