@@ -186,6 +186,9 @@ impl Gate {
             owed: None,
             masked: None,
             cursors: Vec::new(),
+            settled: true,
+            shared_since: None,
+            plain: None,
         };
         self.write(&mut session, event).map_err(unavailable)?;
         Ok(session)

@@ -6,7 +6,7 @@ use super::held::{Held, Names, Passed, Portal, Prepared, Tx, Verdict, What};
 use super::note::{Intent, text_of};
 use super::proof::Cleared;
 use super::results::Results;
-use super::session::Session;
+use super::session::{Cursor, Session};
 use super::understand::{Scope, Understood, is_masked_use};
 use super::{Gate, admit};
 use crate::action::{Act, ActionKey, Effect, Verb};
@@ -79,7 +79,8 @@ impl Gate {
         if let Err(denial) = self.still_good(session) {
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
-        if held.tx == Tx::Idle && !held.mid_pipeline {
+        session.settled = held.tx == Tx::Idle && !held.mid_pipeline;
+        if session.settled {
             session.wrote = false;
             session.locked = false;
             session.cursors.clear();
@@ -377,7 +378,7 @@ impl Gate {
             .as_ref()
             .filter(|c| is_query && copies_in(c))
             .map(|_| session.lane());
-        let text = Bytes::copy_from_slice(text_of(&held));
+        let text = text_of(&held).clone();
         let passed = Passed {
             results,
             command,
@@ -420,14 +421,18 @@ impl Gate {
                     session.overlay_in_doubt = true;
                     session.path_in_doubt = true;
                 }
-                Consequence::Declares { name, text, .. } => {
+                Consequence::Declares {
+                    name, text, hold, ..
+                } => {
                     if session.cursors.len() < CURSORS_MAX {
-                        session
-                            .cursors
-                            .push((name.clone(), Bytes::copy_from_slice(text.as_bytes())));
+                        session.cursors.push(Cursor {
+                            name: name.clone(),
+                            text: Bytes::copy_from_slice(text.as_bytes()),
+                            hold: *hold,
+                        });
                     }
                 }
-                Consequence::Closes(name) => session.cursors.retain(|(n, _)| n != name),
+                Consequence::Closes(name) => session.cursors.retain(|c| &c.name != name),
                 Consequence::ClosesAll => session.cursors.clear(),
                 _ => {}
             }
@@ -575,19 +580,35 @@ impl Gate {
 
     fn results(
         &self,
-        session: &Session,
+        session: &mut Session,
         understood: &Understood,
         forms: Vec<(Arc<Field>, Reveal)>,
         all_shown: bool,
     ) -> Option<Arc<Results>> {
-        let masked = session.masked.as_ref().map(|(_, m)| m.clone())?;
-        Some(Arc::new(Results {
-            outputs: understood.outputs.clone(),
-            touches_masked: understood.touches_masked && !all_shown,
-            masked,
+        let (version, masked) = session.masked.as_ref()?;
+        let touches_masked = understood.touches_masked && !all_shown;
+        if !touches_masked {
+            if let Some((known, plain)) = &session.plain {
+                if known == version {
+                    return Some(plain.clone());
+                }
+            }
+        }
+        let results = Arc::new(Results {
+            outputs: if touches_masked {
+                understood.outputs.clone()
+            } else {
+                Vec::new()
+            },
+            touches_masked,
+            masked: masked.clone(),
             forms,
             tokens: session.admission.force.tokens.clone(),
-        }))
+        });
+        if !touches_masked {
+            session.plain = Some((*version, results.clone()));
+        }
+        Some(results)
     }
 }
 
@@ -685,7 +706,7 @@ pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understoo
         target: &session.admission.guarded.target.name,
         place: &session.admission.place,
         role: &session.role,
-        text: text_of(held),
+        text: text_of(held).as_ref(),
         parameters,
         parameter_shape: shape,
         settings: &settings,

@@ -5,6 +5,7 @@
 use super::Gate;
 use super::held::{Look, Rows};
 use super::session::{Overlay, Session};
+use crate::action::RelationKind;
 use crate::classify::sql::catalogue::{Catalogue, SearchPath};
 use crate::classify::sql::queries;
 use crate::denial::{Code, Denial};
@@ -40,7 +41,11 @@ impl Gate {
         let guarded = &session.admission.guarded;
         match guarded.catalogues.current(&session.admission.place) {
             None => true,
-            Some(s) => self.clock.now().since(s.checked_at) > guarded.catalogue_age_max,
+            Some(s) => {
+                let old = self.clock.now().since(s.checked_at) > guarded.catalogue_age_max;
+                // What this session changed itself must have been seen.
+                old || session.shared_since.is_some_and(|at| s.checked_at < at)
+            }
         }
     }
 
@@ -61,6 +66,22 @@ impl Gate {
         ));
         session.masked = Some((catalogue.version, resolved.clone()));
         resolved
+    }
+
+    /// Outside any transaction a session without temporary objects sees what everybody sees: it goes back to the shared
+    /// picture, once that is newer than what the session changed.
+    pub(super) fn settle(&self, session: &mut Session) {
+        let temporary = |o: &Overlay| {
+            o.catalogue
+                .relations
+                .values()
+                .any(|r| r.kind == RelationKind::Temporary)
+        };
+        let leave = session.overlay.as_ref().is_some_and(|o| !temporary(o));
+        if leave && !session.overlay_in_doubt {
+            session.overlay = None;
+            session.shared_since = Some(self.clock.now());
+        }
     }
 
     /// What must be read through the session's own connection before names can be trusted.
@@ -105,6 +126,8 @@ impl Gate {
             let path = rows.remove(0);
             session.path = Arc::new(SearchPath::from_rows(&path).ok_or_else(strange)?);
             session.path_in_doubt = false;
+            // Read outside any transaction, it can no longer be rolled back.
+            session.path_touched &= !session.settled;
         }
         if look.catalogue {
             let mut catalogue =

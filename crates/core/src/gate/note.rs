@@ -11,6 +11,9 @@ use crate::denial::Denial;
 use crate::ids::Digest;
 use crate::ports::RecordFailed;
 use crate::principal::LoginBy;
+use bytes::Bytes;
+
+static EMPTY: Bytes = Bytes::from_static(b"");
 
 /// Characters of a text that an entry shows; the recording has all of it.
 const TEXT_CHARS_MAX: usize = 2000;
@@ -114,11 +117,11 @@ impl Gate {
 }
 
 /// The text of a held command; empty where it has none of its own.
-pub(super) fn text_of(held: &Held) -> &[u8] {
+pub(super) fn text_of(held: &Held) -> &Bytes {
     match &held.what {
         What::Query { text } => text,
         What::Parse { prepared, .. } | What::Bind { prepared, .. } => &prepared.text,
         What::Execute { portal } => &portal.prepared.text,
-        What::Sync => b"",
+        What::Sync => &EMPTY,
     }
 }

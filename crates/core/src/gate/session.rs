@@ -4,6 +4,7 @@
 
 use super::bundle::{Guarded, InForce};
 use super::cut::Cut;
+use super::results::Results;
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::ids::{Revision, SessionId};
 use crate::mask::MaskedColumns;
@@ -56,6 +57,16 @@ pub(super) struct Overlay {
     pub read_at: Timestamp,
 }
 
+/// A cursor declared by SQL.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor {
+    pub name: String,
+    /// The text that declared it.
+    pub text: bytes::Bytes,
+    /// It outlives its transaction.
+    pub hold: bool,
+}
+
 /// An open session.
 #[derive(Debug)]
 pub struct Session {
@@ -81,8 +92,14 @@ pub struct Session {
     pub(super) owed: Option<crate::audit::Position>,
     /// The masked columns of one version of the catalogue.
     pub(super) masked: Option<(u64, Arc<MaskedColumns>)>,
-    /// Cursors declared by SQL, with the text that declared each.
-    pub(super) cursors: Vec<(String, bytes::Bytes)>,
+    /// Cursors declared by SQL.
+    pub(super) cursors: Vec<Cursor>,
+    /// Outside any transaction, explicit or implicit, when the last judgement began.
+    pub(super) settled: bool,
+    /// The shared picture must have been compared with the server after this, for this session's own changes.
+    pub(super) shared_since: Option<Timestamp>,
+    /// What is shown by statements that touch nothing masked: one for each version of the masked columns.
+    pub(super) plain: Option<(u64, Arc<Results>)>,
 }
 
 impl Session {

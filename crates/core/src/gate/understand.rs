@@ -4,6 +4,7 @@
 
 use super::bundle::Guarded;
 use super::held::Names;
+use super::session::Cursor;
 use crate::action::{Act, Object, Verb};
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::classify::sql::{self, Command, Context, PreparedLookup, SqlLimits, Unclear};
@@ -43,7 +44,7 @@ pub(super) struct Scope<'a> {
     /// Parameter types the client declared.
     pub types: &'a [u32],
     /// Cursors declared in the session, by the text that declared them.
-    pub cursors: &'a [(String, Bytes)],
+    pub cursors: &'a [Cursor],
 }
 
 impl Scope<'_> {
@@ -204,10 +205,10 @@ impl PreparedLookup for Lookup<'_> {
     }
 
     fn cursor(&self, name: &str) -> Option<Arc<Command>> {
-        let mut known = self.scope.cursors.iter().filter(|(n, _)| n == name);
-        let (_, text) = known.next()?;
+        let mut known = self.scope.cursors.iter().filter(|c| c.name == name);
+        let Cursor { text, .. } = known.next()?;
         // A name that was declared twice may mean either: neither is taken.
-        if known.any(|(_, other)| other != text) {
+        if known.any(|other| other.text != text) {
             return None;
         }
         self.command(text)
