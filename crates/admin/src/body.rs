@@ -369,7 +369,7 @@ impl From<&ReplayFrame> for FrameBody {
     }
 }
 
-/// A principal to revoke or to let in again.
+/// A principal to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrincipalRequest {

@@ -11,8 +11,10 @@ use crate::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use brattice_core::approval::Approval;
 use brattice_core::audit::Event;
 use brattice_core::denial::{Code, Denial};
+use brattice_core::policy::builtin;
 use brattice_core::ports::Authenticator;
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::secret::Secret;
@@ -193,15 +195,6 @@ impl Call {
         self.who().map(|_| Permit(()))
     }
 
-    /// What the caller may do with what is their own: the caller's acting principal acts in that chain, too.
-    pub fn own(&self, chain: &Chain) -> Option<Permit> {
-        let who = self.who().ok()?;
-        who.chain
-            .acting
-            .is_same(&chain.acting)
-            .then_some(Permit(()))
-    }
-
     /// Whether the caller may do this. Nothing is recorded: for looking, and for what [`Call::must`] follows.
     pub fn may(&self, act: &Act<'_>) -> Result<Permit, Denial> {
         match &self.caller {
@@ -225,29 +218,43 @@ impl Call {
         Ok(decided?)
     }
 
-    /// The same for the caller's own things, where policy has no say; on the record.
-    pub async fn must_own(
-        &self,
-        chain: &Chain,
-        act: &str,
-        object: &str,
-    ) -> Result<Option<Permit>, Problem> {
-        let Some(permit) = self.own(chain) else {
-            return Ok(None);
-        };
-        let who = self.who()?;
-        self.record(&who.chain, act, object, true, "their own")
-            .await?;
-        Ok(Some(permit))
-    }
-
     /// Decides for a given identity: the caller's, or that of a person whose decision was brought.
     pub(crate) fn decide(&self, who: &Identity, act: &Act<'_>) -> Result<Permit, Denial> {
-        if act.is_for_people() {
-            let alone = who.chain.on_behalf_of.is_empty();
-            if who.chain.acting.kind != PrincipalKind::User || !alone {
-                return Err(people_only(act));
-            }
+        self.is_fit(who, act)?;
+        let authorizer = &self.admin.ports.authorizer;
+        authorizer.decide(who, act, self.from).map(|()| Permit(()))
+    }
+
+    /// For which of a question's rules somebody may answer.
+    pub(crate) fn decide_answer(
+        &self,
+        who: &Identity,
+        approval: &Approval,
+    ) -> Result<(Permit, Vec<String>), Denial> {
+        self.is_fit(who, &Act::Approve(approval))?;
+        let authorizer = &self.admin.ports.authorizer;
+        let rules = authorizer.may_answer(who, approval, self.from)?;
+        // What the authoriser promises is cheap to hold it to.
+        if rules.is_empty()
+            || who
+                .chain
+                .actors()
+                .any(|a| approval.question.chain.includes(a))
+        {
+            return Err(Denial::new(
+                Code::Forbidden,
+                builtin::NOT_ASKED,
+                builtin::message(builtin::NOT_ASKED),
+            ));
+        }
+        Ok((Permit(()), rules))
+    }
+
+    /// What code decides before any rule: the proof holds now, and what is for people is not done by others.
+    fn is_fit(&self, who: &Identity, act: &Act<'_>) -> Result<(), Denial> {
+        let alone = who.chain.on_behalf_of.is_empty();
+        if act.is_for_people() && (who.chain.acting.kind != PrincipalKind::User || !alone) {
+            return Err(people_only(act));
         }
         if who.expires_at <= self.admin.ports.clock.now() {
             return Err(Denial::new(
@@ -256,11 +263,7 @@ impl Call {
                 "The proof of identity has expired.",
             ));
         }
-        self.admin
-            .ports
-            .authorizer
-            .decide(who, act, self.from)
-            .map(|()| Permit(()))
+        Ok(())
     }
 
     /// Writes an administrative act to the audit log. What cannot be recorded does not happen.

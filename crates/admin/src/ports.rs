@@ -38,24 +38,26 @@ impl Failed {
 /// What somebody wants to do with the gateway; the policy's actions on it.
 #[derive(Debug, Clone, Copy)]
 pub enum Act<'a> {
-    /// `approve`: answer this question.
+    /// `approval.read`: see this question. One's own needs no rule.
+    ReadApproval(&'a Approval),
+    /// `approve`: answer this question. For which of its rules is [`Authorizer::may_answer`]'s to say.
     Approve(&'a Approval),
-    /// `watch`: see that a session exists, and what it does.
-    Watch(&'a SessionView),
+    /// `session.read`: see that a session exists. One's own needs no rule.
+    ReadSession(&'a SessionView),
     /// `replay`: see its recording.
     Replay(&'a SessionView),
-    /// `session.end`: cut it.
+    /// `session.end`: cut it. One's own needs no rule.
     EndSession(&'a SessionView),
     /// `audit.read` on the gateway: everything.
     ReadAudit,
-    /// `audit.read` on a target: what happened there.
-    ReadAuditOf(&'a str),
     /// `policy.read`: see the bundle.
     ReadBundle,
     /// `policy.apply`: put another bundle in force.
     ApplyBundle,
-    /// `identity.suspend`: end everything of a principal.
+    /// `identity.suspend`: void everything that a principal has proved so far.
     Suspend(&'a Principal),
+    /// `credential.revoke`: end a minted credential. One's own needs no rule.
+    RevokeCredential(&'a CredentialView),
     /// `connect`: open this target, which is what a credential is for.
     Connect(&'a str),
 }
@@ -64,14 +66,16 @@ impl Act<'_> {
     /// The policy's action.
     pub fn name(&self) -> &'static str {
         match self {
+            Act::ReadApproval(_) => "approval.read",
             Act::Approve(_) => "approve",
-            Act::Watch(_) => "watch",
+            Act::ReadSession(_) => "session.read",
             Act::Replay(_) => "replay",
             Act::EndSession(_) => "session.end",
-            Act::ReadAudit | Act::ReadAuditOf(_) => "audit.read",
+            Act::ReadAudit => "audit.read",
             Act::ReadBundle => "policy.read",
             Act::ApplyBundle => "policy.apply",
             Act::Suspend(_) => "identity.suspend",
+            Act::RevokeCredential(_) => "credential.revoke",
             Act::Connect(_) => "connect",
         }
     }
@@ -79,18 +83,31 @@ impl Act<'_> {
     /// What it is done to, for records.
     pub fn object(&self) -> String {
         match self {
-            Act::Approve(a) => a.question.id.to_string(),
-            Act::Watch(s) | Act::Replay(s) | Act::EndSession(s) => s.id.to_string(),
+            Act::ReadApproval(a) | Act::Approve(a) => a.question.id.to_string(),
+            Act::ReadSession(s) | Act::Replay(s) | Act::EndSession(s) => s.id.to_string(),
             Act::ReadAudit => "gateway".to_owned(),
             Act::ReadBundle | Act::ApplyBundle => "bundle".to_owned(),
-            Act::ReadAuditOf(target) | Act::Connect(target) => (*target).to_owned(),
             Act::Suspend(who) => who.to_string(),
+            Act::RevokeCredential(c) => c.id.to_string(),
+            Act::Connect(target) => (*target).to_owned(),
         }
     }
 
-    /// Whether it is for people alone. [`Act::Connect`] is for agents too.
+    /// Whether it is for people alone, whatever rules say. The others are for agents, too, where it is their own.
     pub fn is_for_people(&self) -> bool {
-        !matches!(self, Act::Connect(_))
+        match self {
+            Act::Approve(_)
+            | Act::Replay(_)
+            | Act::ReadAudit
+            | Act::ReadBundle
+            | Act::ApplyBundle
+            | Act::Suspend(_) => true,
+            Act::ReadApproval(_)
+            | Act::ReadSession(_)
+            | Act::EndSession(_)
+            | Act::RevokeCredential(_)
+            | Act::Connect(_) => false,
+        }
     }
 }
 
@@ -98,6 +115,13 @@ impl Act<'_> {
 pub trait Authorizer: Send + Sync {
     /// Whether this identity may do this, coming from this address. Unsure is a denial.
     fn decide(&self, who: &Identity, act: &Act<'_>, from: IpAddr) -> Result<(), Denial>;
+    /// For which of a question's rules this person may answer; never none, never for a question of a chain they are in.
+    fn may_answer(
+        &self,
+        who: &Identity,
+        approval: &Approval,
+        from: IpAddr,
+    ) -> Result<Vec<String>, Denial>;
 }
 
 /// The audit log, for administrative acts. A failed call refuses the act.
@@ -268,6 +292,17 @@ pub struct Minted {
     pub expires_at: Timestamp,
 }
 
+/// A minted credential as administrators see it.
+#[derive(Debug, Clone)]
+pub struct CredentialView {
+    /// Its id.
+    pub id: CredentialId,
+    /// The target it is for.
+    pub target: String,
+    /// Whose it is.
+    pub chain: Chain,
+}
+
 /// Short-lived credentials.
 pub trait CredentialsApi: Send + Sync {
     /// Mints one for this identity and target; it never lives longer than the identity's own proof.
@@ -277,8 +312,11 @@ pub trait CredentialsApi: Send + Sync {
         target: &'a str,
         lifetime: Duration,
     ) -> BoxFuture<'a, Result<Minted, CreateError>>;
-    /// Whose it is; `None` if there is none.
-    fn owner<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<Option<Chain>, Failed>>;
+    /// What it is and whose; `None` if there is none.
+    fn get<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<CredentialView>, Failed>>;
     /// Ends it and the sessions that were opened with it. False if there was none.
     fn revoke<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>>;
 }
@@ -305,19 +343,21 @@ pub struct Suspended {
 
 /// Principals.
 pub trait IdentitiesApi: Send + Sync {
-    /// Ends everything of a principal and refuses it from now on, wherever it stands in a chain.
+    /// Voids everything that this principal has proved so far, wherever it stands in a chain: its sessions end, its
+    /// credentials are revoked, its tokens are refused. What its provider vouches for from now on counts again.
     fn suspend<'a>(
         &'a self,
-        kind: PrincipalKind,
-        id: &'a str,
+        who: &'a Principal,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<Suspended, Failed>>;
-    /// Lets it in again. False if it was not suspended.
-    fn restore<'a>(
+    /// The principal in the groups it was last seen with, for judging what is done to it; without groups if it was
+    /// never seen.
+    fn seen<'a>(
         &'a self,
         kind: PrincipalKind,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<bool, Failed>>;
+        issuer: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Principal, Failed>>;
     /// The person as they last signed in at this gateway, if that is still fresh enough to count. For decisions that
     /// come in over a webhook: what the webhook says about groups counts for nothing.
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;

@@ -11,7 +11,6 @@ use crate::problem::Problem;
 use axum::http::StatusCode;
 use brattice_core::approval::{Answer, Approval, ApprovalState};
 use brattice_core::audit::Event;
-use brattice_core::denial::{Code, Denial};
 use brattice_core::ids::ApprovalId;
 use brattice_core::ports::BoxFuture;
 use brattice_core::principal::Identity;
@@ -19,6 +18,7 @@ use brattice_core::principal::Identity;
 pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let permit = call.anyone()?;
+        let who = call.who()?;
         let state = match call.query.get("state") {
             None => None,
             Some(name) => Some(
@@ -35,7 +35,7 @@ pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let found = call.admin.ports.approvals.list(&filter).await?;
         let approvals = found
             .iter()
-            .filter(|a| may_see(call, a).is_some())
+            .filter(|a| may_see(call, who, a).is_some())
             .map(ApprovalBody::from)
             .collect();
         Reply::json(&permit, StatusCode::OK, &ApprovalsBody { approvals })
@@ -45,7 +45,7 @@ pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
 pub(crate) fn get(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let approval = find(call).await?;
-        let permit = may_see(call, &approval).ok_or_else(no_such)?;
+        let permit = may_see(call, call.who()?, &approval).ok_or_else(no_such)?;
         Reply::json(&permit, StatusCode::OK, &ApprovalBody::from(&approval))
     })
 }
@@ -121,12 +121,12 @@ async fn answer(
     wanted: Wanted,
 ) -> Result<Reply, Problem> {
     let id = approval.question.id.clone();
-    let (permit, rules) = match may_answer(call, who, &approval) {
+    let (permit, rules) = match call.decide_answer(who, &approval) {
         Ok(found) => found,
         Err(denial) => {
             call.record(&who.chain, "approve", id.as_str(), false, &wanted.via)
                 .await?;
-            return Err(if may_see_as(call, who, &approval) {
+            return Err(if may_see(call, who, &approval).is_some() {
                 denial.into()
             } else {
                 no_such()
@@ -174,58 +174,10 @@ async fn answer(
     }
 }
 
-/// The rules this person answers for, by code and by policy.
-fn may_answer(
-    call: &Call,
-    who: &Identity,
-    approval: &Approval,
-) -> Result<(Permit, Vec<String>), Denial> {
-    let question = &approval.question;
-    let permit = call.decide(who, &Act::Approve(approval))?;
-    if question.chain.includes(&who.chain.acting) {
-        return Err(Denial::new(
-            Code::Forbidden,
-            "brattice.own_request",
-            "Nobody in the chain that asks can answer.",
-        )
-        .hint("Have somebody else decide."));
-    }
-    let groups = &who.chain.acting.groups;
-    let rules: Vec<String> = question
-        .asked
-        .iter()
-        .filter(|asked| asked.groups.iter().any(|g| groups.contains(g)))
-        .map(|asked| asked.rule.clone())
-        .collect();
-    if rules.is_empty() {
-        let asked: Vec<&str> = question
-            .asked
-            .iter()
-            .flat_map(|a| a.groups.iter().map(String::as_str))
-            .collect();
-        return Err(Denial::new(
-            Code::Forbidden,
-            "brattice.not_asked",
-            "You are in none of the groups that are asked.",
-        )
-        .hint(format!("Asked are: {}.", asked.join(", "))));
-    }
-    Ok((permit, rules))
-}
-
-fn may_see(call: &Call, approval: &Approval) -> Option<Permit> {
-    call.own(&approval.question.chain)
-        .or_else(|| call.may(&Act::Approve(approval)).ok())
-        .or_else(|| call.may(&Act::ReadAuditOf(&approval.question.target)).ok())
-}
-
-fn may_see_as(call: &Call, who: &Identity, approval: &Approval) -> bool {
-    let question = &approval.question;
-    question.chain.includes(&who.chain.acting)
-        || call.decide(who, &Act::Approve(approval)).is_ok()
-        || call
-            .decide(who, &Act::ReadAuditOf(&question.target))
-            .is_ok()
+fn may_see(call: &Call, who: &Identity, approval: &Approval) -> Option<Permit> {
+    call.decide(who, &Act::ReadApproval(approval))
+        .or_else(|_| call.decide_answer(who, approval).map(|(permit, _)| permit))
+        .ok()
 }
 
 async fn find(call: &Call) -> Result<Approval, Problem> {

@@ -39,21 +39,17 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let id: CredentialId = call.path("id", "credential")?;
         let credentials = &call.admin.ports.credentials;
-        let owner = credentials.owner(&id).await?.ok_or_else(no_such)?;
-        let act = "credential.revoke";
-        let permit = match call.must_own(&owner, act, id.as_str()).await? {
-            Some(permit) => permit,
-            None => call
-                .must(&Act::Suspend(&owner.acting), &format!("{act} {id}"))
-                .await
-                .map_err(|problem| {
-                    if problem.status == StatusCode::FORBIDDEN.as_u16() {
-                        no_such()
-                    } else {
-                        problem
-                    }
-                })?,
-        };
+        let credential = credentials.get(&id).await?.ok_or_else(no_such)?;
+        let permit = call
+            .must(&Act::RevokeCredential(&credential), "")
+            .await
+            .map_err(|problem| {
+                if problem.status == StatusCode::FORBIDDEN.as_u16() {
+                    no_such()
+                } else {
+                    problem
+                }
+            })?;
         if !credentials.revoke(&id).await? {
             return Err(no_such());
         }

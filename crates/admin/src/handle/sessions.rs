@@ -95,9 +95,7 @@ pub(crate) fn kill(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
 }
 
 fn may_see(call: &Call, session: &SessionView) -> Option<Permit> {
-    call.own(&session.chain)
-        .or_else(|| call.may(&Act::Watch(session)).ok())
-        .or_else(|| call.may(&Act::ReadAuditOf(&session.target)).ok())
+    call.may(&Act::ReadSession(session)).ok()
 }
 
 /// Whoever may not even see a session is not told that there is one.

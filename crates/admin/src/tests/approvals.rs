@@ -3,7 +3,7 @@
 use super::world::*;
 #[tokio::test]
 async fn nobody_in_the_chain_answers() {
-    for (token, expected) in [("bob", "brattice.own_request"), ("etl", "brattice.people")] {
+    for (token, expected) in [("bob", "brattice.not-asked"), ("etl", "brattice.people")] {
         let world = World::new(&["approve"]);
         let body = Some(format!("{{\"action\":\"{}\"}}", action()));
         let response = world
@@ -23,14 +23,17 @@ async fn nobody_in_the_chain_answers() {
 
 #[tokio::test]
 async fn who_is_not_asked_does_not_answer() {
-    let world = World::new(&["approve"]);
     let body = Some(format!("{{\"action\":\"{}\"}}", action()));
-    let response = world
-        .send(request(route("approvals.approve"), &body, Some("carol")))
-        .await;
-    let problem: Problem = read(response).await;
-    assert_eq!(problem.rules, ["brattice.not_asked"]);
+    let answering = || request(route("approvals.approve"), &body, Some("carol"));
+    let world = World::new(&["approve", "approval.read"]);
+    let problem: Problem = read(world.send(answering()).await).await;
+    assert_eq!(problem.rules, ["brattice.not-asked"]);
     assert!(world.answers.lock().unwrap().is_empty());
+    let world = World::new(&["approve"]);
+    assert_eq!(
+        world.send(answering()).await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]

@@ -21,13 +21,16 @@ async fn every_route_refuses_who_proves_nothing() {
     for (id, body, _) in cases() {
         let world = World::new(&[
             "approve",
-            "watch",
+            "approval.read",
+            "session.read",
+            "credential.revoke",
             "replay",
             "session.end",
             "audit.read",
             "policy.read",
             "policy.apply",
             "identity.suspend",
+            "credential.revoke",
             "connect",
         ]);
         for token in [None, Some("nobody"), Some("")] {
@@ -105,22 +108,35 @@ async fn every_route_serves_whom_policy_permits_just_that() {
 async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
     let everything = [
         "approve",
-        "watch",
+        "approval.read",
+        "session.read",
+        "credential.revoke",
         "replay",
         "session.end",
         "audit.read",
         "policy.read",
         "policy.apply",
         "identity.suspend",
+        "credential.revoke",
         "connect",
     ];
     for token in ["agent", "delegate"] {
         for (id, body, _) in cases() {
             let world = World::new(&everything);
             let response = world.send(request(route(id), &body, Some(token))).await;
-            let for_all = ["whoami", "openapi", "credentials.create"].contains(&id);
-            let lists = ["approvals.list", "sessions.list"].contains(&id);
-            if !for_all && !lists {
+            let for_people = [
+                "approvals.approve",
+                "approvals.deny",
+                "sessions.replay",
+                "agents.revoke",
+                "audit.tail",
+                "audit.files",
+                "audit.export",
+                "bundle.get",
+                "bundle.check",
+                "bundle.reload",
+            ];
+            if for_people.contains(&id) {
                 assert!(
                     response.status().is_client_error(),
                     "{token} {id}: {}",
@@ -150,6 +166,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
         "audit.read",
         "policy.apply",
         "identity.suspend",
+        "credential.revoke",
         "connect",
     ];
     for (id, body, does) in cases() {

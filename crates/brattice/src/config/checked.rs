@@ -6,6 +6,7 @@
 use brattice_core::action::Effect;
 use brattice_core::approval::HoldTimes;
 use brattice_core::ids::Digest;
+use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
@@ -40,8 +41,10 @@ pub struct Checked {
     pub owners: BTreeMap<String, String>,
     /// Targets by name.
     pub targets: BTreeMap<String, TargetConfig>,
-    /// Kinds of sensitive data.
+    /// Kinds of sensitive data that the bundle names.
     pub classes: Vec<ClassConfig>,
+    /// The same with the built-in ones, as masking takes them.
+    pub data_classes: Arc<Classes>,
     /// How long holds wait, where a target does not say otherwise.
     pub holds: HoldTimes,
     /// Webhooks.
@@ -220,7 +223,7 @@ impl TargetConfig {
 pub struct TargetTls {
     /// What is checked.
     pub mode: TlsMode,
-    /// Certificates that the target's own must lead to; the system's when there is none.
+    /// Certificates that the target's own must lead to; there in the modes that verify.
     pub ca: Option<PathBuf>,
 }
 
@@ -274,8 +277,8 @@ impl AllowedFunction {
 pub struct ClassConfig {
     /// Its name.
     pub name: String,
-    /// Classes it belongs to.
-    pub parents: Vec<String>,
+    /// Classes it belongs to; `None` leaves those of the built-in class.
+    pub parents: Option<Vec<String>>,
     /// Columns that hold it.
     pub columns: Vec<ColumnName>,
     /// Whether its pattern is looked for in everything that leaves.

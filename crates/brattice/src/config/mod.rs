@@ -5,7 +5,6 @@
 
 mod check;
 pub mod checked;
-pub mod convert;
 mod names;
 mod place;
 pub mod raw;

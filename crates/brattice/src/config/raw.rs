@@ -77,7 +77,7 @@ pub struct RawConfig {
     /// What is reached through the gateway, by name.
     #[serde(default)]
     pub targets: BTreeMap<String, RawTarget>,
-    /// Kinds of sensitive data, by name: `email` in `Class::"email"`.
+    /// Kinds of sensitive data, by name: `email` in `Class::"email"`. One with the name of a built-in class changes it.
     #[serde(default)]
     pub classes: BTreeMap<String, RawClass>,
     /// How long a held command waits.
@@ -347,7 +347,7 @@ pub enum RawProtocol {
 pub struct RawTargetTls {
     /// What is checked. Default: `verify-full`.
     pub mode: Option<RawTlsMode>,
-    /// PEM file with the certificates that the target's own must lead to. Default: the system's.
+    /// PEM file with the certificates that the target's own must lead to. Required by the modes that verify.
     pub ca: Option<String>,
     /// Accept `mode = "disable"` for a target that is not on this machine. Default: `false`.
     #[serde(default)]
@@ -372,9 +372,8 @@ pub enum RawTlsMode {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawClass {
-    /// Classes it belongs to: a rule about one of these reaches it.
-    #[serde(default)]
-    pub parents: Vec<String>,
+    /// Classes it belongs to: a rule about one of these reaches it. Default: none, or those of the built-in class.
+    pub parents: Option<Vec<String>>,
     /// Columns that hold it: `target/database/schema.table.column`; `*` stands for every database of the target.
     #[serde(default)]
     pub columns: Vec<String>,

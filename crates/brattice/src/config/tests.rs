@@ -32,6 +32,7 @@ labels = { env = "production" }
 database = "app"
 user = "brattice"
 password = "env:ORDERS_DB_PASSWORD"
+tls.ca = "ca.pem"
 "#;
 
 fn checked(text: &str) -> Result<Checked, Report> {
@@ -144,7 +145,7 @@ fn a_misspelt_key_gets_its_line_and_a_suggestion() {
 
 #[test]
 fn a_misspelt_word_gets_a_suggestion() {
-    let text = format!("{MINIMAL}tls = {{ mode = \"verify-ful\" }}\n");
+    let text = format!("{MINIMAL}tls.mode = \"verify-ful\"\n");
     assert!(
         problem(&text, "targets.orders-db.tls.mode")
             .mend
@@ -182,7 +183,7 @@ fn clear_text_is_taken_on_loopback_alone_and_only_when_asked_for() {
 
 #[test]
 fn a_remote_target_without_tls_is_refused() {
-    let text = format!("{MINIMAL}tls = {{ mode = \"disable\" }}\n");
+    let text = MINIMAL.replace("tls.ca = \"ca.pem\"", "tls.mode = \"disable\"");
     assert!(
         problem(&text, "targets.orders-db.tls.mode")
             .what
@@ -231,11 +232,7 @@ fn a_column_names_a_target_that_exists() {
 fn classes_do_not_go_round_in_circles() {
     let text =
         format!("{MINIMAL}\n[classes.a]\nparents = [\"b\"]\n[classes.b]\nparents = [\"a\"]\n");
-    assert!(
-        problem(&text, "classes.a.parents[0]")
-            .what
-            .contains("ancestor")
-    );
+    assert!(problem(&text, "classes.a").what.contains("within itself"));
 }
 
 #[test]
@@ -336,8 +333,7 @@ fn the_digest_covers_configuration_and_rules() {
 #[test]
 fn a_missing_certificate_is_told_when_files_are_looked_at() {
     let dir = tempfile::tempdir().unwrap();
-    let text = format!("{MINIMAL}tls = {{ ca = \"ca.pem\" }}\n");
-    std::fs::write(dir.path().join("brattice.toml"), text).unwrap();
+    std::fs::write(dir.path().join("brattice.toml"), MINIMAL).unwrap();
     std::fs::write(dir.path().join("a.cedar"), "").unwrap();
     let report = load(dir.path()).unwrap_err();
     assert!(
@@ -380,7 +376,7 @@ fn the_examples_load() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     let bundle = load(&examples).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(bundle.policies.len(), 3);
-    assert_eq!(bundle.classes.len(), 3);
+    assert_eq!(bundle.classes.len(), 2);
 }
 
 #[test]
@@ -423,14 +419,23 @@ fn a_sealed_credential_needs_a_key() {
 }
 
 #[test]
-fn providers_and_credentials_are_taken_by_their_crates() {
-    let text = MINIMAL.replace(
-        "principals = \"user\"",
-        "claims = { agent_when = [\"/realm/kind=agent\"], groups = \"/realm/groups\" }",
+fn a_verified_certificate_needs_an_authority() {
+    let text = MINIMAL.replace("tls.ca = \"ca.pem\"", "");
+    assert!(
+        problem(&text, "targets.orders-db.tls.ca")
+            .what
+            .contains("verify")
+    );
+}
+
+#[test]
+fn classes_that_are_built_in_need_no_entry() {
+    let text = format!(
+        "{MINIMAL}\n[classes.account]\nparents = [\"personal\"]\ncolumns = [\"orders-db/*/public.t.c\"]\n"
     );
     let bundle = checked(&text).unwrap();
-    let issuer = bundle.issuers[0].to_identity().unwrap();
-    assert_eq!(issuer.claims.kind.agent_when.len(), 1);
-    assert!(!issuer.allow_loopback_http);
-    assert_eq!(bundle.targets["orders-db"].to_lent().user, "brattice");
+    assert!(bundle.data_classes.get("payment_card").is_some());
+    assert_eq!(bundle.classes[0].columns[0].database, None);
+    let odd = text.replace("classes.account", "classes.Account");
+    assert!(checked(&odd).is_err());
 }

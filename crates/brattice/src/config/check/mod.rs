@@ -16,6 +16,7 @@ use super::report::{Problem, Report};
 use super::shape::shorten;
 use super::{Options, rules, suggest};
 use brattice_core::ids::Digest;
+use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +41,11 @@ pub(super) fn run(
     options: Options,
     mut report: Report,
 ) -> Result<Checked, Report> {
-    let known = rules::known(&raw);
+    let data_classes = rules::classes(&raw).unwrap_or_else(|problems| {
+        report.problems.extend(problems);
+        Classes::builtin()
+    });
+    let known = rules::known(&raw, &data_classes);
     let rules = match Rules::load(&bundle.policies, &known) {
         Ok(rules) => Some(Arc::new(rules)),
         Err(problems) => {
@@ -92,6 +97,7 @@ pub(super) fn run(
         owners,
         targets,
         classes,
+        data_classes: Arc::new(data_classes),
         holds,
         routes,
         policies: bundle.policies,

@@ -135,31 +135,9 @@ impl Checker<'_> {
         raw: BTreeMap<String, RawClass>,
         targets: &[String],
     ) -> Vec<ClassConfig> {
-        let parents: BTreeMap<String, Vec<String>> = raw
-            .iter()
-            .map(|(n, c)| (n.clone(), c.parents.clone()))
-            .collect();
         let mut classes = Vec::new();
         let mut owner: BTreeMap<ColumnName, String> = BTreeMap::new();
         for (name, at, raw) in named(self, "classes", raw, true) {
-            for (i, parent) in raw.parents.iter().enumerate() {
-                let parent_at = at.key("parents").index(i);
-                if !parents.contains_key(parent) {
-                    self.no_such(
-                        &parent_at,
-                        parent,
-                        "class",
-                        parents.keys().map(String::as_str),
-                    );
-                } else if reaches(&parents, parent, &name) {
-                    self.wrong(
-                        &parent_at,
-                        parent,
-                        "makes the class its own ancestor",
-                        "take one of these parents out",
-                    );
-                }
-            }
             let mut columns = Vec::new();
             for (i, text) in raw.columns.iter().enumerate() {
                 let column_at = at.key("columns").index(i);
@@ -361,21 +339,6 @@ impl Checker<'_> {
             ),
         })
     }
-}
-
-/// Whether going up from `from` one comes to `to`.
-fn reaches(parents: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> bool {
-    let mut open = vec![from];
-    let mut seen = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if name == to {
-            return true;
-        }
-        if seen.insert(name) {
-            open.extend(parents.get(name).into_iter().flatten().map(String::as_str));
-        }
-    }
-    false
 }
 
 fn effect_of(raw: RawEffect) -> Effect {

@@ -143,6 +143,13 @@ impl Checker<'_> {
                 );
             }
         }
+        if matches!(mode, TlsMode::VerifyCa | TlsMode::VerifyFull) && raw.ca.is_none() {
+            self.bad(
+                &at.key("ca"),
+                "is missing, so nothing could verify the target's certificate",
+                "give the PEM file of the authority that signed it; on this machine alone, mode = \"disable\" does",
+            );
+        }
         let ca = raw
             .ca
             .and_then(|ca| self.pem(&at.key("ca"), &ca, Pem::Certificates));
