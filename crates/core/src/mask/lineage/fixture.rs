@@ -30,12 +30,7 @@ pub(crate) fn relation(oid: u32, name: &str, columns: &[(&str, u32)]) -> Relatio
                 type_modifier: -1,
             })
             .collect(),
-        view_reads: Vec::new(),
-        children: Vec::new(),
-        parents: Vec::new(),
-        has_rules: false,
-        estimated_rows: None,
-        extension: None,
+        ..Relation::default()
     }
 }
 

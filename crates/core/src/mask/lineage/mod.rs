@@ -5,15 +5,28 @@
 //! PostgreSQL's own scoping rules are followed name by name. What is not understood while masked relations are in
 //! reach is said in [`Statement::unclear`], and the statement is refused.
 
+mod cte;
+mod dml;
+mod document;
+mod expr;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod from;
+mod functions;
 mod mentions;
+mod names;
+mod scope;
+mod select;
+mod statement;
+mod tracer;
 
 use crate::action::Verb;
 use crate::classify::sql::catalogue::{Catalogue, SearchPath};
 use crate::mask::columns::{Field, MaskedColumns};
 use pg_query::protobuf::ParseResult;
 use std::sync::Arc;
+
+use tracer::DEPTH_MAX;
 
 /// A use of a masked column other than showing it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,30 +116,16 @@ impl Lineage {
 pub fn lineage(
     tree: &ParseResult,
     catalogue: &Catalogue,
-    _path: &SearchPath,
+    path: &SearchPath,
     masked: &MaskedColumns,
 ) -> Lineage {
     let statements = tree
         .stmts
         .iter()
-        .map(|raw| {
-            let touches = mentions::any(raw, catalogue, masked);
-            Statement {
-                outputs: if touches {
-                    Outputs::Unknown
-                } else {
-                    Outputs::Unmasked
-                },
-                uses: Vec::new(),
-                unclear: if touches {
-                    vec!["it names a relation with masked columns".to_owned()]
-                } else {
-                    Vec::new()
-                },
-                touches,
-                defines: None,
-            }
-        })
+        .map(|raw| statement::statement(raw, catalogue, path, masked))
         .collect();
     Lineage { statements }
 }
+
+#[cfg(test)]
+mod tests;

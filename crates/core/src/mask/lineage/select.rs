@@ -1,0 +1,218 @@
+//! SELECT, VALUES, TABLE and set operations.
+//!
+//! Lives here: the clauses of a query and the columns it makes. Never: FROM, expressions.
+
+use super::names;
+use super::scope::{Col, Cols, Found, Level};
+use super::tracer::{Ctx, Tracer};
+use crate::action::Verb;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, SelectStmt, SetOperation, a_const};
+
+impl Tracer<'_> {
+    /// Any statement that can stand in brackets or in WITH; the columns it makes.
+    pub(super) fn query(&mut self, node: &Node, parent: Option<&Level<'_>>) -> Cols {
+        let cols = self.deeper(|t| match node.node.as_ref() {
+            Some(NodeEnum::SelectStmt(s)) => t.select(s, parent),
+            Some(NodeEnum::InsertStmt(s)) => t.insert(s, parent),
+            Some(NodeEnum::UpdateStmt(s)) => t.update(s, parent),
+            Some(NodeEnum::DeleteStmt(s)) => t.delete(s, parent),
+            Some(NodeEnum::MergeStmt(s)) => t.merge(s, parent),
+            _ => {
+                t.doubt("a query of a kind that is not traced");
+                Cols::unknown()
+            }
+        });
+        cols.unwrap_or_else(Cols::unknown)
+    }
+
+    pub(super) fn select(&mut self, s: &SelectStmt, parent: Option<&Level<'_>>) -> Cols {
+        let mut level = Level::below(parent);
+        if let Some(with) = &s.with_clause {
+            self.with(with, &mut level);
+        }
+        let cols = match s.op() {
+            SetOperation::SetopNone | SetOperation::Undefined if !s.values_lists.is_empty() => {
+                self.values(s, &level)
+            }
+            SetOperation::SetopNone | SetOperation::Undefined => {
+                return self.plain_select(s, level);
+            }
+            _ => self.set_operation(s, &level),
+        };
+        for sort in &s.sort_clause {
+            self.by_output(sort, &cols, &level, "in ORDER BY");
+        }
+        self.limits(s, &level);
+        cols
+    }
+
+    fn set_operation(&mut self, s: &SelectStmt, level: &Level<'_>) -> Cols {
+        let side = |t: &mut Self, side: Option<&SelectStmt>| match side {
+            Some(side) => t
+                .deeper(|t| t.select(side, Some(level)))
+                .unwrap_or_else(Cols::unknown),
+            None => Cols::unknown(),
+        };
+        let left = side(self, s.larg.as_deref());
+        let right = side(self, s.rarg.as_deref());
+        let place = match (s.op(), s.all) {
+            (SetOperation::SetopUnion, true) => None,
+            (SetOperation::SetopUnion, false) => Some("in UNION"),
+            (SetOperation::SetopIntersect, _) => Some("in INTERSECT"),
+            _ => Some("in EXCEPT"),
+        };
+        let cols = left.either(&right);
+        if let Some(place) = place {
+            self.record_as(&cols.fields(), Verb::Filter, place);
+        }
+        cols
+    }
+
+    fn values(&mut self, s: &SelectStmt, level: &Level<'_>) -> Cols {
+        let mut all: Option<Cols> = None;
+        for row in &s.values_lists {
+            let Some(NodeEnum::List(row)) = row.node.as_ref() else {
+                continue;
+            };
+            let mut cols = Cols::default();
+            for (i, node) in row.items.iter().enumerate() {
+                let mut made = self.target(node, level, "in VALUES");
+                if let ([col], false) = (made.list.as_mut_slice(), made.open) {
+                    col.name = format!("column{}", i + 1);
+                }
+                cols.list.extend(made.list);
+                cols.open |= made.open;
+            }
+            all = Some(match all {
+                Some(before) => before.either(&cols),
+                None => cols,
+            });
+        }
+        all.unwrap_or_default()
+    }
+
+    fn plain_select(&mut self, s: &SelectStmt, mut level: Level<'_>) -> Cols {
+        self.from_clause(&s.from_clause, &mut level);
+        let level = &level;
+        let cols = self.target_list(&s.target_list, level, "in the select list");
+        self.maybe(s.where_clause.as_deref(), level, Ctx::filter("in WHERE"));
+        for node in &s.group_clause {
+            self.group(node, &cols, level);
+        }
+        self.maybe(s.having_clause.as_deref(), level, Ctx::filter("in HAVING"));
+        for node in &s.window_clause {
+            if let Some(NodeEnum::WindowDef(w)) = node.node.as_ref() {
+                self.window(w, level);
+            }
+        }
+        match s.distinct_clause.as_slice() {
+            [] => {}
+            // DISTINCT without ON is one empty entry.
+            [Node { node: None }] => self.record_as(&cols.fields(), Verb::Filter, "in DISTINCT"),
+            on => {
+                for node in on {
+                    self.by_output(node, &cols, level, "in DISTINCT ON");
+                }
+            }
+        }
+        for sort in &s.sort_clause {
+            self.by_output(sort, &cols, level, "in ORDER BY");
+        }
+        self.limits(s, level);
+        cols
+    }
+
+    /// The columns of a select list or RETURNING.
+    pub(super) fn target_list(&mut self, list: &[Node], level: &Level<'_>, place: &str) -> Cols {
+        let mut cols = Cols::default();
+        for node in list {
+            let Some(NodeEnum::ResTarget(target)) = node.node.as_ref() else {
+                self.doubt("an entry of a select list of a kind that is not traced");
+                cols.open = true;
+                continue;
+            };
+            let Some(value) = target.val.as_deref() else {
+                continue;
+            };
+            let mut made = self.target(value, level, place);
+            if let (false, [col]) = (target.name.is_empty(), made.list.as_mut_slice()) {
+                col.name.clone_from(&target.name);
+            }
+            cols.list.extend(made.list);
+            cols.open |= made.open;
+        }
+        cols
+    }
+
+    fn limits(&mut self, s: &SelectStmt, level: &Level<'_>) {
+        self.maybe(s.limit_count.as_deref(), level, Ctx::derive("in LIMIT"));
+        self.maybe(s.limit_offset.as_deref(), level, Ctx::derive("in OFFSET"));
+    }
+
+    /// GROUP BY: a position, an input column, or else an output's name; an expression otherwise.
+    fn group(&mut self, node: &Node, cols: &Cols, level: &Level<'_>) {
+        let place = "in GROUP BY";
+        if let Some(col) = position(node, cols) {
+            self.record_as(&col.fields, Verb::Filter, place);
+            return;
+        }
+        if let Some(name) = bare_name(node) {
+            if let (Found::Nothing, Some(col)) = (level.own_column(name), cols.named(name)) {
+                self.record_as(&col.fields, Verb::Filter, place);
+                return;
+            }
+        }
+        if let Some(NodeEnum::GroupingSet(set)) = node.node.as_ref() {
+            for inner in &set.content {
+                let _ = self.deeper(|t| t.group(inner, cols, level));
+            }
+            return;
+        }
+        self.expr(node, level, Ctx::filter(place));
+    }
+
+    /// ORDER BY and DISTINCT ON: a position or an output's name first, an expression otherwise.
+    fn by_output(&mut self, node: &Node, cols: &Cols, level: &Level<'_>, place: &str) {
+        let node = match node.node.as_ref() {
+            Some(NodeEnum::SortBy(s)) => match s.node.as_deref() {
+                Some(inner) => inner,
+                None => return,
+            },
+            _ => node,
+        };
+        let named = bare_name(node).and_then(|n| cols.named(n));
+        match position(node, cols).or(named) {
+            Some(col) => self.record_as(&col.fields, Verb::Filter, place),
+            None => self.expr(node, level, Ctx::filter(place)),
+        }
+    }
+}
+
+/// A constant that is the position of an output. In a list whose places are not known it may be any of them.
+fn position(node: &Node, cols: &Cols) -> Option<Col> {
+    let Some(NodeEnum::AConst(constant)) = node.node.as_ref() else {
+        return None;
+    };
+    let Some(a_const::Val::Ival(n)) = &constant.val else {
+        return None;
+    };
+    if cols.open {
+        return Some(Col {
+            fields: cols.fields(),
+            ..Col::plain("")
+        });
+    }
+    let at = usize::try_from(n.ival).ok()?.checked_sub(1)?;
+    cols.list.get(at).cloned()
+}
+
+fn bare_name(node: &Node) -> Option<&str> {
+    match node.node.as_ref()? {
+        NodeEnum::ColumnRef(r) => match r.fields.as_slice() {
+            [one] => names::string(one),
+            _ => None,
+        },
+        _ => None,
+    }
+}
