@@ -99,7 +99,7 @@ pub struct Held {
 /// What people have already said about it.
 #[derive(Debug, Default)]
 pub(super) struct Lifting {
-    pub(super) approval: Option<Approval>,
+    pub(super) approval: Option<Box<Approval>>,
     pub(super) grants: Vec<Grant>,
     pub(super) looked: bool,
 }
@@ -143,7 +143,7 @@ pub enum Verdict {
     /// Refused by the target itself, in a failed transaction: only the target's own error is wanted.
     Failed,
     /// It waits for people.
-    Park(Parked),
+    Park(Box<Parked>),
     /// Read this through the session's connection, then ask again.
     Look(Held, Look),
 }

@@ -80,7 +80,7 @@ impl Gate {
                 .await?;
             if !grants.is_empty() || ticket.is_some() {
                 holding.held.lifted.grants = grants;
-                holding.held.lifted.approval = ticket;
+                holding.held.lifted.approval = ticket.map(Box::new);
                 return Ok(Thought::Again(holding.held));
             }
         }
@@ -138,7 +138,7 @@ impl Gate {
         if unsettled && (session.wrote || session.locked) {
             return Ok(Thought::Verdict(self.ticket(session, parked)));
         }
-        Ok(Thought::Verdict(Verdict::Park(parked)))
+        Ok(Thought::Verdict(Verdict::Park(Box::new(parked))))
     }
 
     fn question(&self, session: &Session, holding: &Holding) -> Result<Question, Denial> {
@@ -243,7 +243,7 @@ impl Gate {
         let (code, reason) = match approval.state {
             ApprovalState::Approved => {
                 let mut held = parked.held;
-                held.lifted.approval = Some(approval);
+                held.lifted.approval = Some(Box::new(approval));
                 return Thought::Again(held);
             }
             ApprovalState::Denied => {

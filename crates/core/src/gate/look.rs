@@ -55,10 +55,10 @@ impl Gate {
         session: &mut Session,
         catalogue: &Catalogue,
     ) -> Arc<MaskedColumns> {
-        if let Some((version, masked)) = &session.masked {
-            if *version == catalogue.version {
-                return masked.clone();
-            }
+        if let Some((version, masked)) = &session.masked
+            && *version == catalogue.version
+        {
+            return masked.clone();
         }
         let resolved = Arc::new(MaskedColumns::build(
             &session.admission.guarded.masked,

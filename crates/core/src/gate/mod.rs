@@ -14,9 +14,12 @@ mod hold;
 mod judge;
 mod look;
 mod note;
+mod pass;
 mod proof;
+mod refuse;
 mod results;
 mod session;
+mod shown;
 mod understand;
 
 pub use admit::{Admitted, Opening};

@@ -215,11 +215,7 @@ fn contains_marker(text: &[u8]) -> bool {
 
 fn contains_token(text: &[u8]) -> bool {
     after(text, b"tok_").any(|rest| {
-        let name: Vec<u8> = rest
-            .iter()
-            .copied()
-            .take_while(|b| is_name_byte(b))
-            .collect();
+        let name: Vec<u8> = rest.iter().copied().take_while(is_name_byte).collect();
         let (class, tail) = name.split_at(name.len().saturating_sub(17));
         !class.is_empty()
             && tail.first() == Some(&b'_')

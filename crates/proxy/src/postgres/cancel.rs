@@ -82,12 +82,11 @@ impl Cancels {
     /// What a request's key leads to; `None` for a wrong one, or a source that has sent too many of them.
     pub fn aim(&self, key: &CancelKey, from: IpAddr, now: Instant) -> Option<Aim> {
         let mut inner = self.inner();
-        if let Some((since, count)) = inner.wrong.get(&from) {
-            if *count >= WRONG_PER_MINUTE_MAX
-                && now.duration_since(*since) < Duration::from_secs(60)
-            {
-                return None;
-            }
+        if let Some((since, count)) = inner.wrong.get(&from)
+            && *count >= WRONG_PER_MINUTE_MAX
+            && now.duration_since(*since) < Duration::from_secs(60)
+        {
+            return None;
         }
         let found = inner
             .keys

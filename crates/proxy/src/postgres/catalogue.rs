@@ -96,10 +96,10 @@ impl TargetCatalogues {
         let slot = self.slot(database);
         let mut reader = slot.reader.lock().await;
         // Whoever waited for the lock may find the work done.
-        if let Some(s) = slot.snapshot.load_full() {
-            if s.checked_at >= asked_at {
-                return Ok(s.as_ref().clone());
-            }
+        if let Some(s) = slot.snapshot.load_full()
+            && s.checked_at >= asked_at
+        {
+            return Ok(s.as_ref().clone());
         }
         let taken = reader.take();
         let work = self.read_with(database, taken, slot.snapshot.load_full());
@@ -138,13 +138,13 @@ impl TargetCatalogues {
         let fingerprint = reader
             .query(reader.queries.fingerprint, &self.limits)
             .await?;
-        if let Some(known) = known {
-            if fingerprint == reader.fingerprint {
-                return Ok(Snapshot {
-                    catalogue: known.catalogue.clone(),
-                    checked_at,
-                });
-            }
+        if let Some(known) = known
+            && fingerprint == reader.fingerprint
+        {
+            return Ok(Snapshot {
+                catalogue: known.catalogue.clone(),
+                checked_at,
+            });
         }
         let mut rows = Vec::new();
         for text in reader.queries.catalogue() {

@@ -299,11 +299,11 @@ impl Pump {
 
     fn looked(&mut self, looked: Looked) -> Result<(), Stop> {
         let Looked { held, look, rows } = looked;
-        if let Mind::Free(session) = &mut self.mind {
-            if let Err(denial) = self.gate.looked(session, look, rows) {
-                self.machine.end(&denial);
-                return Ok(());
-            }
+        if let Mind::Free(session) = &mut self.mind
+            && let Err(denial) = self.gate.looked(session, look, rows)
+        {
+            self.machine.end(&denial);
+            return Ok(());
         }
         match held {
             Some(held) => self.judge(held),

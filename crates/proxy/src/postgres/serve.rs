@@ -158,10 +158,9 @@ impl Service {
             },
             Some(key),
         ) = (&ended, &target_key)
+            && let Err(error) = dial::cancel(&endpoint, key).await
         {
-            if let Err(error) = dial::cancel(&endpoint, key).await {
-                tracing::warn!(%error, session = %id, "the target's statement could not be cancelled");
-            }
+            tracing::warn!(%error, session = %id, "the target's statement could not be cancelled");
         }
         match session {
             Some(mut session) => self.close(&mut session, &ended),

@@ -187,7 +187,7 @@ fn ssn(bytes: &[u8], before: Option<&Group>, groups: &[Group]) -> Option<usize> 
     if !fits || group.joint != joint || !matches!(joint, b'-' | b' ' | b'.') {
         return None;
     }
-    let apart = !before.is_some_and(|b| b.joint == joint) && serial.joint != joint;
+    let apart = before.is_none_or(|b| b.joint != joint) && serial.joint != joint;
     if !apart || !stands_free(bytes, area.start, serial.end) {
         return None;
     }

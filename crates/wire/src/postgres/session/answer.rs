@@ -59,7 +59,7 @@ impl Machine {
                 self.fail();
                 Ok(None)
             }
-            Verdict::Park(parked) => Ok(Some(parked)),
+            Verdict::Park(parked) => Ok(Some(*parked)),
             Verdict::Look(held, look) => {
                 self.look(Some(held), look, &texts(look));
                 Ok(None)
@@ -122,11 +122,7 @@ impl Machine {
                 let before = self.set_name(name.clone(), Some(prepared));
                 self.expect.push_back(Expect::Parse { name, before });
             }
-            Asked::Bind {
-                portal,
-                formats: _,
-                parameters,
-            } => {
+            Asked::Bind { portal, parameters } => {
                 let Some(bound) = passed.portal else {
                     return Ok(());
                 };

@@ -220,7 +220,6 @@ impl Machine {
         param_formats.iter().for_each(|f| shape.put_i16(*f));
         let asked = Asked::Bind {
             portal,
-            formats: result_formats,
             parameters: raw,
         };
         self.hold(

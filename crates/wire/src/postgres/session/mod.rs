@@ -83,7 +83,6 @@ enum Asked {
     },
     Bind {
         portal: Bytes,
-        formats: Vec<i16>,
         parameters: Bytes,
     },
     Execute {

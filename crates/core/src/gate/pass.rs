@@ -1,0 +1,251 @@
+//! Letting a judged command through: the intent on record first, then the proof.
+//!
+//! Lives here: what is written, what it leaves in doubt, and what must reach the disk before it may go. Never: a
+//! decision.
+
+use super::held::{Held, Passed, Portal, Prepared, Tx, Verdict, What};
+use super::judge::{Pending, Ready};
+use super::note::{Intent, text_of};
+use super::proof::Cleared;
+use super::session::{Cursor, Session};
+use super::understand::Understood;
+use super::{Gate, admit};
+use crate::action::{Act, Effect, Verb};
+use crate::audit::Position;
+use crate::classify::sql::{Command, Consequence, Direction, Transaction};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Cursors a session may have declared.
+const CURSORS_MAX: usize = 1000;
+
+impl Gate {
+    /// Records the intent and makes the proof. `approvals` were used up for it.
+    pub(super) fn pass(
+        &self,
+        session: &mut Session,
+        ready: Ready,
+        mut approvals: Vec<String>,
+    ) -> Result<Verdict, Pending> {
+        let Ready {
+            held,
+            understood,
+            action,
+            observed,
+            results,
+        } = ready;
+        if let What::Parse { .. } = held.what {
+            return Ok(Verdict::Pass(
+                Cleared::new(held.frame),
+                nothing(session.commands),
+            ));
+        }
+        approvals.extend(held.lifted.grants.iter().map(|g| g.id.to_string()));
+        let shown = understood
+            .as_ref()
+            .and_then(|u| u.command.redacted.clone())
+            .unwrap_or_else(|| String::from_utf8_lossy(text_of(&held)).into_owned());
+        let effects = understood
+            .as_ref()
+            .map_or_else(|| vec![Effect::Unknown], |u| effects(&u.acts));
+        let parameters = match &held.what {
+            What::Bind { parameters, .. } => parameters.len(),
+            _ => 0,
+        };
+        let number = session.entries;
+        let intent = Intent {
+            action,
+            text: &shown,
+            parameters,
+            effects,
+            approvals,
+            observed,
+        };
+        let position = match self.write_intent(session, intent) {
+            Ok(p) => p,
+            Err(e) => return Ok(Verdict::Deny(admit::unavailable(e))),
+        };
+        session.commands += 1;
+        let command = understood.as_ref().map(|u| u.command.clone());
+        let wait_for = self.consequences(session, &held, understood.as_deref(), position);
+        let portal = match (&held.what, &command) {
+            (What::Bind { prepared, .. }, Some(command)) => Some(Arc::new(Portal {
+                prepared: prepared.clone(),
+                command: command.clone(),
+                revision: session.admission.force.revision,
+                number,
+                results: results.clone(),
+            })),
+            _ => None,
+        };
+        let is_query = matches!(held.what, What::Query { .. });
+        let prepares = match &command {
+            Some(c) if is_query => prepares(c),
+            _ => Vec::new(),
+        };
+        let lane = command
+            .as_ref()
+            .filter(|c| is_query && copies_in(c))
+            .map(|_| session.lane());
+        let text = text_of(&held).clone();
+        let passed = Passed {
+            results,
+            command,
+            portal,
+            prepares,
+            number,
+            text,
+            lane,
+        };
+        let verdict = Verdict::Pass(Cleared::new(held.frame), passed);
+        match wait_for {
+            Some(position) => Err(Pending::Durable(position, Box::new(verdict))),
+            None => Ok(verdict),
+        }
+    }
+
+    /// What passing leaves in doubt, and which intents must be on disk before it may go.
+    fn consequences(
+        &self,
+        session: &mut Session,
+        held: &Held,
+        understood: Option<&Understood>,
+        position: Position,
+    ) -> Option<Position> {
+        let Some(understood) = understood else {
+            // Not understood, let through by observe mode: everything is in doubt.
+            session.path_in_doubt = true;
+            session.path_touched = true;
+            session.overlay_in_doubt = true;
+            return Some(position);
+        };
+        let command = &understood.command;
+        for c in &command.consequences {
+            match c {
+                Consequence::PathInDoubt => {
+                    session.path_in_doubt = true;
+                    session.path_touched = true;
+                }
+                Consequence::CatalogueChanged => {
+                    session.overlay_in_doubt = true;
+                    session.path_in_doubt = true;
+                }
+                Consequence::Declares {
+                    name, text, hold, ..
+                } if session.cursors.len() < CURSORS_MAX => {
+                    session.cursors.push(Cursor {
+                        name: name.clone(),
+                        text: Bytes::copy_from_slice(text.as_bytes()),
+                        hold: *hold,
+                    });
+                }
+                Consequence::Closes(name) => session.cursors.retain(|c| &c.name != name),
+                Consequence::ClosesAll => session.cursors.clear(),
+                _ => {}
+            }
+        }
+        let ends = command
+            .steps
+            .iter()
+            .any(|s| ends_or_rewinds(&s.transaction));
+        if ends {
+            session.path_in_doubt |= session.path_touched;
+            session.overlay_in_doubt |= session.overlay.is_some();
+        }
+        let writes = |a: &&Act| a.effect() != Effect::Read && a.verb != Verb::SqlLock;
+        let wrote = understood.acts.iter().any(|a| writes(&a));
+        // Code that cannot be judged from outside may change settings, objects, or commit by itself.
+        let opaque = understood
+            .acts
+            .iter()
+            .any(|a| matches!(a.effect(), Effect::Execute | Effect::Unknown));
+        if opaque {
+            session.path_in_doubt = true;
+            session.path_touched = true;
+            session.overlay_in_doubt = true;
+        }
+        session.wrote |= wrote;
+        session.locked |= understood.acts.iter().any(|a| a.verb == Verb::SqlLock);
+        if wrote {
+            session.owed = Some(position);
+        }
+        let data_only = understood
+            .acts
+            .iter()
+            .filter(writes)
+            .all(|a| a.effect() == Effect::Write);
+        let commits_itself = match held.what {
+            What::Query { .. } => held.tx != Tx::Open,
+            // In a pipeline the data's fate is sealed by Sync or COMMIT; anything else may seal itself.
+            _ => !data_only,
+        };
+        let seals = command.steps.iter().any(|s| {
+            matches!(
+                s.transaction,
+                Transaction::Commit { .. }
+                    | Transaction::PrepareTransaction
+                    | Transaction::CommitPrepared
+            )
+        });
+        if (wrote && (commits_itself || opaque)) || seals {
+            session.owed.take()
+        } else {
+            None
+        }
+    }
+}
+
+pub(super) fn copies_in(command: &Command) -> bool {
+    command.steps.iter().any(|s| {
+        s.copy
+            .as_ref()
+            .is_some_and(|c| c.direction == Direction::In)
+    })
+}
+
+/// Whether settings and objects may be back to what they were before it.
+fn ends_or_rewinds(t: &Transaction) -> bool {
+    !matches!(
+        t,
+        Transaction::None
+            | Transaction::Begin
+            | Transaction::Savepoint(_)
+            | Transaction::Release(_)
+    )
+}
+
+pub(super) fn nothing(number: u64) -> Passed {
+    Passed {
+        results: None,
+        command: None,
+        portal: None,
+        prepares: Vec::new(),
+        number,
+        text: Bytes::new(),
+        lane: None,
+    }
+}
+
+pub(super) fn prepares(command: &Command) -> Vec<(Bytes, Arc<Prepared>)> {
+    command
+        .consequences
+        .iter()
+        .filter_map(|c| match c {
+            Consequence::Prepares { name, text, .. } => Some((
+                Bytes::copy_from_slice(name.as_bytes()),
+                Arc::new(Prepared {
+                    text: Bytes::copy_from_slice(text.as_bytes()),
+                    types: Vec::new(),
+                }),
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+fn effects(acts: &[Act]) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = acts.iter().map(Act::effect).collect();
+    effects.sort_unstable();
+    effects.dedup();
+    effects
+}
