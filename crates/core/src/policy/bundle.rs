@@ -196,6 +196,15 @@ impl Loading {
             self.problems
                 .push(nowhere(format!("target {} has no label env", t.name), mend));
         }
+        for label in known
+            .labels
+            .iter()
+            .filter(|l| l.matches('=').count() != 1 || l.starts_with('='))
+        {
+            let mend = Some("one = between a key and a value".to_owned());
+            self.problems
+                .push(nowhere(format!("label {label} is not key=value"), mend));
+        }
         for (class, above) in &known.classes {
             for a in above.iter().filter(|a| !known.classes.contains_key(*a)) {
                 let mend = nearest(a, known.classes.keys().map(String::as_str))

@@ -116,7 +116,11 @@ pub(super) fn object(
         } => vec![
             (
                 "name",
-                text(signature.split('(').next().unwrap_or(signature)),
+                text(
+                    signature
+                        .rsplit_once('(')
+                        .map_or(signature, |(name, _)| name),
+                ),
             ),
             ("volatile", RestrictedExpression::new_bool(*volatile)),
             (

@@ -18,7 +18,7 @@ use crate::action::{Act, Object, Verb, escape_part};
 use crate::principal::Chain;
 use crate::target::Target;
 use cedar_policy::{Entities, EntityUid, Request};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 /// How much of a masked value is shown.
@@ -130,22 +130,32 @@ impl Judge {
     /// The most revealing form in which a field may be shown. A hold counts as no: `lifted` has what was granted
     /// ahead. Anything but a field is masked.
     pub fn reveal(&self, field: &Object, moment: &Moment<'_>, lifted: &Lifted) -> Reveal {
+        self.reveal_noting(field, moment, lifted).0
+    }
+
+    /// The same, with what observing rules would have done to each form that was asked for.
+    pub fn reveal_noting(
+        &self,
+        field: &Object,
+        moment: &Moment<'_>,
+        lifted: &Lifted,
+    ) -> (Reveal, Vec<String>) {
         const FORMS: [(Verb, Reveal); 3] = [
             (Verb::RevealFull, Reveal::Full),
             (Verb::RevealLast4, Reveal::Last4),
             (Verb::RevealToken, Reveal::Token),
         ];
-        if !matches!(field, Object::Field { .. }) {
-            return Reveal::Masked;
+        let mut observed = BTreeSet::new();
+        if matches!(field, Object::Field { .. }) {
+            for (verb, form) in FORMS {
+                let outcome = self.judge(&[Act::new(verb, field.clone())], moment, lifted);
+                observed.extend(outcome.observed);
+                if outcome.verdict == Verdict::Allow {
+                    return (form, observed.into_iter().collect());
+                }
+            }
         }
-        FORMS
-            .into_iter()
-            .find(|(verb, _)| {
-                self.judge(&[Act::new(*verb, field.clone())], moment, lifted)
-                    .verdict
-                    == Verdict::Allow
-            })
-            .map_or(Reveal::Masked, |(_, form)| form)
+        (Reveal::Masked, observed.into_iter().collect())
     }
 
     /// The actors by name.
@@ -163,7 +173,7 @@ impl Judge {
         if let Some(part) = self.answers.get(slot, act, view.reads, &seen) {
             return part;
         }
-        match self.fresh(view, act, &seen) {
+        match self.fresh(view, act, &seen, None) {
             Some(part) => {
                 let part = Arc::new(part);
                 self.answers.keep(slot, act, seen, Arc::clone(&part));
@@ -173,7 +183,32 @@ impl Judge {
         }
     }
 
-    fn fresh(&self, view: &View, act: &Act, seen: &Seen) -> Option<Part> {
+    /// Judges with every rule, every attribute and nothing kept: what slices and answers must never differ from.
+    #[cfg(test)]
+    pub(super) fn judge_whole(
+        &self,
+        acts: &[Act],
+        moment: &Moment<'_>,
+        lifted: &Lifted,
+    ) -> Outcome {
+        let mut all = Sets::of(self.rules.rules()).unwrap_or_default();
+        all.reads = Reads::ALL;
+        let seen = Seen::of(moment, Reads::ALL);
+        let part = |a: &Act| {
+            let part = self
+                .view(a.verb)
+                .and_then(|v| self.fresh(v, a, &seen, Some(&all)));
+            part.unwrap_or_else(|| Part::refused(builtin::NOT_JUDGED))
+        };
+        self.rules.sum(
+            &acts.iter().map(part).collect::<Vec<_>>(),
+            lifted,
+            &self.actors.names,
+        )
+    }
+
+    /// Asks the rules about one act for every link, by its slices or by the sets given instead.
+    fn fresh(&self, view: &View, act: &Act, seen: &Seen, instead: Option<&Sets>) -> Option<Part> {
         let types = &self.rules.words.types;
         let object = entities::object(types, &act.object, &self.target, &self.rules.known).ok()?;
         let entities = match object {
@@ -182,7 +217,8 @@ impl Judge {
         };
         let resource = entities::object_uid(types, &act.object, &self.target);
         let mut part = Part::default();
-        for (link, (actor, sets)) in self.actors.links.iter().zip(&view.slices).enumerate() {
+        for (link, (actor, slice)) in self.actors.links.iter().zip(&view.slices).enumerate() {
+            let sets = instead.unwrap_or(slice);
             let ingredients = Ingredients {
                 types,
                 form: view.form,

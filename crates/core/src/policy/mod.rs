@@ -8,6 +8,7 @@
 
 mod actors;
 mod admin;
+mod administration;
 mod annotations;
 mod bundle;
 mod cache;
@@ -28,7 +29,8 @@ mod suggest;
 mod vocabulary;
 mod weigh;
 
-pub use admin::{AdminMoment, AdminObject, AdminVerb, Answerable, OWN};
+pub use admin::{Answerable, OWN};
+pub use administration::{AdminMoment, AdminObject, AdminVerb};
 pub use annotations::Hold;
 pub use bundle::{Known, Rules};
 pub use diff::{Change, diff};
