@@ -129,7 +129,7 @@ fn holds(old: &Hold, new: &Hold, what: &mut Vec<String>) -> bool {
     }
     if old.approvers != new.approvers {
         what.push(format!(
-            "asks {} people instead of {}",
+            "asks for {} yes instead of {}",
             new.approvers, old.approvers
         ));
         wider |= new.approvers < old.approvers;

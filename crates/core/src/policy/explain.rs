@@ -201,9 +201,18 @@ impl Judge {
                 });
             }
         }
-        near.sort_by_key(|n| (n.lacks.len(), n.rule.clone()));
+        near.sort_by_key(|n| (n.scope_lacks(), n.rule.clone()));
         near.truncate(NEAR_MAX);
         near
+    }
+}
+
+const CONDITIONS: &str = "its conditions do not hold";
+
+impl NearMiss {
+    /// How far off it is: a permit whose scope fits and whose conditions fail is nearest.
+    fn scope_lacks(&self) -> usize {
+        self.lacks.iter().filter(|l| *l != CONDITIONS).count()
     }
 }
 
@@ -221,7 +230,7 @@ fn lacks(
         lacks.push(format!("it is for {}", resources(&rule.head.resource)));
     }
     if lacks.is_empty() {
-        lacks.push("its conditions do not hold".to_owned());
+        lacks.push(CONDITIONS.to_owned());
     }
     lacks
 }
