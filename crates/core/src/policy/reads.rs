@@ -146,10 +146,7 @@ mod tests {
             .with(Reads::LOGIN_BY)
             .with(Reads::LOGIN_MFA);
         assert_eq!(reads("when { context.login == context.login }"), login);
-        assert_eq!(
-            reads("when { context has login.mfa }").any(Reads::LOGIN_MFA),
-            true
-        );
+        assert!(reads("when { context has login.mfa }").any(Reads::LOGIN_MFA));
     }
 
     #[test]

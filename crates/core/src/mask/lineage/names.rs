@@ -66,10 +66,12 @@ fn strength(node: &Node, depth: usize) -> Option<(&str, u8)> {
             }
             _ => return None,
         },
-        NodeEnum::CaseExpr(c) => match c.defresult.as_deref().and_then(|n| strength(n, depth + 1)) {
-            Some((name, 2)) => (name, 2),
-            _ => ("case", 1),
-        },
+        NodeEnum::CaseExpr(c) => {
+            match c.defresult.as_deref().and_then(|n| strength(n, depth + 1)) {
+                Some((name, 2)) => (name, 2),
+                _ => ("case", 1),
+            }
+        }
         NodeEnum::AArrayExpr(_) => ("array", 2),
         NodeEnum::RowExpr(_) => ("row", 2),
         NodeEnum::CoalesceExpr(_) => ("coalesce", 2),

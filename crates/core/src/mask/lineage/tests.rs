@@ -7,7 +7,8 @@ use crate::mask::lineage::fixture;
 fn trace(sql: &str) -> String {
     let catalogue = fixture::catalogue();
     let masked = fixture::masked(&catalogue);
-    let tree = pg_query::parse(sql, pg_query::ParserOptions::default()).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let tree = pg_query::parse(sql, pg_query::ParserOptions::default())
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
     let found = lineage(&tree.protobuf, &catalogue, &fixture::path(), &masked);
     let statement = found.statements.last().unwrap();
     show(statement)

@@ -107,7 +107,7 @@ fn holds(scope: &str, condition: &str, setting: &Setting) -> bool {
     };
     let judge = rules.judge_for(&setting.identity.chain, &target);
     judge
-        .judge(&[setting.act.clone()], &moment, &Lifted::none())
+        .judge(std::slice::from_ref(&setting.act), &moment, &Lifted::none())
         .allowed()
 }
 
@@ -159,7 +159,8 @@ fn each_attribute_has_the_value_of_the_circumstances() {
 
 #[test]
 fn each_attribute_follows_the_circumstances() {
-    let cases: [(&str, fn(&mut Setting)); 12] = [
+    type Change = fn(&mut Setting);
+    let cases: [(&str, Change); 12] = [
         ("!context.login.mfa", |s| s.identity.mfa = false),
         ("!context.login.bound", |s| s.identity.bound = false),
         ("context.login.by == LoginBy::\"minted\"", |s| {
