@@ -2,11 +2,8 @@
 //!
 //! Lives here: the settings, their defaults and their bounds. Never: how configuration is written or read, tokens.
 
-use brattice_core::principal::PrincipalKind;
-use jsonwebtoken::Algorithm;
-use serde_json::{Map, Value};
-use std::fmt;
-use std::str::FromStr;
+use super::algorithm::SigningAlgorithm;
+use super::mapping::{ClaimMap, KindRule};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -20,187 +17,6 @@ pub const LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Most nested `act` claims that may be configured.
 pub const DELEGATION_DEPTH_MAX: usize = 8;
-
-/// Signature algorithms that may be pinned: public-key ones only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum SigningAlgorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-impl SigningAlgorithm {
-    /// All of them.
-    pub const ALL: [SigningAlgorithm; 9] = [
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDSA,
-    ];
-    /// The name in RFC 7518, section 3.1, and RFC 8037.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDSA => "EdDSA",
-        }
-    }
-    pub(super) fn library(self) -> Algorithm {
-        match self {
-            Self::RS256 => Algorithm::RS256,
-            Self::RS384 => Algorithm::RS384,
-            Self::RS512 => Algorithm::RS512,
-            Self::PS256 => Algorithm::PS256,
-            Self::PS384 => Algorithm::PS384,
-            Self::PS512 => Algorithm::PS512,
-            Self::ES256 => Algorithm::ES256,
-            Self::ES384 => Algorithm::ES384,
-            Self::EdDSA => Algorithm::EdDSA,
-        }
-    }
-}
-
-impl fmt::Display for SigningAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is not a permitted signature algorithm; `none` and the HMAC family never are.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a permitted signature algorithm: expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA"
-)]
-pub struct NotAnAlgorithm;
-
-impl FromStr for SigningAlgorithm {
-    type Err = NotAnAlgorithm;
-    fn from_str(s: &str) -> Result<Self, NotAnAlgorithm> {
-        Self::ALL
-            .into_iter()
-            .find(|a| a.as_str() == s)
-            .ok_or(NotAnAlgorithm)
-    }
-}
-
-/// Where in the claims a value stands: the name of a top-level claim, or, when it begins with `/`, a path through
-/// objects as in RFC 6901 (`/realm_access/roles`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimPath(Vec<String>);
-
-impl ClaimPath {
-    /// Reads the written form; `None` when it names nothing.
-    pub fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<String> = match text.strip_prefix('/') {
-            Some(path) => path
-                .split('/')
-                .map(|p| p.replace("~1", "/").replace("~0", "~"))
-                .collect(),
-            None => vec![text.to_owned()],
-        };
-        (!parts.iter().any(String::is_empty)).then_some(Self(parts))
-    }
-    pub(super) fn of<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
-        let (first, rest) = self.0.split_first()?;
-        rest.iter()
-            .try_fold(claims.get(first)?, |v, part| v.as_object()?.get(part))
-    }
-    /// The top-level claim it begins at.
-    pub(super) fn root(&self) -> &str {
-        self.0.first().map_or("", String::as_str)
-    }
-}
-
-impl fmt::Display for ClaimPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [one] => f.write_str(one),
-            parts => parts
-                .iter()
-                .try_for_each(|p| write!(f, "/{}", p.replace('~', "~0").replace('/', "~1"))),
-        }
-    }
-}
-
-/// "This claim is exactly this text."
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimIs {
-    /// Which claim.
-    pub claim: ClaimPath,
-    /// Its whole value.
-    pub equals: String,
-}
-
-impl ClaimIs {
-    pub(super) fn holds(&self, claims: &Map<String, Value>) -> bool {
-        self.claim.of(claims).and_then(Value::as_str) == Some(self.equals.as_str())
-    }
-}
-
-/// How to tell workloads from people.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KindRule {
-    /// Any of these makes an agent.
-    pub agent_when: Vec<ClaimIs>,
-    /// Any of these makes a person.
-    pub user_when: Vec<ClaimIs>,
-    /// What it is when none of the above holds; `None` refuses the token.
-    pub otherwise: Option<PrincipalKind>,
-}
-
-impl KindRule {
-    /// Everybody at this provider is of one kind.
-    pub fn always(kind: PrincipalKind) -> Self {
-        Self {
-            otherwise: Some(kind),
-            ..Self::default()
-        }
-    }
-}
-
-/// How claims become a principal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimMap {
-    /// The subject; `sub` unless said otherwise.
-    pub subject: ClaimPath,
-    /// The groups; `groups` unless said otherwise. A token without this claim is refused, because absent is not
-    /// empty. `None` declares that this provider knows no groups.
-    pub groups: Option<ClaimPath>,
-    /// Agents and people.
-    pub kind: KindRule,
-    /// Values of `amr` that mean a second factor was used.
-    pub mfa_when: Vec<String>,
-}
-
-impl ClaimMap {
-    /// `sub`, `groups`, `mfa`, and this rule for kinds.
-    pub fn new(kind: KindRule) -> Self {
-        Self {
-            subject: ClaimPath(vec!["sub".to_owned()]),
-            groups: Some(ClaimPath(vec!["groups".to_owned()])),
-            kind,
-            mfa_when: vec!["mfa".to_owned()],
-        }
-    }
-}
 
 /// One provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -435,6 +251,7 @@ pub(super) fn checked_url(text: &str, allow_loopback_http: bool) -> Result<Url, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use brattice_core::principal::PrincipalKind;
 
     fn good() -> IssuerConfig {
         IssuerConfig::new(
@@ -498,35 +315,6 @@ mod tests {
         ] {
             assert_eq!(checked_url(url, dev).is_ok(), ok, "{url} {dev}");
         }
-    }
-
-    #[test]
-    fn the_hmac_family_and_none_have_no_name() {
-        for name in [
-            "none", "nOnE", "HS256", "HS512", "rs256", "ES256K", "ES512", "",
-        ] {
-            assert!(name.parse::<SigningAlgorithm>().is_err(), "{name}");
-        }
-        for a in SigningAlgorithm::ALL {
-            assert_eq!(a.as_str().parse(), Ok(a));
-        }
-    }
-
-    #[test]
-    fn a_claim_is_found_by_name_or_by_path() {
-        let claims =
-            serde_json::json!({"https://x/groups": 1, "realm_access": {"roles": 2, "a/b": 3}});
-        let claims = claims.as_object().unwrap();
-        let at = |t: &str| ClaimPath::parse(t).unwrap().of(claims).cloned();
-        assert_eq!(at("https://x/groups"), Some(1.into()));
-        assert_eq!(at("/realm_access/roles"), Some(2.into()));
-        assert_eq!(at("/realm_access/a~1b"), Some(3.into()));
-        assert_eq!(at("/realm_access/roles/x"), None);
-        assert_eq!(
-            ClaimPath::parse("/realm_access/a~1b").unwrap().to_string(),
-            "/realm_access/a~1b"
-        );
-        assert!(ClaimPath::parse("").is_none() && ClaimPath::parse("/a//b").is_none());
     }
 
     #[test]

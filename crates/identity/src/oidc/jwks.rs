@@ -2,7 +2,7 @@
 //!
 //! Lives here: reading a set and finding the key for a token. Never: fetching, when a set is too old.
 
-use super::config::SigningAlgorithm;
+use super::algorithm::SigningAlgorithm;
 use super::json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -3,7 +3,8 @@
 //! Lives here: when they are fetched, how long they may be used, one fetch at a time however many wait. Never: how
 //! they are fetched, tokens.
 
-use super::config::{IssuerConfig, SigningAlgorithm};
+use super::algorithm::SigningAlgorithm;
+use super::config::IssuerConfig;
 use super::fetch::{FetchError, Fetcher};
 use super::jwks::{Found, KeySet, VerifyKey};
 use arc_swap::ArcSwapOption;

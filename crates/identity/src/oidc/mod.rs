@@ -3,21 +3,22 @@
 //! Lives here: the order in which a token is checked, the providers that are configured now. Never: sessions,
 //! policy, storage; and no token, nor any part of one, in an error or a log.
 
+mod algorithm;
 mod claims;
 mod config;
 mod fetch;
 mod json;
 mod jwks;
 mod keys;
+mod mapping;
 mod people;
 mod refusal;
 mod token;
 mod verified;
 
-pub use config::{
-    ClaimIs, ClaimMap, ClaimPath, ConfigProblem, IssuerConfig, KindRule, NotAnAlgorithm,
-    SigningAlgorithm,
-};
+pub use algorithm::{NotAnAlgorithm, SigningAlgorithm};
+pub use config::{ConfigProblem, IssuerConfig};
+pub use mapping::{ClaimIs, ClaimMap, ClaimPath, KindRule};
 pub use token::TOKEN_BYTES_MAX;
 
 use crate::throttle::{Throttle, ThrottleLimits};

@@ -2,7 +2,8 @@
 //!
 //! Lives here: subjects, groups, kinds, delegation (RFC 8693, section 4.1). Never: signatures, times, policy.
 
-use super::config::{IssuerConfig, KindRule};
+use super::config::IssuerConfig;
+use super::mapping::KindRule;
 use super::refusal::Refusal;
 use crate::text::is_plain_name;
 use brattice_core::principal::{Chain, Principal, PrincipalKind};

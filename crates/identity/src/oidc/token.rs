@@ -3,7 +3,7 @@
 //! Lives here: splitting, strict decoding, the header's rules. Never: claims' meaning, keys, trust: everything this
 //! returns is what the sender says.
 
-use super::config::SigningAlgorithm;
+use super::algorithm::SigningAlgorithm;
 use super::json;
 use super::refusal::Refusal;
 use base64::Engine;

@@ -2,7 +2,7 @@
 //!
 //! Lives here: what was proven, by the token's digest, in bounded memory. Never: tokens themselves, revocation.
 
-use super::config::SigningAlgorithm;
+use super::algorithm::SigningAlgorithm;
 use brattice_core::ids::Digest;
 use brattice_core::principal::Identity;
 use brattice_core::time::Timestamp;

@@ -1,3 +1,5 @@
+//! The provider itself: its keys sign, its documents are served and counted.
+
 use super::*;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
