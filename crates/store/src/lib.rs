@@ -12,3 +12,6 @@ mod crc;
 pub mod db;
 mod disk;
 pub mod recording;
+
+#[cfg(test)]
+mod testing;

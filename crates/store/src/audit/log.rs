@@ -1,14 +1,14 @@
-//! Writing the log: append under one lock, sync once for all who wait.
+//! The log as it is held: opened, appended to, waited for, closed.
 //!
-//! Lives here: order, group commit, rolling, signing. Never: a way on after a failed write or sync.
+//! Lives here: the order of these. Never: bytes of a segment, the syncs themselves.
 
-use super::head::{self, HEADS, Head, PublicKey, SIGNING_KEY, SigningKey};
+use super::commit::{Heads, Shared, Tail, begin_segment, start_sync};
+use super::head::{HEADS, Head, PublicKey, SIGNING_KEY, SigningKey};
 use super::recover::{self, Recovered};
-use super::segment::{self, SegmentHeader};
+use super::segment;
 use super::{OpenError, segments_in};
 use crate::disk::{Disk, Growing, LocalDisk, private_dir};
 use brattice_core::audit::{Entry, Position};
-use brattice_core::ids::Digest;
 use brattice_core::ports::{AuditLog, BoxFuture, Randomness, RecordFailed};
 use brattice_core::time::Clock;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -44,48 +44,6 @@ impl Settings {
 /// The node's audit log. Clones share it.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
-
-struct Shared {
-    settings: Settings,
-    disk: Box<dyn Disk>,
-    clock: Arc<dyn Clock>,
-    key: SigningKey,
-    tail: Mutex<Tail>,
-    /// Taken for the length of a sync, before `tail`: a second one must not overtake files that the first has in hand.
-    sync: Mutex<()>,
-    heads: Mutex<Heads>,
-    /// Why nothing more is written. Set once, never cleared.
-    failed: OnceLock<String>,
-    /// No more appends; what was appended can still become durable.
-    closed: AtomicBool,
-    /// Entries that survive the machine's death.
-    synced: watch::Sender<u64>,
-    /// Entries that somebody waits for.
-    wanted: AtomicU64,
-    syncing: AtomicBool,
-    /// Held for as long as the log is open.
-    _lock: File,
-}
-
-struct Tail {
-    file: Arc<dyn Growing>,
-    bytes: u64,
-    /// Position of the segment's first entry.
-    first: u64,
-    next: u64,
-    chain: Digest,
-    /// Finished segments with entries that no sync has covered.
-    unsynced: Vec<Arc<dyn Growing>>,
-    /// A file name that no sync has covered.
-    new_name: bool,
-    /// The chain's state when a segment was finished: to be signed after the next sync.
-    rolled: Option<(u64, Digest)>,
-}
-
-struct Heads {
-    file: Arc<dyn Growing>,
-    newest: Option<Head>,
-}
 
 impl Log {
     /// Opens or begins the log. Refuses if what is there is not whole, a torn last entry aside, which is cut.
@@ -242,174 +200,6 @@ impl AuditLog for Log {
     }
 }
 
-/// Syncs on a blocking thread for as long as somebody waits, unless one does so already.
-fn start_sync(shared: &Arc<Shared>) {
-    if shared.syncing.swap(true, Ordering::SeqCst) {
-        return;
-    }
-    let shared = Arc::clone(shared);
-    tokio::task::spawn_blocking(move || {
-        let mut running = Running {
-            shared: &shared,
-            unfinished: true,
-        };
-        loop {
-            let Ok(done) = shared.sync_once() else {
-                break;
-            };
-            if shared.wanted.load(Ordering::SeqCst) > done.entries {
-                continue;
-            }
-            shared.syncing.store(false, Ordering::SeqCst);
-            // Whoever asked between the two lines saw a sync running and relies on this one.
-            let missed = shared.wanted.load(Ordering::SeqCst) > done.entries;
-            if !missed || shared.syncing.swap(true, Ordering::SeqCst) {
-                running.unfinished = false;
-                return;
-            }
-        }
-    });
-}
-
-/// When syncing ends otherwise than in good order, breaks the log and wakes all who wait.
-struct Running<'a> {
-    shared: &'a Shared,
-    unfinished: bool,
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if self.unfinished {
-            self.shared.fail("the sync ended in the middle".to_owned());
-            self.shared.syncing.store(false, Ordering::SeqCst);
-            self.shared.synced.send_modify(|_| {});
-        }
-    }
-}
-
-/// What a sync covered.
-struct Synced {
-    entries: u64,
-    chain: Digest,
-}
-
-impl Shared {
-    fn check_failed(&self) -> Result<(), RecordFailed> {
-        match self.failed.get() {
-            None => Ok(()),
-            Some(why) => Err(RecordFailed(why.clone())),
-        }
-    }
-
-    fn check_open(&self) -> Result<(), RecordFailed> {
-        self.check_failed()?;
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(RecordFailed("the log is closed".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Ends the log for good. The first reason stays.
-    fn fail(&self, why: String) -> RecordFailed {
-        if self.failed.set(why.clone()).is_ok() {
-            tracing::error!(why, "the audit log takes no more entries");
-        }
-        RecordFailed(why)
-    }
-
-    fn fail_io(&self, operation: &str, error: &io::Error) -> RecordFailed {
-        self.fail(format!("could not {operation}: {error}"))
-    }
-
-    fn tail(&self) -> Result<std::sync::MutexGuard<'_, Tail>, RecordFailed> {
-        self.tail
-            .lock()
-            .map_err(|_| self.fail("an append ended in the middle".to_owned()))
-    }
-
-    fn write(&self, tail: &mut Tail, frame: &[u8]) -> io::Result<()> {
-        let length = frame.len() as u64;
-        let full = tail.bytes.saturating_add(length) > self.settings.segment_bytes_max;
-        if full && tail.next > tail.first {
-            let (file, bytes) =
-                begin_segment(self.disk.as_ref(), &self.settings, tail.next, tail.chain)?;
-            tail.unsynced.push(std::mem::replace(&mut tail.file, file));
-            tail.bytes = bytes;
-            tail.first = tail.next;
-            tail.new_name = true;
-            tail.rolled = Some((tail.next, tail.chain));
-        }
-        tail.file.append(frame)?;
-        tail.bytes += length;
-        Ok(())
-    }
-
-    /// Makes durable what was written when it began.
-    fn sync_once(&self) -> Result<Synced, RecordFailed> {
-        let _alone = self
-            .sync
-            .lock()
-            .map_err(|_| self.fail("a sync ended in the middle".to_owned()))?;
-        let (done, rolled) = {
-            let mut tail = self.tail()?;
-            let mut files = std::mem::take(&mut tail.unsynced);
-            files.push(Arc::clone(&tail.file));
-            let new_name = std::mem::take(&mut tail.new_name);
-            let rolled = tail.rolled.take();
-            let done = Synced {
-                entries: tail.next,
-                chain: tail.chain,
-            };
-            drop(tail);
-            self.sync_files(&files, new_name)
-                .map_err(|e| self.fail_io("sync the audit log", &e))?;
-            (done, rolled)
-        };
-        self.synced.send_replace(done.entries);
-        if let Some((entries, chain)) = rolled {
-            self.sign(Synced { entries, chain })?;
-        }
-        Ok(done)
-    }
-
-    fn sync_files(&self, files: &[Arc<dyn Growing>], new_name: bool) -> io::Result<()> {
-        for file in files {
-            file.sync()?;
-        }
-        if new_name {
-            self.disk.sync_dir(&self.settings.dir)?;
-        }
-        Ok(())
-    }
-
-    fn sign_now(&self) -> Result<Option<Head>, RecordFailed> {
-        self.check_failed()?;
-        let synced = self.sync_once()?;
-        self.sign(synced)
-    }
-
-    /// Signs what survives the machine's death. A head never runs ahead of that: it would accuse an honest log.
-    fn sign(&self, synced: Synced) -> Result<Option<Head>, RecordFailed> {
-        let mut heads = self
-            .heads
-            .lock()
-            .map_err(|_| self.fail("a signing ended in the middle".to_owned()))?;
-        if let Some(newest) = &heads.newest
-            && newest.entries >= synced.entries
-        {
-            return Ok(None);
-        }
-        let (node, now) = (&self.settings.node, self.clock.now());
-        let head = self.key.sign(node, synced.entries, synced.chain, now);
-        head::line(&head)
-            .and_then(|line| heads.file.append(&line))
-            .and_then(|()| heads.file.sync())
-            .map_err(|e| self.fail_io("write a signed head", &e))?;
-        heads.newest = Some(head.clone());
-        Ok(Some(head))
-    }
-}
-
 fn is_new(dir: &Path) -> io::Result<bool> {
     let has_heads = dir.join(HEADS).try_exists()? && dir.join(HEADS).metadata()?.len() > 0;
     Ok(!has_heads && segments_in(dir)?.is_empty() && !dir.join(SIGNING_KEY).try_exists()?)
@@ -429,23 +219,6 @@ fn take_lock(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(dir.to_owned())),
         Err(TryLockError::Error(e)) => Err(OpenError::io("take the lock", &path, e)),
     }
-}
-
-fn begin_segment(
-    disk: &dyn Disk,
-    settings: &Settings,
-    first: u64,
-    previous: Digest,
-) -> io::Result<(Arc<dyn Growing>, u64)> {
-    let header = SegmentHeader {
-        node: settings.node.clone(),
-        first,
-        previous,
-    }
-    .encode()?;
-    let file = disk.create(&settings.dir.join(segment::file_name(first)))?;
-    file.append(&header)?;
-    Ok((file, header.len() as u64))
 }
 
 fn open_heads(disk: &dyn Disk, dir: &Path) -> io::Result<Arc<dyn Growing>> {

@@ -5,6 +5,7 @@
 //! The directory holds `lock`, `signing.key`, `signing.pub`, `heads`, and one file a segment, named by the position
 //! of its first entry. [`verify()`] checks all of it with the public key alone.
 
+mod commit;
 mod head;
 mod log;
 mod read;
@@ -16,6 +17,8 @@ mod verify;
 mod tests;
 #[cfg(test)]
 mod tests_kill;
+#[cfg(test)]
+mod tests_tamper;
 
 pub use head::{Head, NotAKey, PublicKey};
 pub use log::{Log, Settings};

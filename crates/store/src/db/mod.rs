@@ -20,6 +20,8 @@ mod sessions;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_rest;
 
 pub use answer::AnswerError;
 pub use credentials::CredentialSummary;

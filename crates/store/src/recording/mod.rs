@@ -8,6 +8,7 @@
 
 mod format;
 mod key;
+mod parts;
 mod read;
 mod shelf;
 mod write;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use format::Footer;
 pub use key::{BadKey, MasterKeys};
-pub use read::{End, ReadError, ReadFrame, Reader, digest_of};
+pub use parts::digest_of;
+pub use read::{End, ReadError, ReadFrame, Reader};
 pub use shelf::{Recovered, Shelf, ShelfError};
 pub use write::BLOCK_BYTES_MAX;

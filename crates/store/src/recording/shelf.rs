@@ -49,7 +49,8 @@ pub struct Shelf {
 pub struct Recovered {
     /// Whose.
     pub session: SessionId,
-    /// The end it has now; otherwise why it could not be given one. Those are tried again at the next start.
+    /// The end it has now; otherwise why it could not be given one. A damaged recording is told once and left as it is;
+    /// a missing key or a failing disk is tried again at the next start.
     pub end: Result<Footer, ReadError>,
 }
 
@@ -153,9 +154,9 @@ impl Shelf {
             // A marker is written whole before its recording is begun.
             if place.ends_with('\n') && begun {
                 let end = self.interrupt(&path);
-                let settled = end.is_ok();
+                let may_mend = matches!(end, Err(ReadError::Io(_) | ReadError::Key(_)));
                 recovered.push(Recovered { session, end });
-                if !settled {
+                if may_mend {
                     continue;
                 }
             }
@@ -191,6 +192,11 @@ impl Shelf {
         file.append_two(&prefix, &body)?;
         file.sync()?;
         Ok(left.footer)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spare(&self) -> (usize, usize) {
+        self.pool.kept()
     }
 
     fn begin(&self, header: &Header) -> Result<Writer, RecordFailed> {

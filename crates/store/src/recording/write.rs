@@ -50,6 +50,15 @@ impl Press {
     }
 }
 
+#[cfg(test)]
+impl Pool {
+    /// Buffers and compressors that nobody has.
+    pub(crate) fn kept(&self) -> (usize, usize) {
+        let buffers = self.buffers.lock().unwrap().len();
+        (buffers, self.presses.lock().unwrap().len())
+    }
+}
+
 fn take<T>(from: &Mutex<Vec<T>>) -> Option<T> {
     from.lock().ok()?.pop()
 }
