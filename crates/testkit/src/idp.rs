@@ -5,6 +5,7 @@
 
 mod key;
 mod serve;
+mod tls;
 mod token;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde_json::json;
 use serve::State;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
+use tls::Certified;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -43,36 +45,51 @@ pub enum IdpError {
 /// A running provider. Dropping it stops it.
 pub struct Idp {
     issuer: String,
+    certificate: Option<String>,
     key: SigningKey,
     state: Arc<Mutex<State>>,
     server: JoinHandle<()>,
 }
 
 impl Idp {
-    /// Starts one with a single ES256 key, `key-1`.
+    /// Starts one over plain HTTP, with a single ES256 key, `key-1`.
     pub async fn start() -> Result<Self, IdpError> {
+        Self::start_on(None).await
+    }
+    /// The same over HTTPS, with a certificate that nobody else vouches for.
+    pub async fn start_tls() -> Result<Self, IdpError> {
+        Self::start_on(Some(Certified::for_loopback()?)).await
+    }
+
+    async fn start_on(tls: Option<Certified>) -> Result<Self, IdpError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(IdpError::Listen)?;
         let address = listener.local_addr().map_err(IdpError::Listen)?;
-        let issuer = format!("http://{address}");
-        let key = SigningKey::es256("key-1")?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let issuer = format!("{scheme}://{address}");
         let mut state = State::default();
         state.answers.insert(
             DISCOVERY_PATH.to_owned(),
             Answer::json(&json!({"issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}")})),
         );
         let state = Arc::new(Mutex::new(state));
+        let (certificate, acceptor) = tls.map(|t| (t.pem, t.acceptor)).unzip();
         let idp = Self {
             issuer,
-            server: tokio::spawn(serve::run(listener, Arc::clone(&state))),
+            certificate,
+            key: SigningKey::es256("key-1")?,
+            server: tokio::spawn(serve::run(listener, acceptor, Arc::clone(&state))),
             state,
-            key,
         };
         idp.publish(std::slice::from_ref(&idp.key));
         Ok(idp)
     }
 
+    /// The certificate it serves with, in PEM, when it serves over HTTPS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
     /// Its issuer: the exact `iss` of its tokens.
     pub fn issuer(&self) -> &str {
         &self.issuer

@@ -217,6 +217,23 @@ async fn a_changed_token_is_refused() {
 }
 
 #[tokio::test]
+async fn every_changed_byte_of_a_token_is_noticed() {
+    let w = world().await;
+    let good = w.token().sign().unwrap();
+    for i in 0..good.len() {
+        let mut changed = good.clone().into_bytes();
+        changed[i] = if changed[i] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert!(w.verify_text(&changed).await.is_err(), "byte {i}");
+        assert!(
+            w.verify_text(good.get(..i).unwrap()).await.is_err(),
+            "cut at {i}"
+        );
+    }
+    w.verify_text(&good).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_not_a_compact_token_is_refused() {
     let w = world().await;
     let good = w.token().sign().unwrap();

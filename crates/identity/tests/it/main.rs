@@ -20,3 +20,5 @@ mod repeated;
 mod support;
 #[cfg(test)]
 mod times;
+#[cfg(test)]
+mod transport;

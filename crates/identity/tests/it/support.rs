@@ -82,7 +82,18 @@ pub async fn world_limited(
     limits: ThrottleLimits,
     change: impl FnOnce(&mut IssuerConfig),
 ) -> World {
-    let idp = Idp::start().await.unwrap();
+    world_of(Idp::start().await.unwrap(), limits, change)
+}
+
+/// A gateway that knows a provider over HTTPS, with some settings changed.
+pub fn world_over_tls(idp: Idp, change: impl FnOnce(&mut IssuerConfig)) -> World {
+    world_of(idp, ThrottleLimits::default(), |config| {
+        config.allow_loopback_http = false;
+        change(config);
+    })
+}
+
+fn world_of(idp: Idp, limits: ThrottleLimits, change: impl FnOnce(&mut IssuerConfig)) -> World {
     let mut config = config_of(&idp);
     change(&mut config);
     let clock = Arc::new(SteppedClock(AtomicI64::new(NOW * 1_000_000)));

@@ -5,8 +5,9 @@
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
 
@@ -65,13 +66,22 @@ pub(super) struct State {
     pub down: bool,
 }
 
-pub(super) async fn run(listener: TcpListener, state: Arc<Mutex<State>>) {
+pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, Arc::clone(&state)));
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
+        tokio::spawn(async move {
+            match tls {
+                None => answer(stream, state).await,
+                Some(tls) => answer(tls.accept(stream).await?, state).await,
+            }
+        });
     }
 }
 
-async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    state: Arc<Mutex<State>>,
+) -> std::io::Result<()> {
     let Some(path) = read_path(&mut stream).await? else {
         return Ok(());
     };
@@ -105,7 +115,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Res
 }
 
 /// The path of the request line, once the whole head was read.
-async fn read_path(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
+async fn read_path<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
     while !head.windows(4).any(|w| w == b"\r\n\r\n") {
