@@ -36,6 +36,8 @@ const AHEAD_BYTES_MAX: usize = 64 * 1024;
 /// What one read asks for at first; grows while reads fill it.
 const READ_BYTES_MIN: usize = 4 * 1024;
 const READ_BYTES_MAX: usize = 64 * 1024;
+/// What a buffer may keep while its session is idle.
+const IDLE_BYTES_MAX: usize = 16 * 1024;
 /// How long a client gets to read the last words.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// How long the end of a session waits for a judgement that is under way.
@@ -380,7 +382,22 @@ impl Pump {
         match self.poll_read(cx) {
             Err(stop) => Poll::Ready(Err(stop)),
             Ok(true) => Poll::Ready(Ok(Woken::Bytes)),
-            Ok(false) => Poll::Pending,
+            Ok(false) => {
+                self.rest();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Gives large buffers back while nothing is under way: idle sessions are many.
+    fn rest(&mut self) {
+        if !self.machine.is_idle() {
+            return;
+        }
+        for buffer in [&mut self.client_in, &mut self.target_in, &mut self.machine.to_client] {
+            if buffer.is_empty() && buffer.capacity() > IDLE_BYTES_MAX {
+                *buffer = BytesMut::new();
+            }
         }
     }
 

@@ -152,7 +152,9 @@ impl Machine {
                 protocol_denial("this statement cannot be written again".to_owned()),
             );
         }
-        let prepared = Arc::new(Prepared { text: sql, types });
+        // A copy: a slice would keep the whole receive buffer alive as long as the statement.
+        let text = Bytes::copy_from_slice(&sql);
+        let prepared = Arc::new(Prepared { text, types });
         let asked = Asked::Parse {
             name: name.clone(),
             prepared: prepared.clone(),
