@@ -394,7 +394,11 @@ impl Pump {
         if !self.machine.is_idle() {
             return;
         }
-        for buffer in [&mut self.client_in, &mut self.target_in, &mut self.machine.to_client] {
+        for buffer in [
+            &mut self.client_in,
+            &mut self.target_in,
+            &mut self.machine.to_client,
+        ] {
             if buffer.is_empty() && buffer.capacity() > IDLE_BYTES_MAX {
                 *buffer = BytesMut::new();
             }

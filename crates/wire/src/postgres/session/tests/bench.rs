@@ -1,0 +1,441 @@
+//! The gate with everything it needs kept in memory, and a client that writes frames.
+
+use super::target::Target;
+use crate::Limits;
+use crate::postgres::session::{Machine, Step};
+use crate::postgres::{NameKind, backend, encode, frame};
+use brattice_core::action::RelationKind;
+use brattice_core::approval::{Approval, Grant, HoldTimes, Question};
+use brattice_core::audit::{Entry, Event, Position};
+use brattice_core::classify::sql::Lists;
+use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation};
+use brattice_core::gate::{
+    CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Session,
+    Snapshot, Verdict,
+};
+use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
+use brattice_core::mask::{Classes, Detector};
+use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
+use brattice_core::ports::{
+    Approvals, AuditLog, BoxFuture, Randomness, RecordFailed, Recorder, StoreError,
+};
+use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::record::Frame;
+use brattice_core::target::{Protocol, Target as PolicyTarget};
+use brattice_core::time::{Clock, Timestamp};
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const RULES: &str = r#"
+@id("connect") permit (principal in Group::"dev/agents", action == Action::"connect", resource);
+@id("read-and-insert") permit (principal in Group::"dev/agents", action in [Action::"read", Action::"sql.insert"], resource);
+"#;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
+
+pub(super) struct Bench {
+    gate: Arc<Gate>,
+    session: Box<Session>,
+    machine: Machine,
+    log: Arc<Kept>,
+    pub client: Client,
+    pub target: Target,
+    client_in: BytesMut,
+    target_in: BytesMut,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let log = Arc::new(Kept::default());
+        let target = PolicyTarget {
+            name: "db".to_owned(),
+            protocol: Protocol::Postgres,
+            labels: BTreeMap::from([("env".to_owned(), "test".to_owned())]),
+            observe: false,
+        };
+        let known = Known {
+            issuers: BTreeSet::from(["dev".to_owned()]),
+            targets: BTreeMap::from([("db".to_owned(), target.clone())]),
+            ..Known::default()
+        };
+        let file = SourceFile {
+            name: "rules.cedar".to_owned(),
+            text: RULES.to_owned(),
+        };
+        let detector = Arc::new(Detector::new(&Classes::builtin()).unwrap());
+        let guarded = Guarded {
+            target,
+            masked: Vec::new(),
+            lists: Lists::default(),
+            detector: detector.clone(),
+            holds: HoldTimes::default(),
+            catalogue_age_max: Duration::from_secs(1),
+            statement_bytes_max: 1 << 20,
+            lane_bytes_max: 1 << 20,
+            catalogues: Arc::new(OneTable::default()),
+        };
+        let bundle = InForce {
+            revision: Revision(1),
+            rules: Arc::new(Rules::load(&[file], &known).unwrap()),
+            zone: TimeZone::UTC,
+            tokens: None,
+            targets: HashMap::from([("db".to_owned(), Arc::new(guarded))]),
+            approval_url: "https://gateway/approvals/".to_owned(),
+        };
+        let gate = Arc::new(Gate::new(
+            bundle,
+            Arc::new(Stopped),
+            Arc::new(Counting),
+            log.clone(),
+            Arc::new(Nobody),
+        ));
+        let agent = Principal {
+            kind: PrincipalKind::Agent,
+            issuer: "dev".to_owned(),
+            name: "a-1".to_owned(),
+            groups: BTreeSet::from(["dev/agents".to_owned()]),
+        };
+        let identity = Identity {
+            chain: Chain::of(agent),
+            by: LoginBy::Oidc,
+            mfa: false,
+            bound: false,
+            authenticated_at: NOW,
+            expires_at: NOW.plus(Duration::from_secs(600)),
+            token_id: None,
+            credential: None,
+        };
+        let opening = Opening {
+            identity,
+            target: "db".to_owned(),
+            place: "app".to_owned(),
+            protocol: Protocol::Postgres,
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let admission = gate.admit(opening).unwrap();
+        let session = gate
+            .open(
+                admission,
+                "role".to_owned(),
+                Major(18),
+                Arc::new(Cut::new()),
+            )
+            .unwrap();
+        Self {
+            machine: Machine::new(Limits::default(), detector),
+            session: Box::new(session),
+            gate,
+            log,
+            client: Client::default(),
+            target: Target::default(),
+            client_in: BytesMut::new(),
+            target_in: BytesMut::new(),
+        }
+    }
+
+    /// Runs until nothing moves, and gives what the client has seen since.
+    pub fn run(&mut self) -> Seen {
+        self.try_run().unwrap()
+    }
+
+    pub fn try_run(&mut self) -> Result<Seen, String> {
+        self.client_in
+            .extend_from_slice(&std::mem::take(&mut self.client.bytes));
+        let mut recorder = Nowhere;
+        loop {
+            let mut moved = false;
+            let step = self
+                .machine
+                .client(&mut self.client_in, NOW, &mut recorder)
+                .map_err(|e| e.to_string())?;
+            if let Step::Ask(held) = step {
+                self.judge(held);
+                moved = true;
+            } else if !matches!(step, Step::Nothing) {
+                moved = true;
+            }
+            let out = self.machine.outbox.bytes().to_vec();
+            self.machine.outbox.advance(out.len());
+            if !out.is_empty() {
+                moved = true;
+                let answers = self.target.take(&out);
+                self.target_in.extend_from_slice(&answers);
+            }
+            let looked = self
+                .machine
+                .target(&mut self.target_in, NOW, &mut recorder)
+                .map_err(|e| e.to_string())?;
+            if let Some(looked) = looked {
+                moved = true;
+                self.gate
+                    .looked(&mut self.session, looked.look, looked.rows)
+                    .map_err(|d| d.to_string())?;
+                if let Some(held) = looked.held {
+                    self.judge(held);
+                }
+            }
+            if !moved {
+                return Ok(Seen {
+                    bytes: self.machine.to_client.split().to_vec(),
+                });
+            }
+        }
+    }
+
+    fn judge(&mut self, held: Held) {
+        let names = self.machine.names().clone();
+        let verdict = match self.gate.judge_now(&mut self.session, held, &names) {
+            Ok(v) => v,
+            Err(brattice_core::gate::Pending::Durable(_, v)) => *v,
+            Err(other) => panic!("nothing in these scripts waits for {other:?}"),
+        };
+        assert!(!matches!(verdict, Verdict::Park(_)));
+        let gate = self.gate.clone();
+        let session = &self.session;
+        let texts = |look: Look| gate.look_texts(session, look);
+        assert!(
+            self.machine
+                .answer(verdict, texts, NOW, &mut Nowhere)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    /// Intents on record.
+    pub fn intents(&self) -> usize {
+        self.log
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|e| matches!(e.event, Event::Intent { .. }))
+            .count()
+    }
+}
+
+/// Writes frames as a client does.
+#[derive(Default)]
+pub(super) struct Client {
+    pub bytes: Vec<u8>,
+}
+
+impl Client {
+    fn put(&mut self, write: impl FnOnce(&mut BytesMut)) -> &mut Self {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        self.bytes.extend_from_slice(&out);
+        self
+    }
+    pub fn query(&mut self, sql: &str) -> &mut Self {
+        self.put(|o| encode::query(o, sql.as_bytes()).unwrap())
+    }
+    pub fn parse(&mut self, name: &str, sql: &str) -> &mut Self {
+        self.put(|o| encode::parse(o, name.as_bytes(), sql.as_bytes(), &[]).unwrap())
+    }
+    pub fn bind(&mut self, portal: &str, statement: &str) -> &mut Self {
+        self.put(|o| {
+            encode::bind::<&[u8]>(o, portal.as_bytes(), statement.as_bytes(), &[], &[], &[])
+                .unwrap()
+        })
+    }
+    pub fn execute(&mut self, portal: &str) -> &mut Self {
+        self.put(|o| encode::execute(o, portal.as_bytes(), 0).unwrap())
+    }
+    #[allow(dead_code, reason = "part of the vocabulary of scripts")]
+    pub fn close(&mut self, kind: NameKind, name: &str) -> &mut Self {
+        self.put(|o| encode::close(o, kind, name.as_bytes()).unwrap())
+    }
+    pub fn sync(&mut self) -> &mut Self {
+        self.put(encode::sync)
+    }
+    pub fn raw(&mut self, tag: u8, body: &[u8]) -> &mut Self {
+        self.bytes.push(tag);
+        self.bytes
+            .extend_from_slice(&u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        self.bytes.extend_from_slice(body);
+        self
+    }
+}
+
+/// What a client has seen.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub bytes: Vec<u8>,
+}
+
+impl Seen {
+    fn messages(&self) -> Vec<backend::Backend> {
+        let mut buf = BytesMut::from(self.bytes.as_slice());
+        std::iter::from_fn(|| backend::next(&mut buf, &Limits::default()).unwrap()).collect()
+    }
+    pub fn tags(&self) -> String {
+        let mut buf = BytesMut::from(self.bytes.as_slice());
+        std::iter::from_fn(|| frame::next_frame(&mut buf, &Limits::default()).unwrap())
+            .map(|f| char::from(f.tag))
+            .collect()
+    }
+    pub fn states(&self) -> Vec<String> {
+        self.messages()
+            .iter()
+            .filter_map(|m| match m {
+                backend::Backend::ErrorResponse(fields) => Some(fields.sqlstate().to_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+    pub fn last_status(&self) -> u8 {
+        match self.messages().last() {
+            Some(backend::Backend::ReadyForQuery(status)) => status.code(),
+            _ => 0,
+        }
+    }
+}
+
+pub(super) fn parameter_status(name: &str, value: &str) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    crate::postgres::reply::parameter_status(&mut out, name.as_bytes(), value.as_bytes()).unwrap();
+    out.to_vec()
+}
+
+#[derive(Debug)]
+struct Stopped;
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+struct Counting;
+impl Randomness for Counting {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), RecordFailed> {
+        buf.iter_mut().zip(1..).for_each(|(b, n)| *b = n);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<Entry>>);
+impl AuditLog for Kept {
+    fn append(&self, entry: &Entry) -> Result<Position, RecordFailed> {
+        let mut all = self.0.lock().unwrap();
+        all.push(entry.clone());
+        Ok(Position(all.len() as u64))
+    }
+    fn durable(&self, _: Position) -> BoxFuture<'_, Result<(), RecordFailed>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct Nowhere;
+impl Recorder for Nowhere {
+    fn frame(&mut self, _: Frame<'_>) -> Result<(), RecordFailed> {
+        Ok(())
+    }
+    fn flush(&mut self) -> Result<(), RecordFailed> {
+        Ok(())
+    }
+    fn seal(self: Box<Self>) -> Result<Digest, RecordFailed> {
+        Ok(Digest([0; 32]))
+    }
+}
+
+/// Nothing is held in these scripts.
+struct Nobody;
+impl Approvals for Nobody {
+    fn ask<'a>(&'a self, _: Question) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn get<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn decided<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Approval, StoreError>> {
+        Box::pin(std::future::pending())
+    }
+    fn ticket<'a>(
+        &'a self,
+        _: &'a Chain,
+        _: &'a str,
+        _: Digest,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn consume<'a>(
+        &'a self,
+        _: &'a ApprovalId,
+        _: &'a SessionId,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
+    }
+    fn abandon<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn grants<'a>(
+        &'a self,
+        _: &'a Chain,
+        _: &'a str,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Grant>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    fn open_grant<'a>(&'a self, _: Grant) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A catalogue with one table, `public.t (id, name)`.
+#[derive(Debug)]
+struct OneTable(Snapshot);
+
+impl Default for OneTable {
+    fn default() -> Self {
+        let column = |number, name: &str, type_oid| Column {
+            number,
+            name: name.to_owned(),
+            type_oid,
+            type_modifier: -1,
+        };
+        let table = Arc::new(Relation {
+            oid: 16_400,
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            kind: RelationKind::Table,
+            columns: vec![column(1, "id", 23), column(2, "name", 25)],
+            ..Relation::default()
+        });
+        let catalogue = Catalogue {
+            version: 1,
+            database: "app".to_owned(),
+            relations: HashMap::from([(("public".to_owned(), "t".to_owned()), table.clone())]),
+            by_oid: HashMap::from([(16_400, table)]),
+            schemas: vec!["pg_catalog".to_owned(), "public".to_owned()],
+            server_encoding: "UTF8".to_owned(),
+            ..Catalogue::default()
+        };
+        Self(Snapshot {
+            catalogue: Arc::new(catalogue),
+            checked_at: NOW,
+        })
+    }
+}
+
+impl Catalogues for OneTable {
+    fn current(&self, _: &str) -> Option<Snapshot> {
+        Some(self.0.clone())
+    }
+    fn refresh<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
+/// Rows that the search path's query returns.
+pub(super) fn path_rows() -> Vec<Bytes> {
+    vec![
+        Bytes::from_static(b"pg_catalog"),
+        Bytes::from_static(b"public"),
+    ]
+}
