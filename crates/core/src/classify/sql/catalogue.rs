@@ -42,6 +42,8 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Base columns `(relation, attnum)` that a view reads, views below it resolved; attnum 0 is the whole row.
     pub view_reads: Vec<(u32, i16)>,
+    /// Views that a view reads, all levels.
+    pub views_below: Vec<u32>,
     /// Relations that inherit from it or are its partitions, all levels.
     pub children: Vec<u32>,
     /// Relations it inherits from or is a partition of, all levels.
@@ -67,6 +69,7 @@ impl Default for Relation {
             kind: RelationKind::Table,
             columns: Vec::new(),
             view_reads: Vec::new(),
+            views_below: Vec::new(),
             children: Vec::new(),
             parents: Vec::new(),
             has_rules: false,

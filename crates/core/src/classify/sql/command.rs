@@ -2,6 +2,7 @@
 //!
 //! Lives here: the answer of [`super::classify`]. Never: how it was found, whether it may pass.
 
+use super::pending::Pending;
 use crate::action::{Act, Verb};
 use std::fmt;
 use std::ops::Range;
@@ -60,6 +61,8 @@ pub struct Command {
     pub needs_names: bool,
     /// The text with secrets cut out, when that differs.
     pub redacted: Option<String>,
+    /// Changes to names that the catalogue will show only once this has run; for what follows in a pipeline.
+    pub leaves: Pending,
 }
 
 impl Command {

@@ -3,13 +3,11 @@
 //! Lives here: the inputs of judging. Never: the walk over the tree.
 
 use super::catalogue::{Catalogue, Major, SearchPath};
-use super::command::{Command, PreparedLookup, Step, Unclear};
+use super::command::{Command, PreparedLookup};
+use super::lists::Lists;
 use super::parse::Parsed;
-use crate::action::{Act, Object, Verb};
-
-/// What is known of functions, settings, relations and extensions beyond what the catalogue says.
-#[derive(Debug, Default)]
-pub struct Lists {}
+use super::pending::Pending;
+use super::walk::Walk;
 
 /// What a message is judged against.
 #[derive(Clone, Copy)]
@@ -28,25 +26,17 @@ pub struct Context<'a> {
     pub in_transaction: bool,
     /// Types of the parameters, as OIDs the client declared; 0 or missing is undeclared.
     pub parameter_types: &'a [u32],
+    /// What earlier messages of the same pipeline leave behind that the catalogue does not show yet.
+    pub earlier: Option<&'a Pending>,
 }
+
 /// What a message does: effects on objects, and what it leaves behind.
 pub fn classify(parsed: &Parsed, ctx: &Context<'_>) -> Command {
-    let mut command = Command::default();
-    for (_, range) in parsed.statements() {
-        command.steps.push(Step {
-            range: range.clone(),
-            ..Step::default()
-        });
-        command.unclear.push(Unclear::new(
-            "brattice.sql.statement",
-            "This kind of statement is not judged.",
-        ));
+    let mut walk = Walk::new(*ctx, parsed.text());
+    for (statement, range) in parsed.statements() {
+        walk.statement(statement, range.clone());
     }
-    if !command.unclear.is_empty() {
-        let database = ctx.catalogue.database.clone();
-        command
-            .acts
-            .push(Act::new(Verb::SqlUnknown, Object::Database { database }));
-    }
+    let mut command = walk.finish();
+    command.redacted = parsed.redacted().map(str::to_owned);
     command
 }

@@ -1,213 +1,313 @@
-//! The reads of `pg_catalog` that make a picture of it.
+//! The queries that fetch a catalogue.
 //!
-//! Lives here: their texts. Every name and operator is qualified, so that no search path and no object of the target
-//! can change what they read. All columns are text; lists are JSON arrays. Never: a value in a text.
+//! Lives here: SQL that yields text columns only, and that means the same along every search path: names carry their
+//! schema, operators are written OPERATOR(pg_catalog.…). Never: how rows become a picture (see `rows`).
 
 use super::catalogue::Major;
 
-/// The texts for one version of the server.
-#[derive(Debug, Clone, Copy)]
+/// One query of a catalogue, and what it yields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A text that differs whenever anything fetched does.
+    Fingerprint,
+    /// Database and encoding.
+    Database,
+    /// Schemas.
+    Schemas,
+    /// Relations.
+    Relations,
+    /// Their columns.
+    Columns,
+    /// Which inherits from which.
+    Inheritance,
+    /// Rules, a view's own among them.
+    Rules,
+    /// What views read.
+    ViewReads,
+    /// Indexes, and the unique keys they make.
+    Indexes,
+    /// Foreign keys.
+    ForeignKeys,
+    /// Functions.
+    Functions,
+    /// Operators.
+    Operators,
+    /// Casts.
+    Casts,
+    /// Types.
+    Types,
+    /// Of what types are made.
+    TypeParts,
+    /// Functions behind types.
+    TypeFunctions,
+    /// Extensions.
+    Extensions,
+    /// What belongs to extensions.
+    Members,
+    /// Triggers, rules, policies and defaults.
+    OwnCode,
+}
+
+/// The queries that fetch a catalogue from a server of one version.
+#[derive(Debug, Clone)]
 pub struct CatalogueQueries {
-    /// The schemas that unqualified names are looked up in, in order.
-    pub path: &'static str,
-    /// One row that changes whenever a row that the picture is made of does.
-    pub fingerprint: &'static str,
-    catalogue: [&'static str; PARTS],
+    /// In the order in which their rows are handed to [`super::Catalogue::from_rows`]. The fingerprint comes first and
+    /// last: a catalogue that changed in between is not taken.
+    pub parts: Vec<(Part, String)>,
+    /// The fingerprint alone: one row, one column.
+    pub fingerprint: String,
+    /// The effective search path, one schema a row, in order.
+    pub path: String,
 }
 
-/// How many results make a picture.
-pub(super) const PARTS: usize = 14;
-
-impl CatalogueQueries {
-    /// The texts whose results, in this order, make a picture.
-    pub fn catalogue(&self) -> [&'static str; PARTS] {
-        self.catalogue
-    }
-}
-
-/// The texts for a server of this version: the same from 13 to 18.
-pub fn queries(_major: Major) -> CatalogueQueries {
+/// The queries for a server of that version.
+pub fn queries(major: Major) -> CatalogueQueries {
+    let fingerprint = fingerprint();
+    let parts = vec![
+        (Part::Fingerprint, fingerprint.clone()),
+        (Part::Database, DATABASE.to_owned()),
+        (Part::Schemas, of_session(SCHEMAS)),
+        (Part::Relations, of_session(RELATIONS).replace("{rows}", rows(major))),
+        (Part::Columns, of_session(COLUMNS)),
+        (Part::Inheritance, INHERITANCE.to_owned()),
+        (Part::Rules, RULES.to_owned()),
+        (Part::ViewReads, VIEW_READS.to_owned()),
+        (Part::Indexes, of_session(INDEXES)),
+        (Part::ForeignKeys, FOREIGN_KEYS.to_owned()),
+        (Part::Functions, of_session(FUNCTIONS)),
+        (Part::Operators, OPERATORS.to_owned()),
+        (Part::Casts, CASTS.to_owned()),
+        (Part::Types, of_session(TYPES)),
+        (Part::TypeParts, TYPE_PARTS.to_owned()),
+        (Part::TypeFunctions, TYPE_FUNCTIONS.to_owned()),
+        (Part::Extensions, EXTENSIONS.to_owned()),
+        (Part::Members, MEMBERS.to_owned()),
+        (Part::OwnCode, of_session(OWN_CODE)),
+        (Part::Fingerprint, fingerprint.clone()),
+    ];
     CatalogueQueries {
-        path: PATH,
-        fingerprint: FINGERPRINT,
-        catalogue: [
-            RELATIONS,
-            COLUMNS,
-            INHERITS,
-            VIEW_READS,
-            UNIQUE_KEYS,
-            REFERENCES,
-            FUNCTIONS,
-            OPERATORS,
-            CASTS,
-            TYPES,
-            TYPE_FUNCTIONS,
-            SCHEMAS,
-            EXTENSIONS,
-            OWN_CODE,
-        ],
+        parts,
+        fingerprint,
+        path: PATH.to_owned(),
     }
 }
 
-const PATH: &str = "SELECT s::pg_catalog.text FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) \
-WITH ORDINALITY AS t(s, n) ORDER BY n";
+/// Before 14, a table that was never analysed says 0 rows on 0 pages.
+fn rows(major: Major) -> &'static str {
+    if major.0 < 14 {
+        "CASE WHEN c.relpages OPERATOR(pg_catalog.=) 0 THEN NULL ELSE c.reltuples END"
+    } else {
+        "c.reltuples"
+    }
+}
 
-/// `xmin` is the transaction that wrote a row: any change of a row gives it another.
-const FINGERPRINT: &str = "SELECT \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(c.oid, '/', c.xmin), 0))) \
- FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(a.attrelid, '/', a.attnum, '/', a.xmin), 0))) \
- FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
- WHERE a.attrelid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_proc x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_namespace x WHERE NOT pg_catalog.pg_is_other_temp_schema(x.oid)), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_operator x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_cast x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) \
- FROM pg_catalog.pg_type x WHERE NOT pg_catalog.pg_is_other_temp_schema(x.typnamespace)), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_rewrite x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_constraint x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_trigger x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_policy x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.oid, '/', x.xmin), 0))) FROM pg_catalog.pg_extension x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.inhrelid, '/', x.inhparent, '/', x.xmin), 0))) FROM pg_catalog.pg_inherits x), \
-(SELECT pg_catalog.concat(pg_catalog.count(*), ':', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(x.indexrelid, '/', x.xmin), 0))) FROM pg_catalog.pg_index x)";
+/// Leaves out other sessions' temporary schemas: `n` is pg_namespace.
+fn of_session(query: &str) -> String {
+    query.replace(
+        "{of_session}",
+        "(n.oid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
+         OR NOT (pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_temp_') \
+         OR pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast')))",
+    )
+}
 
-/// oid, schema, name, kind, rules beside a view's own, rows, table of an index, extension.
+const PATH: &str = "SELECT u.s::pg_catalog.text \
+FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS u(s, n) ORDER BY u.n";
+
+const DATABASE: &str = "SELECT pg_catalog.current_database()::pg_catalog.text, \
+pg_catalog.current_setting('server_encoding')";
+
+const SCHEMAS: &str = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n WHERE {of_session}";
+
 const RELATIONS: &str = "SELECT c.oid::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
-c.relkind::pg_catalog.text, \
-CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w WHERE w.ev_class OPERATOR(pg_catalog.=) c.oid \
- AND w.ev_type OPERATOR(pg_catalog.<>) '1'::pg_catalog.\"char\") THEN 't' ELSE 'f' END, \
-CASE WHEN c.reltuples OPERATOR(pg_catalog.<) 0::pg_catalog.float4 OR c.relpages OPERATOR(pg_catalog.=) 0 AND c.reltuples OPERATOR(pg_catalog.=) 0::pg_catalog.float4 \
- THEN NULL ELSE c.reltuples::pg_catalog.int8::pg_catalog.text END, \
-i.indrelid::pg_catalog.text, \
-(SELECT e.extname::pg_catalog.text FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid \
- WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) c.oid \
- AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid \
- AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\" LIMIT 1) \
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid \
-WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S,i,I}'::pg_catalog.\"char\"[]) \
-AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast'::pg_catalog.name AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)";
+c.relkind::pg_catalog.text, c.relpersistence::pg_catalog.text, ({rows})::pg_catalog.text \
+FROM pg_catalog.pg_class c \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+WHERE c.relkind::pg_catalog.text OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}'::pg_catalog.text[]) AND {of_session}";
 
-/// relation, number, name, type, type modifier.
 const COLUMNS: &str = "SELECT a.attrelid::pg_catalog.text, a.attnum::pg_catalog.text, a.attname::pg_catalog.text, \
 a.atttypid::pg_catalog.text, a.atttypmod::pg_catalog.text \
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
-WHERE a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped \
-AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}'::pg_catalog.\"char\"[]) \
-AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace) ORDER BY a.attrelid, a.attnum";
+FROM pg_catalog.pg_attribute a \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+AND c.relkind::pg_catalog.text OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f,S}'::pg_catalog.text[]) AND {of_session} \
+ORDER BY a.attrelid, a.attnum";
 
-/// child, parent.
-const INHERITS: &str = "SELECT i.inhrelid::pg_catalog.text, i.inhparent::pg_catalog.text FROM pg_catalog.pg_inherits i";
+const INHERITANCE: &str = "SELECT i.inhrelid::pg_catalog.text, i.inhparent::pg_catalog.text \
+FROM pg_catalog.pg_inherits i";
 
-/// view, relation read, column read (0: the whole row or its existence).
-const VIEW_READS: &str = "SELECT DISTINCT w.ev_class::pg_catalog.text, d.refobjid::pg_catalog.text, d.refobjsubid::pg_catalog.text \
-FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d \
-ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) w.oid \
-WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid \
-AND d.refobjid OPERATOR(pg_catalog.<>) w.ev_class AND w.ev_type OPERATOR(pg_catalog.=) '1'::pg_catalog.\"char\" \
-AND w.ev_class OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid";
+const RULES: &str = "SELECT r.ev_class::pg_catalog.text, r.ev_type::pg_catalog.text, \
+(pg_catalog.strpos(r.ev_action::pg_catalog.text, ':varattno 0 ') OPERATOR(pg_catalog.>) 0)::pg_catalog.text \
+FROM pg_catalog.pg_rewrite r WHERE r.oid OPERATOR(pg_catalog.>=) 16384";
 
-/// relation, its key's columns.
-const UNIQUE_KEYS: &str = "SELECT i.indrelid::pg_catalog.text, \
-(SELECT pg_catalog.json_agg(a.attname)::pg_catalog.text FROM pg_catalog.pg_attribute a \
- WHERE a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::pg_catalog.int2[])) \
-FROM pg_catalog.pg_index i WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \
-AND i.indnkeyatts OPERATOR(pg_catalog.=) i.indnatts AND i.indrelid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid";
+const VIEW_READS: &str = "SELECT DISTINCT r.ev_class::pg_catalog.text, d.refobjid::pg_catalog.text, \
+d.refobjsubid::pg_catalog.text \
+FROM pg_catalog.pg_rewrite r \
+JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) r.oid \
+AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
+AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
+WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND r.ev_type::pg_catalog.text OPERATOR(pg_catalog.=) '1' \
+AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class";
 
-/// relation, a relation whose foreign key points to it.
-const REFERENCES: &str = "SELECT DISTINCT k.confrelid::pg_catalog.text, k.conrelid::pg_catalog.text FROM pg_catalog.pg_constraint k \
-WHERE k.contype OPERATOR(pg_catalog.=) 'f'::pg_catalog.\"char\"";
+const INDEXES: &str = "SELECT c.oid::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
+i.indrelid::pg_catalog.text, \
+(i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL)::pg_catalog.text, \
+i.indkey::pg_catalog.text, i.indnkeyatts::pg_catalog.text \
+FROM pg_catalog.pg_index i \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE {of_session}";
 
-/// What a function is told by: oid, schema, name, argument types, volatility, security definer, argument OIDs, extension.
-macro_rules! function_columns {
-    () => {
-        "p.oid::pg_catalog.text, pn.nspname::pg_catalog.text, p.proname::pg_catalog.text, \
-pg_catalog.oidvectortypes(p.proargtypes), p.provolatile::pg_catalog.text, \
-CASE WHEN p.prosecdef THEN 't' ELSE 'f' END, pg_catalog.array_to_json(p.proargtypes::pg_catalog.oid[])::pg_catalog.text, \
-(SELECT pg_catalog.concat(e.extname, '@', e.extversion) FROM pg_catalog.pg_depend d \
- JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid \
- WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid AND d.objid OPERATOR(pg_catalog.=) p.oid \
- AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid \
- AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\" LIMIT 1)"
-    };
-}
+const FOREIGN_KEYS: &str = "SELECT k.confrelid::pg_catalog.text, k.conrelid::pg_catalog.text \
+FROM pg_catalog.pg_constraint k WHERE k.contype::pg_catalog.text OPERATOR(pg_catalog.=) 'f'";
 
-const FUNCTIONS: &str = concat!(
-    "SELECT ",
-    function_columns!(),
-    " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace pn ON pn.oid OPERATOR(pg_catalog.=) p.pronamespace \
-WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid OR pn.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.name"
-);
+const FUNCTIONS: &str = "SELECT p.oid::pg_catalog.text, n.nspname::pg_catalog.text, p.proname::pg_catalog.text, \
+p.proargtypes::pg_catalog.text, p.provolatile::pg_catalog.text, p.prosecdef::pg_catalog.text \
+FROM pg_catalog.pg_proc p \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace \
+WHERE (p.oid OPERATOR(pg_catalog.>=) 16384 \
+OR NOT n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY ('{pg_catalog,information_schema}'::pg_catalog.text[])) \
+AND {of_session}";
 
-/// schema, name, left, right, then its function.
-const OPERATORS: &str = concat!(
-    "SELECT n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprleft::pg_catalog.text, o.oprright::pg_catalog.text, ",
-    function_columns!(),
-    " FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace \
-LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode::pg_catalog.oid \
-LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid OPERATOR(pg_catalog.=) p.pronamespace \
-WHERE o.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid"
-);
+const OPERATORS: &str = "SELECT n.nspname::pg_catalog.text, o.oprname::pg_catalog.text, o.oprleft::pg_catalog.text, \
+o.oprright::pg_catalog.text, p.oid::pg_catalog.text, f.nspname::pg_catalog.text, p.proname::pg_catalog.text \
+FROM pg_catalog.pg_operator o \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace \
+JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) o.oprcode \
+JOIN pg_catalog.pg_namespace f ON f.oid OPERATOR(pg_catalog.=) p.pronamespace \
+WHERE o.oid OPERATOR(pg_catalog.>=) 16384";
 
-/// source, target, context, then its function, if any.
-const CASTS: &str = concat!(
-    "SELECT k.castsource::pg_catalog.text, k.casttarget::pg_catalog.text, k.castcontext::pg_catalog.text, ",
-    function_columns!(),
-    " FROM pg_catalog.pg_cast k LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) k.castfunc \
-LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid OPERATOR(pg_catalog.=) p.pronamespace \
-WHERE k.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid"
-);
+const CASTS: &str = "SELECT k.castsource::pg_catalog.text, k.casttarget::pg_catalog.text, \
+k.castcontext::pg_catalog.text, p.oid::pg_catalog.text, f.nspname::pg_catalog.text, p.proname::pg_catalog.text \
+FROM pg_catalog.pg_cast k \
+LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) k.castfunc \
+LEFT JOIN pg_catalog.pg_namespace f ON f.oid OPERATOR(pg_catalog.=) p.pronamespace \
+WHERE k.oid OPERATOR(pg_catalog.>=) 16384";
 
-/// oid, schema, name, as spelled, parts, preferred string.
 const TYPES: &str = "SELECT t.oid::pg_catalog.text, n.nspname::pg_catalog.text, t.typname::pg_catalog.text, \
-pg_catalog.format_type(t.oid, NULL), \
-pg_catalog.array_to_json(pg_catalog.array_remove(ARRAY[t.typelem, t.typbasetype, \
- (SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid OPERATOR(pg_catalog.=) t.oid)]::pg_catalog.oid[] OPERATOR(pg_catalog.||) \
- COALESCE((SELECT pg_catalog.array_agg(a.atttypid) FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) t.typrelid \
-  AND t.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped), '{}'::pg_catalog.oid[]), \
- '0'::pg_catalog.oid))::pg_catalog.text, \
-CASE WHEN t.typcategory OPERATOR(pg_catalog.=) 'S'::pg_catalog.\"char\" AND t.typispreferred THEN 't' ELSE 'f' END \
-FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace \
-WHERE NOT pg_catalog.pg_is_other_temp_schema(t.typnamespace)";
+pg_catalog.format_type(t.oid, NULL), t.typelem::pg_catalog.text, t.typbasetype::pg_catalog.text, \
+(t.typcategory::pg_catalog.text OPERATOR(pg_catalog.=) 'S' AND t.typispreferred)::pg_catalog.text \
+FROM pg_catalog.pg_type t \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace \
+WHERE (t.oid OPERATOR(pg_catalog.>=) 16384 OR t.typtype::pg_catalog.text OPERATOR(pg_catalog.<>) 'c') \
+AND {of_session}";
 
-/// type, then a function outside `pg_catalog` that making a value of it calls.
-const TYPE_FUNCTIONS: &str = concat!(
-    "SELECT u.t::pg_catalog.text, ",
-    function_columns!(),
-    " FROM (SELECT t.oid AS t, t.typinput::pg_catalog.oid AS f FROM pg_catalog.pg_type t \
-UNION SELECT t.oid, t.typreceive::pg_catalog.oid FROM pg_catalog.pg_type t \
-UNION SELECT t.oid, t.typmodin::pg_catalog.oid FROM pg_catalog.pg_type t \
-UNION SELECT k.contypid, d.refobjid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) k.oid \
- WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid \
- AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid \
- AND k.contypid OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid) AS u(t, f) \
-JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) u.f \
-JOIN pg_catalog.pg_namespace pn ON pn.oid OPERATOR(pg_catalog.=) p.pronamespace \
-WHERE p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid"
-);
+const TYPE_PARTS: &str = "SELECT t.oid::pg_catalog.text, a.atttypid::pg_catalog.text \
+FROM pg_catalog.pg_type t \
+JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.typrelid \
+WHERE t.oid OPERATOR(pg_catalog.>=) 16384 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+AND a.atttypid OPERATOR(pg_catalog.>=) 16384 \
+UNION ALL SELECT r.rngtypid::pg_catalog.text, r.rngsubtype::pg_catalog.text FROM pg_catalog.pg_range r \
+WHERE r.rngtypid OPERATOR(pg_catalog.>=) 16384";
 
-const SCHEMAS: &str = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n WHERE NOT pg_catalog.pg_is_other_temp_schema(n.oid)";
+const TYPE_FUNCTIONS: &str = "SELECT t.oid::pg_catalog.text, t.typinput::pg_catalog.oid::pg_catalog.text \
+FROM pg_catalog.pg_type t \
+WHERE t.oid OPERATOR(pg_catalog.>=) 16384 AND t.typinput::pg_catalog.oid OPERATOR(pg_catalog.>=) 16384 \
+UNION ALL SELECT k.contypid::pg_catalog.text, d.refobjid::pg_catalog.text \
+FROM pg_catalog.pg_constraint k \
+JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) k.oid \
+AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
+WHERE k.contypid OPERATOR(pg_catalog.>=) 16384 AND d.refobjid OPERATOR(pg_catalog.>=) 16384";
 
-/// name, version; and one row without a name that carries the server's encoding.
-const EXTENSIONS: &str = "SELECT e.extname::pg_catalog.text, e.extversion FROM pg_catalog.pg_extension e \
-UNION ALL SELECT NULL, pg_catalog.current_setting('server_encoding')";
+const EXTENSIONS: &str = "SELECT e.extname::pg_catalog.text, e.extversion FROM pg_catalog.pg_extension e";
 
-/// kind, relation, name, function.
-const OWN_CODE: &str = "SELECT 'trigger', pg_catalog.concat(n.nspname, '.', c.relname), g.tgname::pg_catalog.text, g.tgfoid::pg_catalog.regproc::pg_catalog.text \
-FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) g.tgrelid \
-JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT g.tgisinternal \
-UNION ALL SELECT 'rule', pg_catalog.concat(n.nspname, '.', c.relname), w.rulename::pg_catalog.text, NULL \
-FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) w.ev_class \
+const MEMBERS: &str = "SELECT d.classid::pg_catalog.regclass::pg_catalog.text, d.objid::pg_catalog.text, \
+e.extname::pg_catalog.text \
+FROM pg_catalog.pg_depend d \
+JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid \
+WHERE d.deptype::pg_catalog.text OPERATOR(pg_catalog.=) 'e' \
+AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+AND (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
+OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass)";
+
+const OWN_CODE: &str = "SELECT 'trigger', pg_catalog.concat(n.nspname, '.', c.relname), t.tgname::pg_catalog.text, \
+t.tgfoid::pg_catalog.text \
+FROM pg_catalog.pg_trigger t \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid \
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-WHERE w.ev_type OPERATOR(pg_catalog.<>) '1'::pg_catalog.\"char\" AND w.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid \
-UNION ALL SELECT 'policy', pg_catalog.concat(n.nspname, '.', c.relname), y.polname::pg_catalog.text, NULL \
-FROM pg_catalog.pg_policy y JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) y.polrelid \
+WHERE NOT t.tgisinternal AND {of_session} \
+UNION ALL SELECT 'rule', pg_catalog.concat(n.nspname, '.', c.relname), r.rulename::pg_catalog.text, NULL \
+FROM pg_catalog.pg_rewrite r \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) r.ev_class \
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-UNION ALL SELECT 'default', pg_catalog.concat(n.nspname, '.', c.relname), a.attname::pg_catalog.text, NULL \
-FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) f.adrelid \
+WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND r.ev_type::pg_catalog.text OPERATOR(pg_catalog.<>) '1' AND {of_session} \
+UNION ALL SELECT 'policy', pg_catalog.concat(n.nspname, '.', c.relname), p.polname::pg_catalog.text, NULL \
+FROM pg_catalog.pg_policy p \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.polrelid \
+JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE {of_session} \
+UNION ALL SELECT 'default', pg_catalog.concat(n.nspname, '.', c.relname), b.attname::pg_catalog.text, \
+d.refobjid::pg_catalog.text \
+FROM pg_catalog.pg_attrdef a \
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.adrelid \
 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) f.adrelid AND a.attnum OPERATOR(pg_catalog.=) f.adnum \
-WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace) \
-UNION ALL SELECT 'event trigger', '', v.evtname::pg_catalog.text, v.evtfoid::pg_catalog.regproc::pg_catalog.text FROM pg_catalog.pg_event_trigger v";
+JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) a.adrelid \
+AND b.attnum OPERATOR(pg_catalog.=) a.adnum \
+JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) a.oid \
+AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
+AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
+WHERE d.refobjid OPERATOR(pg_catalog.>=) 16384 AND {of_session} \
+UNION ALL SELECT 'event trigger', '', v.evtname::pg_catalog.text, v.evtfoid::pg_catalog.text \
+FROM pg_catalog.pg_event_trigger v";
+
+/// Sums of hashes of where each row stands and who wrote it: a row that is added, removed or changed changes a sum.
+fn fingerprint() -> String {
+    let sum = |row: &str, from: &str| {
+        format!(
+            "(SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(pg_catalog.hashtextextended(\
+             pg_catalog.concat_ws(',', {row}), 0::pg_catalog.int8))) FROM {from})"
+        )
+    };
+    let mine = "(c.relpersistence::pg_catalog.text OPERATOR(pg_catalog.<>) 't' \
+                OR c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())";
+    let by_oid = |table: &str| {
+        sum(
+            "x.oid, x.xmin, x.ctid",
+            &format!("pg_catalog.{table} x WHERE x.oid OPERATOR(pg_catalog.>=) 16384"),
+        )
+    };
+    let on_class = |table: &str, key: &str| {
+        sum(
+            &format!("x.{key}, x.xmin, x.ctid"),
+            &format!(
+                "pg_catalog.{table} x JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.{key} \
+                 WHERE c.oid OPERATOR(pg_catalog.>=) 16384 AND {mine}"
+            ),
+        )
+    };
+    let sums = [
+        sum(
+            "c.oid, c.xmin, c.ctid, c.reltuples",
+            &format!("pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.>=) 16384 AND {mine}"),
+        ),
+        sum(
+            "n.oid, n.nspname, n.xmin",
+            &of_session("pg_catalog.pg_namespace n WHERE {of_session}"),
+        ),
+        on_class("pg_attribute", "attrelid"),
+        on_class("pg_index", "indrelid"),
+        on_class("pg_inherits", "inhrelid"),
+        on_class("pg_rewrite", "ev_class"),
+        on_class("pg_trigger", "tgrelid"),
+        on_class("pg_policy", "polrelid"),
+        on_class("pg_attrdef", "adrelid"),
+        by_oid("pg_proc"),
+        by_oid("pg_operator"),
+        by_oid("pg_cast"),
+        by_oid("pg_constraint"),
+        by_oid("pg_event_trigger"),
+        sum("x.oid, x.xmin, x.ctid", "pg_catalog.pg_extension x"),
+        sum(
+            "x.oid, x.xmin, x.ctid",
+            &format!(
+                "pg_catalog.pg_type x LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.typrelid \
+                 WHERE x.oid OPERATOR(pg_catalog.>=) 16384 AND (c.oid IS NULL OR {mine})"
+            ),
+        ),
+        sum(
+            "x.objid, x.refobjid, x.xmin, x.ctid",
+            "pg_catalog.pg_depend x WHERE x.deptype::pg_catalog.text OPERATOR(pg_catalog.=) 'e'",
+        ),
+    ];
+    format!("SELECT pg_catalog.concat_ws(' ', {})", sums.join(", "))
+}

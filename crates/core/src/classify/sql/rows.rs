@@ -1,358 +1,536 @@
-//! From the rows of [`super::queries`] to a picture of the catalogue.
+//! From rows to a picture of the catalogue.
 //!
-//! Lives here: reading rows. Never: how they were fetched. What is not as those queries return it is an error, and
-//! nothing is judged by half a picture.
+//! Lives here: reading what [`super::queries`] yields. Never: fetching it.
 
 use super::catalogue::{
-    Cast, Catalogue, Column, Function, Operator, OwnCode, Relation, SearchPath, Type,
+    Cast, Catalogue, Column, FIRST_USER_OID, Function, Operator, OwnCode, Relation, SearchPath, Type,
 };
-use super::queries::PARTS;
+use super::queries::{CatalogueQueries, Part};
 use crate::action::RelationKind;
-use bytes::Bytes;
+use crate::ids::Hasher;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A row of text columns.
-type Row = Vec<Option<Bytes>>;
+/// The rows of one query, each column as text.
+pub type Rows = Vec<Vec<Option<String>>>;
 
-/// Rows that are not what the queries return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the rows of {0} are not what was asked for")]
-pub struct StrangeRows(pub &'static str);
+/// Why rows are no catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogueError {
+    /// The catalogue changed while it was read.
+    #[error("the catalogue changed while it was read")]
+    Changed,
+    /// A query yielded something else than it should.
+    #[error("the catalogue's {0:?} cannot be read")]
+    Unreadable(Part),
+}
 
 impl SearchPath {
-    /// From the rows of the path's query; `None` when they are something else.
-    pub fn from_rows(rows: &[Row]) -> Option<Self> {
-        rows.iter()
-            .map(|r| Fields::of(r, "path").text(0).ok().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(SearchPath)
+    /// From the rows of [`CatalogueQueries::path`].
+    pub fn from_rows(rows: &[Vec<Option<String>>]) -> Self {
+        Self(rows.iter().filter_map(|r| r.first().cloned().flatten()).collect())
     }
 }
 
 impl Catalogue {
-    /// From the results of the catalogue's queries, in their order. The version is left for the caller to give.
-    ///
-    /// # Errors
-    /// When a result is not what its query returns.
-    pub fn from_rows(database: &str, results: &[Vec<Row>]) -> Result<Self, StrangeRows> {
-        let parts: &[Vec<Row>; PARTS] = results
-            .try_into()
-            .map_err(|_| StrangeRows("the catalogue"))?;
-        let [
-            relations,
-            columns,
-            inherits,
-            views,
-            keys,
-            references,
-            functions,
-            operators,
-            casts,
-            types,
-            makers,
-            schemas,
-            extensions,
-            code,
-        ] = parts;
-        let mut c = Catalogue {
-            database: database.to_owned(),
+    /// From the rows of [`CatalogueQueries::parts`], in their order.
+    pub fn from_rows(queries: &CatalogueQueries, results: &[Rows]) -> Result<Self, CatalogueError> {
+        let mut parts: HashMap<Part, &Rows> = HashMap::new();
+        let mut fingerprints = HashSet::new();
+        for ((part, _), rows) in queries.parts.iter().zip(results) {
+            if *part == Part::Fingerprint {
+                fingerprints.insert(rows);
+            }
+            parts.insert(*part, rows);
+        }
+        if queries.parts.len() != results.len() {
+            return Err(CatalogueError::Unreadable(Part::OwnCode));
+        }
+        if fingerprints.len() != 1 {
+            return Err(CatalogueError::Changed);
+        }
+        let of = |part: Part| Reader {
+            part,
+            rows: parts.get(&part).map_or(&[][..], |r| r.as_slice()),
+        };
+        let mut catalogue = Catalogue {
+            version: version(of(Part::Fingerprint))?,
             ..Catalogue::default()
         };
-        let mut by_oid = read_relations(relations, &mut c)?;
-        read_columns(columns, &mut by_oid)?;
-        read_inheritance(inherits, &mut by_oid)?;
-        read_views(views, &mut by_oid)?;
-        for row in keys {
-            let f = Fields::of(row, "unique keys");
-            if let Some(r) = by_oid.get_mut(&f.number(0)?) {
-                r.unique_keys.push(f.names(1)?);
-            }
+        for row in of(Part::Database).rows() {
+            catalogue.database = row.text(0)?;
+            catalogue.server_encoding = row.text(1)?;
         }
-        for row in references {
-            let f = Fields::of(row, "references");
-            let from = f.number(1)?;
-            if let Some(r) = by_oid.get_mut(&f.number(0)?) {
-                r.referenced_by.push(from);
-            }
+        for row in of(Part::Schemas).rows() {
+            catalogue.schemas.push(row.text(0)?);
         }
-        for (oid, relation) in by_oid {
-            let relation = Arc::new(relation);
-            c.relations.insert(
-                (relation.schema.clone(), relation.name.clone()),
-                relation.clone(),
-            );
-            c.by_oid.insert(oid, relation);
+        for row in of(Part::Extensions).rows() {
+            catalogue.extensions.insert(row.text(0)?, row.text(1)?);
         }
-        for row in functions {
-            let f = function(&Fields::of(row, "functions"), 0)?.ok_or(StrangeRows("functions"))?;
-            c.functions.entry(f.name.clone()).or_default().push(f);
-        }
-        for row in operators {
-            let f = Fields::of(row, "operators");
-            let operator = Operator {
-                schema: f.owned(0)?,
-                name: f.owned(1)?,
-                left: f.number(2)?,
-                right: f.number(3)?,
-                function: function(&f, 4)?.unwrap_or_default(),
-            };
-            c.operators
-                .entry(operator.name.clone())
+        let members = members(of(Part::Members), &catalogue.extensions)?;
+        types(&mut catalogue, of(Part::Types), of(Part::TypeParts))?;
+        let functions = functions(&catalogue, of(Part::Functions), &members)?;
+        behind(&mut catalogue, &functions, of(Part::Operators), of(Part::Casts), of(Part::TypeFunctions))?;
+        catalogue.own_code = own_code(of(Part::OwnCode), &functions)?;
+        for function in functions.into_values() {
+            catalogue
+                .functions
+                .entry(function.name.clone())
                 .or_default()
-                .push(operator);
+                .push(function);
         }
-        for row in casts {
-            let f = Fields::of(row, "casts");
-            c.casts.push(Cast {
-                source: f.number(0)?,
-                target: f.number(1)?,
-                implicit: f.text(2)? != "e",
-                function: function(&f, 3)?,
-            });
-        }
-        read_types(types, makers, &mut c)?;
-        for row in schemas {
-            c.schemas.push(Fields::of(row, "schemas").owned(0)?);
-        }
-        for row in extensions {
-            let f = Fields::of(row, "extensions");
-            match f.optional(0)? {
-                Some(name) => drop(c.extensions.insert(name.to_owned(), f.owned(1)?)),
-                None => c.server_encoding = f.owned(1)?,
+        let mut relations = relations(of(Part::Relations), of(Part::Columns), &members)?;
+        indexes(&mut catalogue, &mut relations, of(Part::Indexes))?;
+        inheritance(&mut relations, of(Part::Inheritance))?;
+        for row in of(Part::ForeignKeys).rows() {
+            if let Some(relation) = relations.get_mut(&row.oid(0)?) {
+                relation.referenced_by.push(row.oid(1)?);
             }
         }
-        for row in code {
-            let f = Fields::of(row, "own code");
-            c.own_code.push(OwnCode {
-                kind: f.owned(0)?,
-                relation: f.owned(1)?,
-                name: f.owned(2)?,
-                function: f.optional(3)?.map(str::to_owned),
-            });
+        views(&mut relations, of(Part::Rules), of(Part::ViewReads))?;
+        for (oid, relation) in relations {
+            let key = (relation.schema.clone(), relation.name.clone());
+            let relation = Arc::new(relation);
+            catalogue.relations.insert(key, Arc::clone(&relation));
+            catalogue.by_oid.insert(oid, relation);
         }
-        Ok(c)
+        Ok(catalogue)
     }
 }
 
-fn read_relations(rows: &[Row], c: &mut Catalogue) -> Result<HashMap<u32, Relation>, StrangeRows> {
-    let mut by_oid = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let f = Fields::of(row, "relations");
-        let (oid, schema, name) = (f.number(0)?, f.owned(1)?, f.owned(2)?);
-        let own = schema == "pg_catalog" || schema == "information_schema";
-        let kind = match f.text(3)? {
-            "i" | "I" => {
-                if f.optional(6)?.is_some() {
-                    c.indexes.insert((schema, name), f.number(6)?);
-                }
-                continue;
-            }
-            _ if own => RelationKind::Catalog,
-            _ if schema.starts_with("pg_temp_") => RelationKind::Temporary,
-            "r" | "p" => RelationKind::Table,
-            "v" => RelationKind::View,
-            "m" => RelationKind::MaterializedView,
-            "f" => RelationKind::ForeignTable,
-            "S" => RelationKind::Sequence,
-            _ => return Err(StrangeRows("relations")),
-        };
-        let relation = Relation {
-            oid,
-            schema,
-            name,
-            kind,
-            has_rules: f.text(4)? == "t",
-            estimated_rows: f.optional(5)?.map(|_| f.number(5)).transpose()?,
-            extension: f.optional(7)?.map(str::to_owned),
-            ..Relation::default()
-        };
-        by_oid.insert(oid, relation);
-    }
-    Ok(by_oid)
+/// Reads the rows of one part.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    part: Part,
+    rows: &'a [Vec<Option<String>>],
 }
 
-fn read_columns(rows: &[Row], by_oid: &mut HashMap<u32, Relation>) -> Result<(), StrangeRows> {
-    for row in rows {
-        let f = Fields::of(row, "columns");
-        if let Some(r) = by_oid.get_mut(&f.number(0)?) {
-            r.columns.push(Column {
-                number: f.number(1)?,
-                name: f.owned(2)?,
-                type_oid: f.number(3)?,
-                type_modifier: f.number(4)?,
-            });
+impl<'a> Reader<'a> {
+    fn rows(self) -> impl Iterator<Item = Row<'a>> {
+        self.rows.iter().map(move |columns| Row {
+            part: self.part,
+            columns,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    part: Part,
+    columns: &'a [Option<String>],
+}
+
+impl Row<'_> {
+    fn get(&self, index: usize) -> Option<&str> {
+        self.columns.get(index).and_then(|c| c.as_deref())
+    }
+    fn text(&self, index: usize) -> Result<String, CatalogueError> {
+        self.get(index)
+            .map(str::to_owned)
+            .ok_or(CatalogueError::Unreadable(self.part))
+    }
+    fn number<T: std::str::FromStr>(&self, index: usize) -> Result<T, CatalogueError> {
+        self.get(index)
+            .and_then(|t| t.parse().ok())
+            .ok_or(CatalogueError::Unreadable(self.part))
+    }
+    fn oid(&self, index: usize) -> Result<u32, CatalogueError> {
+        self.number(index)
+    }
+    fn truth(&self, index: usize) -> Result<bool, CatalogueError> {
+        match self.get(index) {
+            Some("true" | "t") => Ok(true),
+            Some("false" | "f") => Ok(false),
+            _ => Err(CatalogueError::Unreadable(self.part)),
         }
     }
-    Ok(())
-}
-
-/// All levels: from each relation to everything below it, and back.
-fn read_inheritance(rows: &[Row], by_oid: &mut HashMap<u32, Relation>) -> Result<(), StrangeRows> {
-    let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
-    let mut above: HashMap<u32, Vec<u32>> = HashMap::new();
-    for row in rows {
-        let f = Fields::of(row, "inheritance");
-        let (child, parent) = (f.number(0)?, f.number(1)?);
-        below.entry(parent).or_default().push(child);
-        above.entry(child).or_default().push(parent);
-    }
-    for (oid, relation) in by_oid.iter_mut() {
-        relation.children = reach(*oid, &below);
-        relation.parents = reach(*oid, &above);
-    }
-    Ok(())
-}
-
-fn reach(from: u32, edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
-    let mut seen = HashSet::from([from]);
-    let mut todo = vec![from];
-    let mut found = Vec::new();
-    while let Some(at) = todo.pop() {
-        for next in edges.get(&at).into_iter().flatten() {
-            if seen.insert(*next) {
-                found.push(*next);
-                todo.push(*next);
-            }
-        }
-    }
-    found.sort_unstable();
-    found
-}
-
-/// Base columns that a view reads, with the views below it replaced by what they read.
-fn read_views(rows: &[Row], by_oid: &mut HashMap<u32, Relation>) -> Result<(), StrangeRows> {
-    let mut reads: HashMap<u32, Vec<(u32, i16)>> = HashMap::new();
-    for row in rows {
-        let f = Fields::of(row, "views");
-        reads
-            .entry(f.number(0)?)
-            .or_default()
-            .push((f.number(1)?, f.number(2)?));
-    }
-    let mut resolved = HashMap::new();
-    for view in reads.keys() {
-        let mut seen = HashSet::from([*view]);
-        let mut todo = vec![*view];
-        let mut base = Vec::new();
-        while let Some(at) = todo.pop() {
-            for (relation, column) in reads.get(&at).into_iter().flatten() {
-                base.push((*relation, *column));
-                if reads.contains_key(relation) && seen.insert(*relation) {
-                    todo.push(*relation);
-                }
-            }
-        }
-        base.sort_unstable();
-        base.dedup();
-        resolved.insert(*view, base);
-    }
-    for (view, base) in resolved {
-        if let Some(r) = by_oid.get_mut(&view) {
-            r.view_reads = base;
-        }
-    }
-    Ok(())
-}
-
-fn read_types(rows: &[Row], makers: &[Row], c: &mut Catalogue) -> Result<(), StrangeRows> {
-    for row in rows {
-        let f = Fields::of(row, "types");
-        let t = Type {
-            oid: f.number(0)?,
-            schema: f.owned(1)?,
-            name: f.owned(2)?,
-            display: f.owned(3)?,
-            parts: f.numbers(4)?,
-            functions: Vec::new(),
-            preferred_string: f.text(5)? == "t",
-        };
-        c.type_names.entry(t.name.clone()).or_default().push(t.oid);
-        c.types.insert(t.oid, t);
-    }
-    for row in makers {
-        let f = Fields::of(row, "functions of types");
-        let maker = function(&f, 1)?.ok_or(StrangeRows("functions of types"))?;
-        if let Some(t) = c.types.get_mut(&f.number(0)?) {
-            t.functions.push(maker);
-        }
-    }
-    Ok(())
-}
-
-/// A function whose eight columns begin at `at`; `None` when there is none.
-fn function(f: &Fields<'_>, at: usize) -> Result<Option<Function>, StrangeRows> {
-    if f.optional(at)?.is_none() {
-        return Ok(None);
-    }
-    let name = f.owned(at + 2)?;
-    Ok(Some(Function {
-        oid: f.number(at)?,
-        schema: f.owned(at + 1)?,
-        signature: format!("{name}({})", f.text(at + 3)?.replace(", ", ",")),
-        name,
-        volatile: f.text(at + 4)? == "v",
-        security_definer: f.text(at + 5)? == "t",
-        argument_types: f.numbers(at + 6)?,
-        extension: f.optional(at + 7)?.map(str::to_owned),
-    }))
-}
-
-/// A row read by position.
-struct Fields<'a> {
-    row: &'a Row,
-    what: &'static str,
-}
-
-impl<'a> Fields<'a> {
-    fn of(row: &'a Row, what: &'static str) -> Self {
-        Self { row, what }
-    }
-    fn strange(&self) -> StrangeRows {
-        StrangeRows(self.what)
-    }
-    fn optional(&self, at: usize) -> Result<Option<&'a str>, StrangeRows> {
-        match self.row.get(at) {
-            None => Err(self.strange()),
-            Some(None) => Ok(None),
-            Some(Some(bytes)) => std::str::from_utf8(bytes)
-                .map(Some)
-                .map_err(|_| self.strange()),
-        }
-    }
-    fn text(&self, at: usize) -> Result<&'a str, StrangeRows> {
-        self.optional(at)?.ok_or_else(|| self.strange())
-    }
-    fn owned(&self, at: usize) -> Result<String, StrangeRows> {
-        self.text(at).map(str::to_owned)
-    }
-    fn number<T: std::str::FromStr>(&self, at: usize) -> Result<T, StrangeRows> {
-        self.text(at)?.parse().map_err(|_| self.strange())
-    }
-    fn names(&self, at: usize) -> Result<Vec<String>, StrangeRows> {
-        match self.optional(at)? {
-            None => Ok(Vec::new()),
-            Some(json) => serde_json::from_str(json).map_err(|_| self.strange()),
-        }
-    }
-    /// OIDs come as numbers or as texts, as the server's version has it.
-    fn numbers(&self, at: usize) -> Result<Vec<u32>, StrangeRows> {
-        let Some(json) = self.optional(at)? else {
-            return Ok(Vec::new());
-        };
-        let values: Vec<serde_json::Value> =
-            serde_json::from_str(json).map_err(|_| self.strange())?;
-        values
-            .iter()
-            .map(|v| match v {
-                serde_json::Value::Null => Ok(0),
-                serde_json::Value::String(s) => s.parse().map_err(|_| self.strange()),
-                other => other
-                    .as_u64()
-                    .and_then(|n| u32::try_from(n).ok())
-                    .ok_or_else(|| self.strange()),
-            })
-            .filter(|n| *n != Ok(0))
+    fn numbers<T: std::str::FromStr>(&self, index: usize) -> Result<Vec<T>, CatalogueError> {
+        self.text(index)?
+            .split_whitespace()
+            .map(|n| n.parse().map_err(|_| CatalogueError::Unreadable(self.part)))
             .collect()
     }
+}
+
+fn version(fingerprint: Reader<'_>) -> Result<u64, CatalogueError> {
+    let row = fingerprint
+        .rows()
+        .next()
+        .ok_or(CatalogueError::Unreadable(Part::Fingerprint))?;
+    let mut hasher = Hasher::new();
+    hasher.field(row.text(0)?.as_bytes());
+    let digest = hasher.finish();
+    let mut first = [0_u8; 8];
+    for (to, from) in first.iter_mut().zip(digest.0) {
+        *to = from;
+    }
+    Ok(u64::from_be_bytes(first))
+}
+
+/// `name@version` of the extension that each relation and function belongs to.
+struct Members {
+    relations: HashMap<u32, String>,
+    functions: HashMap<u32, String>,
+}
+
+fn members(rows: Reader<'_>, versions: &HashMap<String, String>) -> Result<Members, CatalogueError> {
+    let mut members = Members {
+        relations: HashMap::new(),
+        functions: HashMap::new(),
+    };
+    for row in rows.rows() {
+        let extension = row.text(2)?;
+        let version = versions.get(&extension).cloned().unwrap_or_default();
+        let label = format!("{extension}@{version}");
+        let class = row.text(0)?;
+        if class.ends_with("pg_proc") {
+            members.functions.insert(row.oid(1)?, label);
+        } else if class.ends_with("pg_class") {
+            members.relations.insert(row.oid(1)?, label);
+        }
+    }
+    Ok(members)
+}
+
+fn types(catalogue: &mut Catalogue, rows: Reader<'_>, parts: Reader<'_>) -> Result<(), CatalogueError> {
+    for row in rows.rows() {
+        let (oid, schema, name) = (row.oid(0)?, row.text(1)?, row.text(2)?);
+        let display = if schema == "pg_catalog" {
+            let shown = row.text(3)?;
+            shown
+                .strip_prefix("pg_catalog.")
+                .map_or(shown.clone(), str::to_owned)
+        } else {
+            format!("{schema}.{name}")
+        };
+        let parts = [row.oid(4)?, row.oid(5)?];
+        catalogue.type_names.entry(name.clone()).or_default().push(oid);
+        catalogue.types.insert(
+            oid,
+            Type {
+                oid,
+                schema,
+                name,
+                display,
+                parts: parts.into_iter().filter(|p| *p != 0).collect(),
+                functions: Vec::new(),
+                preferred_string: row.truth(6)?,
+            },
+        );
+    }
+    for row in parts.rows() {
+        let part = row.oid(1)?;
+        if let Some(whole) = catalogue.types.get_mut(&row.oid(0)?) {
+            whole.parts.push(part);
+        }
+    }
+    let arrays: Vec<(u32, String)> = catalogue
+        .types
+        .values()
+        .filter(|t| t.schema != "pg_catalog" && t.name.starts_with('_'))
+        .filter_map(|t| {
+            let element = catalogue.types.get(t.parts.first()?)?;
+            Some((t.oid, format!("{}[]", element.display)))
+        })
+        .collect();
+    for (oid, display) in arrays {
+        if let Some(array) = catalogue.types.get_mut(&oid) {
+            array.display = display;
+        }
+    }
+    Ok(())
+}
+
+fn functions(
+    catalogue: &Catalogue,
+    rows: Reader<'_>,
+    members: &Members,
+) -> Result<HashMap<u32, Function>, CatalogueError> {
+    let mut functions = HashMap::new();
+    for row in rows.rows() {
+        let (oid, name) = (row.oid(0)?, row.text(2)?);
+        let argument_types: Vec<u32> = row.numbers(3)?;
+        let shown: Vec<&str> = argument_types
+            .iter()
+            .map(|t| catalogue.types.get(t).map_or("?", |t| t.display.as_str()))
+            .collect();
+        functions.insert(
+            oid,
+            Function {
+                oid,
+                schema: row.text(1)?,
+                signature: format!("{name}({})", shown.join(",")),
+                name,
+                volatile: row.get(4) == Some("v"),
+                security_definer: row.truth(5)?,
+                extension: members.functions.get(&oid).cloned(),
+                argument_types,
+            },
+        );
+    }
+    Ok(functions)
+}
+
+/// Operators, casts and types with the functions behind them.
+fn behind(
+    catalogue: &mut Catalogue,
+    functions: &HashMap<u32, Function>,
+    operators: Reader<'_>,
+    casts: Reader<'_>,
+    of_types: Reader<'_>,
+) -> Result<(), CatalogueError> {
+    for row in operators.rows() {
+        let operator = Operator {
+            schema: row.text(0)?,
+            name: row.text(1)?,
+            left: row.oid(2)?,
+            right: row.oid(3)?,
+            function: called(&row, 4, functions)?,
+        };
+        catalogue
+            .operators
+            .entry(operator.name.clone())
+            .or_default()
+            .push(operator);
+    }
+    for row in casts.rows() {
+        let function = match row.get(3) {
+            Some(_) => Some(called(&row, 3, functions)?),
+            None => None,
+        };
+        catalogue.casts.push(Cast {
+            source: row.oid(0)?,
+            target: row.oid(1)?,
+            implicit: row.get(2) != Some("e"),
+            function,
+        });
+    }
+    for row in of_types.rows() {
+        let function = functions.get(&row.oid(1)?).cloned();
+        if let (Some(of), Some(function)) = (catalogue.types.get_mut(&row.oid(0)?), function) {
+            of.functions.push(function);
+        }
+    }
+    Ok(())
+}
+
+/// A function given as (oid, schema, name): one of ours, or the server's own.
+fn called(
+    row: &Row<'_>,
+    at: usize,
+    functions: &HashMap<u32, Function>,
+) -> Result<Function, CatalogueError> {
+    let oid = row.oid(at)?;
+    match functions.get(&oid) {
+        Some(known) => Ok(known.clone()),
+        None => {
+            let name = row.text(at + 2)?;
+            Ok(Function {
+                oid: oid.min(FIRST_USER_OID - 1),
+                schema: row.text(at + 1)?,
+                signature: format!("{name}(*)"),
+                name,
+                ..Function::default()
+            })
+        }
+    }
+}
+
+fn own_code(
+    rows: Reader<'_>,
+    functions: &HashMap<u32, Function>,
+) -> Result<Vec<OwnCode>, CatalogueError> {
+    let mut all = Vec::new();
+    for row in rows.rows() {
+        let function = row
+            .get(3)
+            .and_then(|oid| oid.parse().ok())
+            .and_then(|oid: u32| functions.get(&oid))
+            .map(|f| format!("{}.{}", f.schema, f.signature));
+        all.push(OwnCode {
+            kind: row.text(0)?,
+            relation: row.text(1)?,
+            name: row.text(2)?,
+            function,
+        });
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn relations(
+    rows: Reader<'_>,
+    columns: Reader<'_>,
+    members: &Members,
+) -> Result<HashMap<u32, Relation>, CatalogueError> {
+    let mut relations = HashMap::new();
+    for row in rows.rows() {
+        let (oid, schema) = (row.oid(0)?, row.text(1)?);
+        let kind = kind(&schema, row.get(3), row.get(4)).ok_or(CatalogueError::Unreadable(Part::Relations))?;
+        relations.insert(
+            oid,
+            Relation {
+                oid,
+                schema,
+                name: row.text(2)?,
+                kind,
+                estimated_rows: row.get(5).and_then(rows_estimated),
+                extension: members.relations.get(&oid).cloned(),
+                ..Relation::default()
+            },
+        );
+    }
+    for row in columns.rows() {
+        let column = Column {
+            number: row.number(1)?,
+            name: row.text(2)?,
+            type_oid: row.oid(3)?,
+            type_modifier: row.number(4)?,
+        };
+        if let Some(relation) = relations.get_mut(&row.oid(0)?) {
+            relation.columns.push(column);
+        }
+    }
+    for relation in relations.values_mut() {
+        relation.columns.sort_by_key(|c| c.number);
+    }
+    Ok(relations)
+}
+
+fn kind(schema: &str, relkind: Option<&str>, persistence: Option<&str>) -> Option<RelationKind> {
+    if matches!(schema, "pg_catalog" | "information_schema") {
+        return Some(RelationKind::Catalog);
+    }
+    if persistence == Some("t") {
+        return Some(RelationKind::Temporary);
+    }
+    match relkind? {
+        "r" | "p" => Some(RelationKind::Table),
+        "v" => Some(RelationKind::View),
+        "m" => Some(RelationKind::MaterializedView),
+        "f" => Some(RelationKind::ForeignTable),
+        "S" => Some(RelationKind::Sequence),
+        _ => None,
+    }
+}
+
+/// `reltuples` is a float in text; -1 is unknown.
+fn rows_estimated(text: &str) -> Option<i64> {
+    let rows: f64 = text.parse().ok()?;
+    let max = crate::action::FIGURE_MAX;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    (rows >= 0.0).then(|| if rows >= max as f64 { max } else { rows as i64 })
+}
+
+fn indexes(
+    catalogue: &mut Catalogue,
+    relations: &mut HashMap<u32, Relation>,
+    rows: Reader<'_>,
+) -> Result<(), CatalogueError> {
+    for row in rows.rows() {
+        let table = row.oid(3)?;
+        catalogue
+            .indexes
+            .insert((row.text(1)?, row.text(2)?), table);
+        if !row.truth(4)? {
+            continue;
+        }
+        let numbers: Vec<i16> = row.numbers(5)?;
+        let keys: usize = row.number(6)?;
+        if let Some(relation) = relations.get_mut(&table) {
+            let names: Option<Vec<String>> = numbers
+                .iter()
+                .take(keys)
+                .map(|n| relation.columns.iter().find(|c| c.number == *n).map(|c| c.name.clone()))
+                .collect();
+            if let Some(names) = names {
+                relation.unique_keys.push(names);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn inheritance(relations: &mut HashMap<u32, Relation>, rows: Reader<'_>) -> Result<(), CatalogueError> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
+    for row in rows.rows() {
+        let (child, parent) = (row.oid(0)?, row.oid(1)?);
+        children.entry(parent).or_default().push(child);
+        parents.entry(child).or_default().push(parent);
+    }
+    for (oid, relation) in relations {
+        relation.children = closure(*oid, &children);
+        relation.parents = closure(*oid, &parents);
+    }
+    Ok(())
+}
+
+/// Everything reached from `start` over any number of steps, without it.
+fn closure(start: u32, steps: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
+    let mut seen = HashSet::from([start]);
+    let mut open = vec![start];
+    let mut all = Vec::new();
+    while let Some(oid) = open.pop() {
+        for next in steps.get(&oid).into_iter().flatten() {
+            if seen.insert(*next) {
+                open.push(*next);
+                all.push(*next);
+            }
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
+/// What views read, views below them resolved.
+fn views(
+    relations: &mut HashMap<u32, Relation>,
+    rules: Reader<'_>,
+    reads: Reader<'_>,
+) -> Result<(), CatalogueError> {
+    let mut whole = HashSet::new();
+    for row in rules.rows() {
+        let oid = row.oid(0)?;
+        if row.get(1) != Some("1") {
+            if let Some(relation) = relations.get_mut(&oid) {
+                relation.has_rules = true;
+            }
+        } else if row.truth(2)? {
+            whole.insert(oid);
+        }
+    }
+    let mut direct: HashMap<u32, Vec<(u32, i16)>> = HashMap::new();
+    for row in reads.rows() {
+        let view = row.oid(0)?;
+        // A whole row hides behind its columns in pg_depend: then all of them count.
+        let number = if whole.contains(&view) { 0 } else { row.number(2)? };
+        direct.entry(view).or_default().push((row.oid(1)?, number));
+    }
+    let views: Vec<u32> = direct.keys().copied().collect();
+    for view in views {
+        let mut seen = HashSet::new();
+        let mut open = vec![view];
+        let mut all = Vec::new();
+        let mut visited = HashSet::from([view]);
+        while let Some(oid) = open.pop() {
+            for (below, number) in direct.get(&oid).into_iter().flatten() {
+                if direct.contains_key(below) {
+                    if visited.insert(*below) {
+                        open.push(*below);
+                    }
+                } else if seen.insert((*below, *number)) {
+                    all.push((*below, *number));
+                }
+            }
+        }
+        all.sort_unstable();
+        visited.remove(&view);
+        if let Some(relation) = relations.get_mut(&view) {
+            relation.view_reads = all;
+            relation.views_below = visited.into_iter().collect();
+            relation.views_below.sort_unstable();
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,260 @@
+//! Runs the corpus.
+
+use crate::world::CATALOGUE;
+use brattice_core::action::{Act, Object};
+use brattice_core::classify::sql::catalogue::{Major, SearchPath};
+use brattice_core::classify::sql::{Command, Context, Lists, NothingPrepared, SqlLimits, classify, parse};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+const FILES: &[(&str, &str)] = &[
+    ("read", include_str!("corpus/read.txt")),
+    ("write", include_str!("corpus/write.txt")),
+    ("structure", include_str!("corpus/structure.txt")),
+    ("session", include_str!("corpus/session.txt")),
+    ("functions", include_str!("corpus/functions.txt")),
+    ("messages", include_str!("corpus/messages.txt")),
+    ("clients", include_str!("corpus/clients.txt")),
+];
+
+#[derive(Default)]
+pub struct Case {
+    pub sql: String,
+    path: Vec<String>,
+    major: u16,
+    in_transaction: bool,
+    expected: Vec<String>,
+}
+
+impl Case {
+    pub fn of(sql: &str) -> Self {
+        Case {
+            sql: sql.to_owned(),
+            path: vec!["pg_catalog".into(), "public".into()],
+            major: 15,
+            ..Case::default()
+        }
+    }
+    pub fn set_major(&mut self, major: u16) {
+        self.major = major;
+    }
+}
+
+pub fn cases(text: &str) -> Vec<Case> {
+    text.split("\n\n")
+        .map(|block| {
+            let mut case = Case::of("");
+            for line in block.lines() {
+                if let Some(path) = line.strip_prefix("@path ") {
+                    case.path = path.split(',').map(|s| s.trim().to_owned()).collect();
+                } else if let Some(major) = line.strip_prefix("@major ") {
+                    case.major = major.parse().expect("a version");
+                } else if line == "@in_transaction" {
+                    case.in_transaction = true;
+                } else if let Some(expected) = line.strip_prefix("=> ") {
+                    case.expected.push(expected.trim().to_owned());
+                } else if !line.starts_with("# ") {
+                    case.sql.push_str(line);
+                    case.sql.push('\n');
+                }
+            }
+            case.sql.truncate(case.sql.trim_end().len());
+            case
+        })
+        .filter(|c| !c.expected.is_empty())
+        .collect()
+}
+
+pub fn judged(case: &Case) -> Result<Command, String> {
+    let major = Major(case.major);
+    let parsed = parse(case.sql.as_bytes(), major, &SqlLimits::default()).map_err(|u| u.rule.to_owned())?;
+    let path = SearchPath(case.path.clone());
+    let lists = Lists::new();
+    Ok(classify(
+        &parsed,
+        &Context {
+            catalogue: &CATALOGUE,
+            path: &path,
+            major,
+            prepared: &NothingPrepared,
+            lists: &lists,
+            in_transaction: case.in_transaction,
+            parameter_types: &[],
+            earlier: None,
+        },
+    ))
+}
+
+fn object(object: &Object) -> String {
+    match object {
+        Object::Target => "target".into(),
+        Object::Database { database } => format!("database {database}"),
+        Object::Schema { schema, .. } => format!("schema {schema}"),
+        Object::Table { schema, table, .. } => format!("{schema}.{table}"),
+        Object::Function { schema, signature, .. } => format!("{schema}.{signature}"),
+        Object::Setting { name } => format!("setting {name}"),
+        Object::Role { name } => format!("role {name}"),
+        Object::Field { column, .. } => format!("field {column}"),
+    }
+}
+
+/// Whether an act is what a line says.
+fn fits(act: &Act, line: &str) -> bool {
+    let (line, columns) = match line.split_once(" {") {
+        Some((head, rest)) => {
+            let (columns, tail) = rest.split_once('}').expect("a closing brace");
+            (format!("{head}{tail}"), Some(columns.to_owned()))
+        }
+        None => (line.to_owned(), None),
+    };
+    let mut words: Vec<&str> = line.split(' ').collect();
+    let mut figures = Vec::new();
+    while let Some(last) = words.last() {
+        if *last == "where" || *last == "nowhere" || last.starts_with("limit=") || last.starts_with("rows=") {
+            figures.push(*last);
+            words.pop();
+        } else {
+            break;
+        }
+    }
+    let head = words.join(" ");
+    if head != format!("{} {}", act.verb.as_str(), object(&act.object)) {
+        return false;
+    }
+    let columns_fit = columns.is_none_or(|c| {
+        let wanted: BTreeSet<String> = c.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        wanted == act.facts.columns || (c == "*" && act.facts.columns.contains("*"))
+    });
+    columns_fit
+        && figures.iter().all(|f| match f.split_once('=') {
+            Some(("limit", n)) => act.facts.limit.to_string() == n,
+            Some(("rows", n)) => act.facts.estimated_rows.to_string() == n,
+            _ => (*f == "where") == act.facts.has_where,
+        })
+}
+
+fn shown(command: &Result<Command, String>) -> String {
+    let mut out = String::new();
+    match command {
+        Err(rule) => writeln!(out, "=> error {rule}").expect("writes"),
+        Ok(command) => {
+            for act in &command.acts {
+                let columns: Vec<&str> = act.facts.columns.iter().map(String::as_str).collect();
+                writeln!(
+                    out,
+                    "=> {} {} {{{}}} {} limit={} rows={}",
+                    act.verb.as_str(),
+                    object(&act.object),
+                    columns.join(","),
+                    if act.facts.has_where { "where" } else { "nowhere" },
+                    act.facts.limit,
+                    act.facts.estimated_rows
+                )
+                .expect("writes");
+            }
+            for unclear in &command.unclear {
+                writeln!(out, "=> unknown {} ({})", unclear.rule, unclear.reason).expect("writes");
+            }
+            for refusal in &command.refusals {
+                writeln!(out, "=> refused {} ({})", refusal.rule, refusal.reason).expect("writes");
+            }
+            writeln!(out, "   leaves {:?}", command.consequences).expect("writes");
+            if let Some(redacted) = &command.redacted {
+                writeln!(out, "=> redacted {redacted}").expect("writes");
+            }
+        }
+    }
+    out
+}
+
+/// What is wrong with the answer, if anything.
+pub fn wrong(case: &Case) -> Option<String> {
+    let command = judged(case);
+    let mut problems = Vec::new();
+    let starting = |word: &str| -> Vec<&str> {
+        case.expected
+            .iter()
+            .filter_map(|e| e.strip_prefix(word).map(str::trim))
+            .collect()
+    };
+    match &command {
+        Err(rule) => {
+            if case.expected != [format!("error {rule}")] {
+                problems.push("an error was not expected".to_owned());
+            }
+        }
+        Ok(command) => {
+            let unknown: BTreeSet<&str> = command.unclear.iter().map(|u| u.rule).collect();
+            if unknown != starting("unknown ").into_iter().chain(starting("refused ")).collect() {
+                problems.push(format!("unknown: {unknown:?}"));
+            }
+            let refused: BTreeSet<&str> = command.refusals.iter().map(|u| u.rule).collect();
+            if refused != starting("refused ").into_iter().collect() {
+                problems.push(format!("refused: {refused:?}"));
+            }
+            let acts: Vec<&Act> = command
+                .acts
+                .iter()
+                .filter(|a| a.verb != brattice_core::action::Verb::SqlUnknown)
+                .collect();
+            let said: Vec<&String> = case
+                .expected
+                .iter()
+                .filter(|e| {
+                    !["unknown ", "refused ", "error ", "leaves ", "redacted ", "nothing"]
+                        .iter()
+                        .any(|w| e.starts_with(w))
+                })
+                .collect();
+            for line in &said {
+                if !acts.iter().any(|a| fits(a, line)) {
+                    problems.push(format!("missing: {line}"));
+                }
+            }
+            for act in &acts {
+                if !said.iter().any(|line| fits(act, line)) {
+                    problems.push(format!("too much: {} {}", act.verb.as_str(), object(&act.object)));
+                }
+            }
+            if !command.unclear.is_empty() != command.has(brattice_core::action::Verb::SqlUnknown) {
+                problems.push("sql.unknown and unclear differ".to_owned());
+            }
+            let left = format!("{:?}", command.consequences);
+            for leaves in starting("leaves ") {
+                if !left.contains(leaves) {
+                    problems.push(format!("does not leave {leaves}"));
+                }
+            }
+            for text in starting("redacted ") {
+                if command.redacted.as_deref() != Some(text) {
+                    problems.push(format!("redacted: {:?}", command.redacted));
+                }
+            }
+        }
+    }
+    (!problems.is_empty()).then(|| {
+        format!(
+            "\n{}\n{}expected:\n{}\nproblems: {}\n",
+            case.sql,
+            shown(&command),
+            case.expected.join("\n"),
+            problems.join("; ")
+        )
+    })
+}
+
+#[test]
+fn statements_do_what_the_corpus_says() {
+    let mut wrongs = String::new();
+    let mut count = 0;
+    for (file, text) in FILES {
+        for case in cases(text) {
+            count += 1;
+            if let Some(wrong) = wrong(&case) {
+                write!(wrongs, "── {file} ──{wrong}").expect("writes");
+            }
+        }
+    }
+    assert!(count > 100, "the corpus is there");
+    assert!(wrongs.is_empty(), "{wrongs}");
+}

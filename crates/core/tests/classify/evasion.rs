@@ -1,0 +1,124 @@
+//! Messages that do more than they seem to, and their harmless twins. Both lists only grow.
+
+use crate::corpus::{Case, cases, judged};
+use brattice_core::action::Effect;
+use brattice_core::classify::sql::catalogue::Major;
+use brattice_core::classify::sql::{SqlLimits, parse};
+
+const VERSIONS: &[u16] = &[13, 14, 15, 16, 17, 18];
+
+fn blocks(text: &str) -> Vec<Case> {
+    let marked = text
+        .split("\n\n")
+        .map(|b| format!("{}\n=> any", b.trim_end()))
+        .collect::<Vec<_>>()
+        .join("\n\n");
+    cases(&marked).into_iter().filter(|c| !c.sql.is_empty()).collect()
+}
+
+#[test]
+fn evasions_are_never_taken_for_reading() {
+    let all = blocks(include_str!("corpus/evasions.txt"));
+    assert!(all.len() > 60, "the list is there");
+    let mut wrongs = Vec::new();
+    for mut case in all {
+        for version in VERSIONS {
+            case.set_major(*version);
+            if let Ok(command) = judged(&case) {
+                let more = command.acts.iter().any(|a| a.effect() != Effect::Read);
+                if !more || command.reads_only() {
+                    wrongs.push(format!("{version}: {}", case.sql));
+                }
+            }
+        }
+    }
+    assert!(wrongs.is_empty(), "taken for reading:\n{}", wrongs.join("\n"));
+}
+
+#[test]
+fn harmless_twins_are_taken_for_reading() {
+    let all = blocks(include_str!("corpus/twins.txt"));
+    assert!(all.len() > 40, "the list is there");
+    let mut wrongs = Vec::new();
+    for case in all {
+        match judged(&case) {
+            Ok(command) => {
+                for act in &command.acts {
+                    if act.effect() != Effect::Read {
+                        wrongs.push(format!("{}\n    {act:?} {:?}", case.sql, command.unclear));
+                    }
+                }
+            }
+            Err(rule) => wrongs.push(format!("{}\n    {rule}", case.sql)),
+        }
+    }
+    assert!(wrongs.is_empty(), "not taken for reading:\n{}", wrongs.join("\n"));
+}
+
+/// On a thread with the stack that the gateway's have.
+fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(f)
+        .expect("a thread")
+        .join()
+        .expect("no overflow");
+}
+
+fn refused(sql: String) {
+    on_a_small_stack(move || {
+        for version in [13, 18] {
+            let limits = SqlLimits::default();
+            assert!(parse(sql.as_bytes(), Major(version), &limits).is_err());
+        }
+    });
+}
+
+#[test]
+fn refuses_ten_thousand_parentheses_without_overflowing() {
+    refused(format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)));
+    refused(format!("SELECT {}1{}", "((SELECT ".repeat(3_000), "))".repeat(3_000)));
+    refused(format!("SELECT {}1{}", "ARRAY[".repeat(5_000), "]".repeat(5_000)));
+}
+
+#[test]
+fn refuses_sixty_four_thousand_terms_without_overflowing() {
+    refused(format!("SELECT 1{}", "+1".repeat(64_000)));
+    refused(format!("SELECT {}true", "NOT ".repeat(60_000)));
+    refused(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(20_000)));
+    refused(format!("SELECT 1{}", "::int".repeat(60_000)));
+    refused(format!("SELECT {}1 END", "CASE WHEN true THEN ".repeat(20_000)));
+    refused(format!("SELECT * FROM a{}", " JOIN a USING (x)".repeat(20_000)));
+    refused(format!("SELECT {}1", "- ".repeat(100_000)));
+    refused(format!("EXPLAIN {}SELECT 1", "EXPLAIN ".repeat(20_000)));
+    refused(format!("SELECT a{}", "[1]".repeat(2)) + &"\u{0}".repeat(1));
+}
+
+#[test]
+fn judges_the_deepest_that_parses_on_a_small_stack() {
+    on_a_small_stack(|| {
+        for wrap in [("(SELECT ", ")"), ("coalesce(1, ", ")"), ("- ", ""), ("ARRAY[", "]"), ("NOT ", "")] {
+            for depth in (1..120).rev() {
+                let sql = format!("SELECT {}1{}", wrap.0.repeat(depth), wrap.1.repeat(depth));
+                if parse(sql.as_bytes(), Major(18), &SqlLimits::default()).is_ok() {
+                    let case = Case::of(&sql);
+                    judged(&case).expect("it parses");
+                    break;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn refuses_what_is_not_text() {
+    let limits = SqlLimits::default();
+    for bytes in [&b"SELECT '\xff'"[..], b"SELECT 1\0; DELETE FROM customers", b"SELECT E'\x95\\'; --'"] {
+        let rule = parse(bytes, Major(15), &limits).expect_err("refused").rule;
+        assert_eq!(rule, "brattice.sql.encoding");
+    }
+    let ascii = SqlLimits { ascii_only: true, ..SqlLimits::default() };
+    assert!(parse("SELECT 'é'".as_bytes(), Major(15), &ascii).is_err());
+    assert!(parse(b"", Major(15), &limits).expect("nothing").tree().stmts.is_empty());
+    assert!(parse(b" ; -- nothing", Major(15), &limits).is_ok());
+}
