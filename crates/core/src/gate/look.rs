@@ -6,15 +6,39 @@ use super::Gate;
 use super::held::{Look, Rows};
 use super::session::{Overlay, Session};
 use crate::action::RelationKind;
-use crate::classify::sql::catalogue::{Catalogue, SearchPath};
-use crate::classify::sql::queries;
+use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
+use crate::classify::sql::{CatalogueQueries, Rows as TextRows, queries};
 use crate::denial::{Code, Denial};
 use crate::mask::MaskedColumns;
-use std::sync::Arc;
+use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// Names every picture that is ever taken in this process, so that no two share cached verdicts.
 static VERSIONS: AtomicU64 = AtomicU64::new(1);
+
+/// Server versions whose catalogue can be read; others are read as the nearest of them.
+const MAJORS: std::ops::RangeInclusive<u16> = 13..=18;
+
+static QUERIES: LazyLock<HashMap<Major, CatalogueQueries>> =
+    LazyLock::new(|| MAJORS.map(|m| (Major(m), queries(Major(m)))).collect());
+
+/// The reads of a server's catalogue: constant texts, made once.
+pub fn catalogue_queries(major: Major) -> Option<&'static CatalogueQueries> {
+    QUERIES.get(&Major(major.0.clamp(*MAJORS.start(), *MAJORS.end())))
+}
+
+/// Rows as the wire has them, as text.
+pub fn text_rows(rows: Vec<Vec<Option<Bytes>>>) -> Option<TextRows> {
+    let text = |cell: Option<Bytes>| match cell {
+        None => Some(None),
+        Some(bytes) => String::from_utf8(bytes.into()).ok().map(Some),
+    };
+    rows.into_iter()
+        .map(|row| row.into_iter().map(text).collect())
+        .collect()
+}
 
 /// The next version for a picture of a catalogue.
 pub fn next_version() -> u64 {
@@ -96,13 +120,15 @@ impl Gate {
 
     /// The texts that a look runs, in order.
     pub fn look_texts(&self, session: &Session, look: Look) -> Vec<&'static str> {
-        let all = queries(session.major);
+        let Some(all) = catalogue_queries(session.major) else {
+            return Vec::new();
+        };
         let mut texts = Vec::new();
         if look.path {
-            texts.push(all.path);
+            texts.push(all.path.as_str());
         }
         if look.catalogue {
-            texts.extend(all.catalogue());
+            texts.extend(all.parts.iter().map(|(_, text)| text.as_str()));
         }
         texts
     }
@@ -124,14 +150,17 @@ impl Gate {
                 return Err(strange());
             }
             let path = rows.remove(0);
-            session.path = Arc::new(SearchPath::from_rows(&path).ok_or_else(strange)?);
+            let path = text_rows(path).ok_or_else(strange)?;
+            session.path = Arc::new(SearchPath::from_rows(&path));
             session.path_in_doubt = false;
             // Read outside any transaction, it can no longer be rolled back.
             session.path_touched &= !session.settled;
         }
         if look.catalogue {
-            let mut catalogue =
-                Catalogue::from_rows(&session.admission.place, &rows).map_err(|_| strange())?;
+            let queries = catalogue_queries(session.major).ok_or_else(strange)?;
+            let rows: Option<Vec<TextRows>> = rows.into_iter().map(text_rows).collect();
+            let rows = rows.ok_or_else(strange)?;
+            let mut catalogue = Catalogue::from_rows(queries, &rows).map_err(|_| strange())?;
             catalogue.version = next_version();
             session.overlay = Some(Overlay {
                 catalogue: Arc::new(catalogue),

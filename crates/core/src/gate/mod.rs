@@ -28,7 +28,7 @@ pub use cut::{Cut, CutReason};
 pub use held::{Held, Look, Names, Parked, Passed, Portal, Prepared, Rows, Tx, Verdict, What};
 pub use hold::Waited;
 pub use judge::{EXPIRY_GRACE, Pending, Thought};
-pub use look::next_version;
+pub use look::{catalogue_queries, next_version, text_rows};
 pub use proof::{Cleared, Lane};
 pub use results::Results;
 pub use session::{Admission, Session};

@@ -187,6 +187,7 @@ fn context<'a>(scope: &'a Scope<'a>, prepared: &'a dyn PreparedLookup) -> Contex
         lists: &scope.guarded.lists,
         in_transaction: scope.in_transaction,
         parameter_types: scope.types,
+        earlier: None,
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::world::CATALOGUE;
 use brattice_core::action::{Act, Object};
 use brattice_core::classify::sql::catalogue::{Major, SearchPath};
-use brattice_core::classify::sql::{Command, Context, Lists, NothingPrepared, SqlLimits, classify, parse};
+use brattice_core::classify::sql::{
+    Command, Context, Lists, NothingPrepared, SqlLimits, classify, parse,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -67,7 +69,8 @@ pub fn cases(text: &str) -> Vec<Case> {
 
 pub fn judged(case: &Case) -> Result<Command, String> {
     let major = Major(case.major);
-    let parsed = parse(case.sql.as_bytes(), major, &SqlLimits::default()).map_err(|u| u.rule.to_owned())?;
+    let parsed =
+        parse(case.sql.as_bytes(), major, &SqlLimits::default()).map_err(|u| u.rule.to_owned())?;
     let path = SearchPath(case.path.clone());
     let lists = Lists::new();
     Ok(classify(
@@ -91,7 +94,9 @@ fn object(object: &Object) -> String {
         Object::Database { database } => format!("database {database}"),
         Object::Schema { schema, .. } => format!("schema {schema}"),
         Object::Table { schema, table, .. } => format!("{schema}.{table}"),
-        Object::Function { schema, signature, .. } => format!("{schema}.{signature}"),
+        Object::Function {
+            schema, signature, ..
+        } => format!("{schema}.{signature}"),
         Object::Setting { name } => format!("setting {name}"),
         Object::Role { name } => format!("role {name}"),
         Object::Field { column, .. } => format!("field {column}"),
@@ -110,7 +115,11 @@ fn fits(act: &Act, line: &str) -> bool {
     let mut words: Vec<&str> = line.split(' ').collect();
     let mut figures = Vec::new();
     while let Some(last) = words.last() {
-        if *last == "where" || *last == "nowhere" || last.starts_with("limit=") || last.starts_with("rows=") {
+        if *last == "where"
+            || *last == "nowhere"
+            || last.starts_with("limit=")
+            || last.starts_with("rows=")
+        {
             figures.push(*last);
             words.pop();
         } else {
@@ -122,7 +131,11 @@ fn fits(act: &Act, line: &str) -> bool {
         return false;
     }
     let columns_fit = columns.is_none_or(|c| {
-        let wanted: BTreeSet<String> = c.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        let wanted: BTreeSet<String> = c
+            .split(',')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect();
         wanted == act.facts.columns || (c == "*" && act.facts.columns.contains("*"))
     });
     columns_fit
@@ -146,7 +159,11 @@ fn shown(command: &Result<Command, String>) -> String {
                     act.verb.as_str(),
                     object(&act.object),
                     columns.join(","),
-                    if act.facts.has_where { "where" } else { "nowhere" },
+                    if act.facts.has_where {
+                        "where"
+                    } else {
+                        "nowhere"
+                    },
                     act.facts.limit,
                     act.facts.estimated_rows
                 )
@@ -185,7 +202,12 @@ pub fn wrong(case: &Case) -> Option<String> {
         }
         Ok(command) => {
             let unknown: BTreeSet<&str> = command.unclear.iter().map(|u| u.rule).collect();
-            if unknown != starting("unknown ").into_iter().chain(starting("refused ")).collect() {
+            if unknown
+                != starting("unknown ")
+                    .into_iter()
+                    .chain(starting("refused "))
+                    .collect()
+            {
                 problems.push(format!("unknown: {unknown:?}"));
             }
             let refused: BTreeSet<&str> = command.refusals.iter().map(|u| u.rule).collect();
@@ -201,9 +223,16 @@ pub fn wrong(case: &Case) -> Option<String> {
                 .expected
                 .iter()
                 .filter(|e| {
-                    !["unknown ", "refused ", "error ", "leaves ", "redacted ", "nothing"]
-                        .iter()
-                        .any(|w| e.starts_with(w))
+                    ![
+                        "unknown ",
+                        "refused ",
+                        "error ",
+                        "leaves ",
+                        "redacted ",
+                        "nothing",
+                    ]
+                    .iter()
+                    .any(|w| e.starts_with(w))
                 })
                 .collect();
             for line in &said {
@@ -213,7 +242,11 @@ pub fn wrong(case: &Case) -> Option<String> {
             }
             for act in &acts {
                 if !said.iter().any(|line| fits(act, line)) {
-                    problems.push(format!("too much: {} {}", act.verb.as_str(), object(&act.object)));
+                    problems.push(format!(
+                        "too much: {} {}",
+                        act.verb.as_str(),
+                        object(&act.object)
+                    ));
                 }
             }
             if !command.unclear.is_empty() != command.has(brattice_core::action::Verb::SqlUnknown) {

@@ -13,7 +13,10 @@ fn blocks(text: &str) -> Vec<Case> {
         .map(|b| format!("{}\n=> any", b.trim_end()))
         .collect::<Vec<_>>()
         .join("\n\n");
-    cases(&marked).into_iter().filter(|c| !c.sql.is_empty()).collect()
+    cases(&marked)
+        .into_iter()
+        .filter(|c| !c.sql.is_empty())
+        .collect()
 }
 
 #[test]
@@ -32,7 +35,11 @@ fn evasions_are_never_taken_for_reading() {
             }
         }
     }
-    assert!(wrongs.is_empty(), "taken for reading:\n{}", wrongs.join("\n"));
+    assert!(
+        wrongs.is_empty(),
+        "taken for reading:\n{}",
+        wrongs.join("\n")
+    );
 }
 
 #[test]
@@ -52,7 +59,11 @@ fn harmless_twins_are_taken_for_reading() {
             Err(rule) => wrongs.push(format!("{}\n    {rule}", case.sql)),
         }
     }
-    assert!(wrongs.is_empty(), "not taken for reading:\n{}", wrongs.join("\n"));
+    assert!(
+        wrongs.is_empty(),
+        "not taken for reading:\n{}",
+        wrongs.join("\n")
+    );
 }
 
 /// On a thread with the stack that the gateway's have.
@@ -76,9 +87,21 @@ fn refused(sql: String) {
 
 #[test]
 fn refuses_ten_thousand_parentheses_without_overflowing() {
-    refused(format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)));
-    refused(format!("SELECT {}1{}", "((SELECT ".repeat(3_000), "))".repeat(3_000)));
-    refused(format!("SELECT {}1{}", "ARRAY[".repeat(5_000), "]".repeat(5_000)));
+    refused(format!(
+        "SELECT {}1{}",
+        "(".repeat(10_000),
+        ")".repeat(10_000)
+    ));
+    refused(format!(
+        "SELECT {}1{}",
+        "((SELECT ".repeat(3_000),
+        "))".repeat(3_000)
+    ));
+    refused(format!(
+        "SELECT {}1{}",
+        "ARRAY[".repeat(5_000),
+        "]".repeat(5_000)
+    ));
 }
 
 #[test]
@@ -87,8 +110,14 @@ fn refuses_sixty_four_thousand_terms_without_overflowing() {
     refused(format!("SELECT {}true", "NOT ".repeat(60_000)));
     refused(format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(20_000)));
     refused(format!("SELECT 1{}", "::int".repeat(60_000)));
-    refused(format!("SELECT {}1 END", "CASE WHEN true THEN ".repeat(20_000)));
-    refused(format!("SELECT * FROM a{}", " JOIN a USING (x)".repeat(20_000)));
+    refused(format!(
+        "SELECT {}1 END",
+        "CASE WHEN true THEN ".repeat(20_000)
+    ));
+    refused(format!(
+        "SELECT * FROM a{}",
+        " JOIN a USING (x)".repeat(20_000)
+    ));
     refused(format!("SELECT {}1", "- ".repeat(100_000)));
     refused(format!("EXPLAIN {}SELECT 1", "EXPLAIN ".repeat(20_000)));
     refused(format!("SELECT a{}", "[1]".repeat(2)) + &"\u{0}".repeat(1));
@@ -97,7 +126,13 @@ fn refuses_sixty_four_thousand_terms_without_overflowing() {
 #[test]
 fn judges_the_deepest_that_parses_on_a_small_stack() {
     on_a_small_stack(|| {
-        for wrap in [("(SELECT ", ")"), ("coalesce(1, ", ")"), ("- ", ""), ("ARRAY[", "]"), ("NOT ", "")] {
+        for wrap in [
+            ("(SELECT ", ")"),
+            ("coalesce(1, ", ")"),
+            ("- ", ""),
+            ("ARRAY[", "]"),
+            ("NOT ", ""),
+        ] {
             for depth in (1..120).rev() {
                 let sql = format!("SELECT {}1{}", wrap.0.repeat(depth), wrap.1.repeat(depth));
                 if parse(sql.as_bytes(), Major(18), &SqlLimits::default()).is_ok() {
@@ -113,12 +148,25 @@ fn judges_the_deepest_that_parses_on_a_small_stack() {
 #[test]
 fn refuses_what_is_not_text() {
     let limits = SqlLimits::default();
-    for bytes in [&b"SELECT '\xff'"[..], b"SELECT 1\0; DELETE FROM customers", b"SELECT E'\x95\\'; --'"] {
+    for bytes in [
+        &b"SELECT '\xff'"[..],
+        b"SELECT 1\0; DELETE FROM customers",
+        b"SELECT E'\x95\\'; --'",
+    ] {
         let rule = parse(bytes, Major(15), &limits).expect_err("refused").rule;
         assert_eq!(rule, "brattice.sql.encoding");
     }
-    let ascii = SqlLimits { ascii_only: true, ..SqlLimits::default() };
+    let ascii = SqlLimits {
+        ascii_only: true,
+        ..SqlLimits::default()
+    };
     assert!(parse("SELECT 'é'".as_bytes(), Major(15), &ascii).is_err());
-    assert!(parse(b"", Major(15), &limits).expect("nothing").tree().stmts.is_empty());
+    assert!(
+        parse(b"", Major(15), &limits)
+            .expect("nothing")
+            .tree()
+            .stmts
+            .is_empty()
+    );
     assert!(parse(b" ; -- nothing", Major(15), &limits).is_ok());
 }

@@ -10,7 +10,16 @@ fn psql(server: &str, database: &str, sql: &str) -> Result<Rows, String> {
     let output = Command::new("psql")
         .arg(format!("{server} dbname={database}"))
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
-        .args(["-F", "\u{1f}", "-R", "\u{1e}", "-P", "null=\u{1}", "-c", sql])
+        .args([
+            "-F",
+            "\u{1f}",
+            "-R",
+            "\u{1e}",
+            "-P",
+            "null=\u{1}",
+            "-c",
+            sql,
+        ])
         .output()
         .map_err(|e| e.to_string())?;
     if !output.status.success() {
@@ -33,7 +42,8 @@ fn fetch(server: &str, database: &str, major: Major, before: &str) -> Vec<Rows> 
         .parts
         .iter()
         .map(|(part, sql)| {
-            psql(server, database, &format!("{before}{sql}")).unwrap_or_else(|e| panic!("{part:?}: {e}"))
+            psql(server, database, &format!("{before}{sql}"))
+                .unwrap_or_else(|e| panic!("{part:?}: {e}"))
         })
         .collect()
 }
@@ -61,7 +71,12 @@ fn reads_the_catalogue_of_a_real_server() {
     let trapped = fetch(&server, &database, major, hostile);
     let path = psql(&server, &database, &queries(major).path).expect("path");
     let before = psql(&server, &database, &queries(major).fingerprint).expect("fingerprint");
-    psql(&server, &database, "ALTER TABLE public.log RENAME message TO text").expect("renames");
+    psql(
+        &server,
+        &database,
+        "ALTER TABLE public.log RENAME message TO text",
+    )
+    .expect("renames");
     let after = psql(&server, &database, &queries(major).fingerprint).expect("fingerprint");
     psql(&server, "postgres", &format!("DROP DATABASE {database}")).expect("drops");
 
@@ -102,11 +117,24 @@ fn views_know_the_base_columns_they_read() {
     let catalogue = &*crate::world::CATALOGUE;
     let relation = |name: &str| &catalogue.relations[&("public".to_owned(), name.to_owned())];
     let customers = relation("customers").oid;
-    assert_eq!(relation("customer_names").view_reads, [(customers, 1), (customers, 2)]);
+    assert_eq!(
+        relation("customer_names").view_reads,
+        [(customers, 1), (customers, 2)]
+    );
     // Through another view, and by whole row.
-    assert_eq!(relation("names_again").view_reads, [(customers, 1), (customers, 2)]);
-    assert_eq!(relation("names_again").views_below, [relation("customer_names").oid]);
-    assert!(relation("customer_ssns").view_reads.contains(&(customers, 0)));
+    assert_eq!(
+        relation("names_again").view_reads,
+        [(customers, 1), (customers, 2)]
+    );
+    assert_eq!(
+        relation("names_again").views_below,
+        [relation("customer_names").oid]
+    );
+    assert!(
+        relation("customer_ssns")
+            .view_reads
+            .contains(&(customers, 0))
+    );
 }
 
 #[test]
@@ -117,7 +145,10 @@ fn shows_the_targets_own_code() {
         .iter()
         .map(|c| format!("{} {} {}", c.kind, c.relation, c.name))
         .collect();
-    assert!(shown.contains(&"trigger public.customers customers_cleanup".to_owned()), "{shown:?}");
+    assert!(
+        shown.contains(&"trigger public.customers customers_cleanup".to_owned()),
+        "{shown:?}"
+    );
     assert!(shown.contains(&"rule public.ruled ruled_delete".to_owned()));
     assert!(shown.contains(&"policy public.orders mine".to_owned()));
 }

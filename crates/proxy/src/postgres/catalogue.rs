@@ -7,8 +7,10 @@ use crate::endpoint::Endpoints;
 use crate::stream::Stream;
 use arc_swap::ArcSwapOption;
 use brattice_core::classify::sql::catalogue::{Catalogue, Major};
-use brattice_core::classify::sql::{CatalogueQueries, queries};
-use brattice_core::gate::{CatalogueUnavailable, Catalogues, Snapshot, next_version};
+use brattice_core::classify::sql::{CatalogueQueries, Rows};
+use brattice_core::gate::{
+    CatalogueUnavailable, Catalogues, Snapshot, catalogue_queries, next_version, text_rows,
+};
 use brattice_core::ports::{BoxFuture, CredentialSource};
 use brattice_core::time::{Clock, Timestamp};
 use brattice_wire::Limits;
@@ -45,8 +47,8 @@ struct Slot {
 struct Reader {
     stream: Stream,
     input: BytesMut,
-    queries: CatalogueQueries,
-    fingerprint: Vec<Vec<Option<Bytes>>>,
+    queries: &'static CatalogueQueries,
+    fingerprint: Rows,
 }
 
 impl fmt::Debug for TargetCatalogues {
@@ -136,7 +138,7 @@ impl TargetCatalogues {
     ) -> Result<Snapshot, CatalogueUnavailable> {
         let checked_at = self.clock.now();
         let fingerprint = reader
-            .query(reader.queries.fingerprint, &self.limits)
+            .query(&reader.queries.fingerprint, &self.limits)
             .await?;
         if let Some(known) = known
             && fingerprint == reader.fingerprint
@@ -147,11 +149,11 @@ impl TargetCatalogues {
             });
         }
         let mut rows = Vec::new();
-        for text in reader.queries.catalogue() {
+        for (_, text) in &reader.queries.parts {
             rows.push(reader.query(text, &self.limits).await?);
         }
         let mut catalogue =
-            Catalogue::from_rows(database, &rows).map_err(|e| unavailable(&e.to_string()))?;
+            Catalogue::from_rows(reader.queries, &rows).map_err(|e| unavailable(&e.to_string()))?;
         catalogue.version = next_version();
         reader.fingerprint = fingerprint;
         Ok(Snapshot {
@@ -183,7 +185,8 @@ impl TargetCatalogues {
         Ok(Reader {
             stream: dialled.stream,
             input: dialled.unread,
-            queries: queries(Major(dialled.logged_in.server_major)),
+            queries: catalogue_queries(Major(dialled.logged_in.server_major))
+                .ok_or_else(|| unavailable("no reads for this version"))?,
             fingerprint: Vec::new(),
         })
     }
@@ -215,11 +218,7 @@ impl Catalogues for TargetCatalogues {
 
 impl Reader {
     /// Runs one of the gateway's own queries.
-    async fn query(
-        &mut self,
-        text: &str,
-        limits: &Limits,
-    ) -> Result<Vec<Vec<Option<Bytes>>>, CatalogueUnavailable> {
+    async fn query(&mut self, text: &str, limits: &Limits) -> Result<Rows, CatalogueUnavailable> {
         let mut out = BytesMut::new();
         encode::query(&mut out, text.as_bytes()).map_err(|e| unavailable(&e.to_string()))?;
         self.stream
@@ -250,7 +249,9 @@ impl Reader {
                     Backend::ErrorResponse(fields) => failed = Some(fields.sqlstate().to_owned()),
                     Backend::ReadyForQuery(_) => {
                         return match failed {
-                            None => Ok(rows),
+                            None => {
+                                text_rows(rows).ok_or_else(|| unavailable("its text is not UTF-8"))
+                            }
                             Some(state) => Err(unavailable(&format!(
                                 "the target answered with SQLSTATE {state}"
                             ))),

@@ -558,7 +558,7 @@ impl Pump {
             self.gate.abandon_id(id).await;
         }
         self.last_words(&stop);
-        let recording = self.seal();
+        let recording = self.seal().await;
         let session = match std::mem::replace(&mut self.mind, Mind::Moving) {
             Mind::Free(session) => Some(session),
             Mind::Parked(w) => Some(w.session),
@@ -595,10 +595,15 @@ impl Pump {
         }
     }
 
-    fn seal(&mut self) -> Option<Digest> {
+    /// Sealing waits for the disk, so it is done off the reactor.
+    async fn seal(&mut self) -> Option<Digest> {
         let recorder = std::mem::replace(&mut self.recorder, Box::new(Nowhere));
-        match recorder.seal() {
-            Ok(digest) => Some(digest),
+        match tokio::task::spawn_blocking(move || recorder.seal()).await {
+            Ok(Ok(digest)) => Some(digest),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a recording could not be sealed");
+                None
+            }
             Err(error) => {
                 tracing::error!(%error, "a recording could not be sealed");
                 None

@@ -239,10 +239,32 @@ macro_rules! pack_files {
     };
 }
 pack_files!(
-    "adminpack", "btree_gin", "btree_gist", "citext", "cube", "dblink", "earthdistance", "file_fdw",
-    "fuzzystrmatch", "hstore", "intarray", "isn", "lo", "ltree", "pageinspect", "pg_stat_statements",
-    "pg_trgm", "pgcrypto", "postgres_fdw", "seg", "tablefunc", "tsm_system_rows", "tsm_system_time",
-    "unaccent", "uuid-ossp", "xml2",
+    "adminpack",
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "dblink",
+    "earthdistance",
+    "file_fdw",
+    "fuzzystrmatch",
+    "hstore",
+    "intarray",
+    "isn",
+    "lo",
+    "ltree",
+    "pageinspect",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pgcrypto",
+    "postgres_fdw",
+    "seg",
+    "tablefunc",
+    "tsm_system_rows",
+    "tsm_system_time",
+    "unaccent",
+    "uuid-ossp",
+    "xml2",
 );
 
 /// The built-in lists. A list that does not read leaves nothing known, which refuses; a test reads them all.
@@ -341,9 +363,25 @@ mod tests {
     fn dangerous_functions_are_never_harmless() {
         let lists = Lists::new();
         for name in [
-            "pg_sleep", "pg_read_file", "lo_export", "lo_import", "pg_terminate_backend", "query_to_xml",
-            "database_to_xml", "ts_stat", "ts_rewrite", "set_config", "nextval", "pg_notify", "pg_reload_conf",
-            "pg_advisory_lock", "pg_logical_emit_message", "pg_ls_dir", "pg_stat_file", "domain_in", "cursor_to_xml",
+            "pg_sleep",
+            "pg_read_file",
+            "lo_export",
+            "lo_import",
+            "pg_terminate_backend",
+            "query_to_xml",
+            "database_to_xml",
+            "ts_stat",
+            "ts_rewrite",
+            "set_config",
+            "nextval",
+            "pg_notify",
+            "pg_reload_conf",
+            "pg_advisory_lock",
+            "pg_logical_emit_message",
+            "pg_ls_dir",
+            "pg_stat_file",
+            "domain_in",
+            "cursor_to_xml",
         ] {
             assert_ne!(lists.built_in(name), Some(Class::Harmless), "{name}");
         }

@@ -29,6 +29,5 @@ pub use lists::{Class, Lists, Setting, packs, unlisted};
 pub use parse::{Parsed, SqlLimits, parse};
 pub use pending::{Doubt, Pending};
 pub use queries::{CatalogueQueries, Part, queries};
-pub use rows::{CatalogueError, Rows};
 pub use redact::redacted_unparsed;
-pub use rows::StrangeRows;
+pub use rows::{CatalogueError, Rows};

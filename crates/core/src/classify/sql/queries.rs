@@ -67,7 +67,10 @@ pub fn queries(major: Major) -> CatalogueQueries {
         (Part::Fingerprint, fingerprint.clone()),
         (Part::Database, DATABASE.to_owned()),
         (Part::Schemas, of_session(SCHEMAS)),
-        (Part::Relations, of_session(RELATIONS).replace("{rows}", rows(major))),
+        (
+            Part::Relations,
+            of_session(RELATIONS).replace("{rows}", rows(major)),
+        ),
         (Part::Columns, of_session(COLUMNS)),
         (Part::Inheritance, INHERITANCE.to_owned()),
         (Part::Rules, RULES.to_owned()),
@@ -117,7 +120,8 @@ FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS u(s,
 const DATABASE: &str = "SELECT pg_catalog.current_database()::pg_catalog.text, \
 pg_catalog.current_setting('server_encoding')";
 
-const SCHEMAS: &str = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n WHERE {of_session}";
+const SCHEMAS: &str =
+    "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n WHERE {of_session}";
 
 const RELATIONS: &str = "SELECT c.oid::pg_catalog.text, n.nspname::pg_catalog.text, c.relname::pg_catalog.text, \
 c.relkind::pg_catalog.text, c.relpersistence::pg_catalog.text, ({rows})::pg_catalog.text \
@@ -210,7 +214,8 @@ AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regc
 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
 WHERE k.contypid OPERATOR(pg_catalog.>=) 16384 AND d.refobjid OPERATOR(pg_catalog.>=) 16384";
 
-const EXTENSIONS: &str = "SELECT e.extname::pg_catalog.text, e.extversion FROM pg_catalog.pg_extension e";
+const EXTENSIONS: &str =
+    "SELECT e.extname::pg_catalog.text, e.extversion FROM pg_catalog.pg_extension e";
 
 const MEMBERS: &str = "SELECT d.classid::pg_catalog.regclass::pg_catalog.text, d.objid::pg_catalog.text, \
 e.extname::pg_catalog.text \

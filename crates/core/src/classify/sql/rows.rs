@@ -3,7 +3,8 @@
 //! Lives here: reading what [`super::queries`] yields. Never: fetching it.
 
 use super::catalogue::{
-    Cast, Catalogue, Column, FIRST_USER_OID, Function, Operator, OwnCode, Relation, SearchPath, Type,
+    Cast, Catalogue, Column, FIRST_USER_OID, Function, Operator, OwnCode, Relation, SearchPath,
+    Type,
 };
 use super::queries::{CatalogueQueries, Part};
 use crate::action::RelationKind;
@@ -28,7 +29,11 @@ pub enum CatalogueError {
 impl SearchPath {
     /// From the rows of [`CatalogueQueries::path`].
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Self {
-        Self(rows.iter().filter_map(|r| r.first().cloned().flatten()).collect())
+        Self(
+            rows.iter()
+                .filter_map(|r| r.first().cloned().flatten())
+                .collect(),
+        )
     }
 }
 
@@ -70,7 +75,13 @@ impl Catalogue {
         let members = members(of(Part::Members), &catalogue.extensions)?;
         types(&mut catalogue, of(Part::Types), of(Part::TypeParts))?;
         let functions = functions(&catalogue, of(Part::Functions), &members)?;
-        behind(&mut catalogue, &functions, of(Part::Operators), of(Part::Casts), of(Part::TypeFunctions))?;
+        behind(
+            &mut catalogue,
+            &functions,
+            of(Part::Operators),
+            of(Part::Casts),
+            of(Part::TypeFunctions),
+        )?;
         catalogue.own_code = own_code(of(Part::OwnCode), &functions)?;
         for function in functions.into_values() {
             catalogue
@@ -173,7 +184,10 @@ struct Members {
     functions: HashMap<u32, String>,
 }
 
-fn members(rows: Reader<'_>, versions: &HashMap<String, String>) -> Result<Members, CatalogueError> {
+fn members(
+    rows: Reader<'_>,
+    versions: &HashMap<String, String>,
+) -> Result<Members, CatalogueError> {
     let mut members = Members {
         relations: HashMap::new(),
         functions: HashMap::new(),
@@ -192,7 +206,11 @@ fn members(rows: Reader<'_>, versions: &HashMap<String, String>) -> Result<Membe
     Ok(members)
 }
 
-fn types(catalogue: &mut Catalogue, rows: Reader<'_>, parts: Reader<'_>) -> Result<(), CatalogueError> {
+fn types(
+    catalogue: &mut Catalogue,
+    rows: Reader<'_>,
+    parts: Reader<'_>,
+) -> Result<(), CatalogueError> {
     for row in rows.rows() {
         let (oid, schema, name) = (row.oid(0)?, row.text(1)?, row.text(2)?);
         let display = if schema == "pg_catalog" {
@@ -204,7 +222,11 @@ fn types(catalogue: &mut Catalogue, rows: Reader<'_>, parts: Reader<'_>) -> Resu
             format!("{schema}.{name}")
         };
         let parts = [row.oid(4)?, row.oid(5)?];
-        catalogue.type_names.entry(name.clone()).or_default().push(oid);
+        catalogue
+            .type_names
+            .entry(name.clone())
+            .or_default()
+            .push(oid);
         catalogue.types.insert(
             oid,
             Type {
@@ -366,7 +388,8 @@ fn relations(
     let mut relations = HashMap::new();
     for row in rows.rows() {
         let (oid, schema) = (row.oid(0)?, row.text(1)?);
-        let kind = kind(&schema, row.get(3), row.get(4)).ok_or(CatalogueError::Unreadable(Part::Relations))?;
+        let kind = kind(&schema, row.get(3), row.get(4))
+            .ok_or(CatalogueError::Unreadable(Part::Relations))?;
         relations.insert(
             oid,
             Relation {
@@ -441,7 +464,13 @@ fn indexes(
             let names: Option<Vec<String>> = numbers
                 .iter()
                 .take(keys)
-                .map(|n| relation.columns.iter().find(|c| c.number == *n).map(|c| c.name.clone()))
+                .map(|n| {
+                    relation
+                        .columns
+                        .iter()
+                        .find(|c| c.number == *n)
+                        .map(|c| c.name.clone())
+                })
                 .collect();
             if let Some(names) = names {
                 relation.unique_keys.push(names);
@@ -451,7 +480,10 @@ fn indexes(
     Ok(())
 }
 
-fn inheritance(relations: &mut HashMap<u32, Relation>, rows: Reader<'_>) -> Result<(), CatalogueError> {
+fn inheritance(
+    relations: &mut HashMap<u32, Relation>,
+    rows: Reader<'_>,
+) -> Result<(), CatalogueError> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
     for row in rows.rows() {
@@ -504,7 +536,11 @@ fn views(
     for row in reads.rows() {
         let view = row.oid(0)?;
         // A whole row hides behind its columns in pg_depend: then all of them count.
-        let number = if whole.contains(&view) { 0 } else { row.number(2)? };
+        let number = if whole.contains(&view) {
+            0
+        } else {
+            row.number(2)?
+        };
         direct.entry(view).or_default().push((row.oid(1)?, number));
     }
     let views: Vec<u32> = direct.keys().copied().collect();

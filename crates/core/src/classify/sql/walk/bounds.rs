@@ -124,7 +124,11 @@ impl Bounding<'_> {
             N::FuncCall(f) => f.args.iter().filter_map(inner).any(|a| self.mentions(a)),
             N::RowExpr(r) => r.args.iter().filter_map(inner).any(|a| self.mentions(a)),
             N::List(l) => l.items.iter().filter_map(inner).any(|a| self.mentions(a)),
-            N::AArrayExpr(a) => a.elements.iter().filter_map(inner).any(|a| self.mentions(a)),
+            N::AArrayExpr(a) => a
+                .elements
+                .iter()
+                .filter_map(inner)
+                .any(|a| self.mentions(a)),
             N::CoalesceExpr(c) => c.args.iter().filter_map(inner).any(|a| self.mentions(a)),
             N::SubLink(s) => self.mentions_opt(&s.testexpr),
             _ => false,
@@ -159,7 +163,9 @@ impl Bounding<'_> {
                 .iter()
                 .filter_map(|key| {
                     key.iter().try_fold(1_i64, |product, column| {
-                        fixed.get(column.as_str()).map(|n| product.saturating_mul(*n))
+                        fixed
+                            .get(column.as_str())
+                            .map(|n| product.saturating_mul(*n))
                     })
                 })
                 .min()
@@ -189,9 +195,10 @@ impl Bounding<'_> {
                 _ => None,
             },
             Ok(pb::AExprKind::AexprOpAny) => match right {
-                N::AArrayExpr(a) => {
-                    Some((self.own_column(left)?, i64::try_from(a.elements.len()).ok()?))
-                }
+                N::AArrayExpr(a) => Some((
+                    self.own_column(left)?,
+                    i64::try_from(a.elements.len()).ok()?,
+                )),
                 _ => None,
             },
             _ => None,
@@ -225,7 +232,9 @@ fn same_column(a: &N, b: &N) -> bool {
         (N::ColumnRef(a), N::ColumnRef(b)) => {
             names(&a.fields).and_then(|n| n.last().copied())
                 == names(&b.fields).and_then(|n| n.last().copied())
-                && (a.fields.len() == 1 || b.fields.len() == 1 || names(&a.fields) == names(&b.fields))
+                && (a.fields.len() == 1
+                    || b.fields.len() == 1
+                    || names(&a.fields) == names(&b.fields))
         }
         _ => false,
     }

@@ -195,7 +195,10 @@ impl Walk<'_> {
     }
 
     /// A relation named inside a string, touched.
-    fn relation_written(&mut self, text: &str) -> Option<std::rc::Rc<crate::classify::sql::scope::Item>> {
+    fn relation_written(
+        &mut self,
+        text: &str,
+    ) -> Option<std::rc::Rc<crate::classify::sql::scope::Item>> {
         let var = range_var(text)?;
         self.touches(&var, Verb::SqlSelect)
     }
@@ -336,7 +339,13 @@ impl Walk<'_> {
     fn types_around(&self) -> Around {
         let catalogue = self.ctx.catalogue;
         let mut any = self.now.any_type;
-        let mut open: Vec<u32> = self.now.types.iter().chain(&self.now.casts).copied().collect();
+        let mut open: Vec<u32> = self
+            .now
+            .types
+            .iter()
+            .chain(&self.now.casts)
+            .copied()
+            .collect();
         for touch in &self.now.touches {
             any |= !touch.columns_known;
             open.extend(touch.relation.columns.iter().map(|c| c.type_oid));
@@ -391,7 +400,8 @@ fn serial_owner(node: &N) -> Option<String> {
         return None;
     };
     let name = qualified(&f.funcname)?;
-    let fits = name.name == "pg_get_serial_sequence" && name.schema.is_none_or(|s| s == "pg_catalog");
+    let fits =
+        name.name == "pg_get_serial_sequence" && name.schema.is_none_or(|s| s == "pg_catalog");
     let table = f.args.first().and_then(inner).and_then(string_literal)?;
     fits.then(|| table.to_owned())
 }

@@ -43,7 +43,13 @@ impl Walk<'_> {
 
     /// An unqualified name: a column of the innermost level that has one, or a whole row.
     fn bare(&mut self, name: &str) {
-        let levels: Vec<Vec<Rc<Item>>> = self.now.levels.iter().rev().map(|l| l.items.clone()).collect();
+        let levels: Vec<Vec<Rc<Item>>> = self
+            .now
+            .levels
+            .iter()
+            .rev()
+            .map(|l| l.items.clone())
+            .collect();
         for items in levels {
             let mut sure = false;
             for item in items {

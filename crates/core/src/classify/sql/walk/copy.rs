@@ -35,9 +35,15 @@ impl Walk<'_> {
         }
         let format = self.copy_format(given);
         let columns = alias_names(attlist);
-        let direction = if *is_from { Direction::In } else { Direction::Out };
+        let direction = if *is_from {
+            Direction::In
+        } else {
+            Direction::Out
+        };
         let copied = match (relation, child(query)) {
-            (Some(relation), None) => self.copied_relation(relation, &columns, direction, where_clause),
+            (Some(relation), None) => {
+                self.copied_relation(relation, &columns, direction, where_clause)
+            }
             (None, Some(query)) if !*is_from => {
                 self.copied_query(query);
                 None
@@ -157,14 +163,17 @@ impl Walk<'_> {
                     }
                 }
                 (
-                    "freeze" | "force_not_null" | "force_null" | "default" | "on_error" | "log_verbosity"
-                    | "reject_limit",
+                    "freeze" | "force_not_null" | "force_null" | "default" | "on_error"
+                    | "log_verbosity" | "reject_limit",
                     _,
                 ) => {}
                 _ => self.not_modelled("An option of COPY"),
             }
         }
-        if given.iter().any(|n| !matches!(inner(n), Some(N::DefElem(_)))) {
+        if given
+            .iter()
+            .any(|n| !matches!(inner(n), Some(N::DefElem(_))))
+        {
             self.not_modelled("An option of COPY");
         }
         format

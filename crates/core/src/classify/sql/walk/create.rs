@@ -16,11 +16,17 @@ use pg_query::protobuf as pb;
 
 impl Walk<'_> {
     /// A new relation, known to what follows in the message.
-    pub(super) fn creates_relation(&mut self, var: &pb::RangeVar, kind: RelationKind, columns: Columns) {
+    pub(super) fn creates_relation(
+        &mut self,
+        var: &pb::RangeVar,
+        kind: RelationKind,
+        columns: Columns,
+    ) {
         self.changes_catalogue();
         self.now.named = true;
         let schema_written = given(&var.schemaname);
-        let temporary = var.relpersistence == "t" || schema_written.is_some_and(|s| s.starts_with("pg_temp"));
+        let temporary =
+            var.relpersistence == "t" || schema_written.is_some_and(|s| s.starts_with("pg_temp"));
         let (schema, kind) = if temporary {
             let own = self.ctx.path.temporary().unwrap_or(TEMPORARY_SCHEMA);
             (own.to_owned(), RelationKind::Temporary)
@@ -146,7 +152,11 @@ impl Walk<'_> {
             Some(var) => self.creates_relation(
                 var,
                 RelationKind::Sequence,
-                Columns::Known(["last_value", "log_cnt", "is_called"].map(str::to_owned).into()),
+                Columns::Known(
+                    ["last_value", "log_cnt", "is_called"]
+                        .map(str::to_owned)
+                        .into(),
+                ),
             ),
             None => self.not_modelled("CREATE SEQUENCE"),
         }
@@ -195,7 +205,8 @@ impl Walk<'_> {
                 _ => self.not_modelled("A parameter"),
             }
         }
-        let definer = crate::classify::sql::nodes::options(&s.options).any(|o| o.defname == "security");
+        let definer =
+            crate::classify::sql::nodes::options(&s.options).any(|o| o.defname == "security");
         let schema = self.schema_for_new(name.schema);
         let function = Function {
             schema,
@@ -375,7 +386,9 @@ impl Walk<'_> {
             | N::AlterTableMoveAllStmt(_)
             | N::AlterPublicationStmt(_)
             | N::AlterSubscriptionStmt(_) => Verb::SqlAlter,
-            N::DropUserMappingStmt(_) | N::DropSubscriptionStmt(_) | N::DropTableSpaceStmt(_) => Verb::SqlDrop,
+            N::DropUserMappingStmt(_) | N::DropSubscriptionStmt(_) | N::DropTableSpaceStmt(_) => {
+                Verb::SqlDrop
+            }
             _ => return self.databases(node),
         };
         self.changes_catalogue();

@@ -13,7 +13,16 @@ use std::sync::Arc;
 
 /// Options of EXPLAIN that only change what is shown.
 const EXPLAIN_OPTIONS: &[&str] = &[
-    "verbose", "costs", "settings", "buffers", "wal", "timing", "summary", "format", "generic_plan", "memory",
+    "verbose",
+    "costs",
+    "settings",
+    "buffers",
+    "wal",
+    "timing",
+    "summary",
+    "format",
+    "generic_plan",
+    "memory",
     "serialize",
 ];
 
@@ -82,7 +91,10 @@ impl Walk<'_> {
             None => self.unclear(
                 Unclear::new(
                     "brattice.sql.prepared",
-                    format!("There is no prepared statement {} known to the gateway.", s.name),
+                    format!(
+                        "There is no prepared statement {} known to the gateway.",
+                        s.name
+                    ),
                 )
                 .hint("Prepare it in this session first."),
             ),
@@ -249,7 +261,9 @@ impl Walk<'_> {
 /// What plain EXPLAIN does instead: plans, which may run functions, and looks at relations.
 fn only_explained(act: Act) -> Act {
     match (&act.verb, &act.object) {
-        (Verb::SqlCall | Verb::SqlUnknown | Verb::SqlDo | Verb::SqlNotify | Verb::SqlListen, _) => act,
+        (Verb::SqlCall | Verb::SqlUnknown | Verb::SqlDo | Verb::SqlNotify | Verb::SqlListen, _) => {
+            act
+        }
         (_, Object::Table { .. }) => Act {
             verb: Verb::SqlExplain,
             ..act

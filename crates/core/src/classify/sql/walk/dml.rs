@@ -28,7 +28,9 @@ impl Walk<'_> {
         if let Some(source) = child(select_stmt) {
             self.query(source);
         }
-        let target = relation.as_ref().and_then(|r| self.writes(r, Verb::SqlInsert));
+        let target = relation
+            .as_ref()
+            .and_then(|r| self.writes(r, Verb::SqlInsert));
         if let Some((item, touch)) = &target {
             self.written(*touch, cols, cols.is_empty());
             if let Some(noted) = self.now.touches.get_mut(*touch) {
@@ -61,7 +63,8 @@ impl Walk<'_> {
         });
         let updates = *action == pb::OnConflictAction::OnconflictUpdate as i32;
         if let (true, Some(noted)) = (updates, self.now.touches.get(touch)) {
-            let mut update = Touch::new(noted.relation.clone(), noted.columns_known, Verb::SqlUpdate);
+            let mut update =
+                Touch::new(noted.relation.clone(), noted.columns_known, Verb::SqlUpdate);
             update.has_where = true;
             update.rows = noted.rows;
             let index = self.now.touches.len();
@@ -99,7 +102,9 @@ impl Walk<'_> {
         } = s;
         self.now.levels.push(Level::default());
         self.with(with_clause.as_ref());
-        let target = relation.as_ref().and_then(|r| self.writes(r, Verb::SqlUpdate));
+        let target = relation
+            .as_ref()
+            .and_then(|r| self.writes(r, Verb::SqlUpdate));
         self.from_clause(from_clause);
         self.see_target(target.as_ref());
         self.targets(target_list);
@@ -123,7 +128,9 @@ impl Walk<'_> {
         } = s;
         self.now.levels.push(Level::default());
         self.with(with_clause.as_ref());
-        let target = relation.as_ref().and_then(|r| self.writes(r, Verb::SqlDelete));
+        let target = relation
+            .as_ref()
+            .and_then(|r| self.writes(r, Verb::SqlDelete));
         self.from_clause(using_clause);
         self.see_target(target.as_ref());
         self.opt(where_clause);
@@ -149,7 +156,9 @@ impl Walk<'_> {
         } = s;
         self.now.levels.push(Level::default());
         self.with(with_clause.as_ref());
-        let target = relation.as_ref().and_then(|r| self.writes(r, Verb::SqlMerge));
+        let target = relation
+            .as_ref()
+            .and_then(|r| self.writes(r, Verb::SqlMerge));
         if let Some(source) = source_relation {
             self.from_clause(std::slice::from_ref(source));
         }
@@ -192,8 +201,12 @@ impl Walk<'_> {
         };
         // Rows without a partner are bounded by the clause's own condition alone.
         let alone = *match_kind == pb::MergeMatchKind::MergeWhenNotMatchedBySource as i32;
-        let own = child(condition)
-            .is_some_and(|c| Bounding { item: item.as_ref() }.bounds(c, false));
+        let own = child(condition).is_some_and(|c| {
+            Bounding {
+                item: item.as_ref(),
+            }
+            .bounds(c, false)
+        });
         let bounded = own || (!alone && noted.has_where);
         let verb = match (pb::CmdType::try_from(*command_type), bounded) {
             (Ok(pb::CmdType::CmdInsert), _) => Verb::SqlInsert,
@@ -226,7 +239,8 @@ impl Walk<'_> {
         let relation = self.now.touches.get(touch)?.relation.clone();
         if relation.has_rules {
             // A rule puts other statements in this one's place: code that is judged as such.
-            let object = self.function_object(&relation.schema, format!("rules of {}", relation.name));
+            let object =
+                self.function_object(&relation.schema, format!("rules of {}", relation.name));
             self.act(Verb::SqlCall, object);
         }
         if let Some(noted) = self.now.touches.get_mut(touch) {
@@ -330,7 +344,13 @@ impl Walk<'_> {
             .now
             .levels
             .last()
-            .map(|l| l.items.iter().filter(|i| i.name != item.name).cloned().collect())
+            .map(|l| {
+                l.items
+                    .iter()
+                    .filter(|i| i.name != item.name)
+                    .cloned()
+                    .collect()
+            })
             .unwrap_or_default();
         items.extend(others);
         self.seeing(items, |walk| {

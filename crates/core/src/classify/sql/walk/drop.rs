@@ -34,7 +34,9 @@ impl Walk<'_> {
                     | T::ObjectSequence,
                 ) => self.drop_relation(object, cascade, *missing_ok),
                 Ok(T::ObjectSchema) => self.drop_schema(object, cascade),
-                Ok(T::ObjectIndex | T::ObjectTrigger | T::ObjectPolicy | T::ObjectRule) if *missing_ok => {
+                Ok(T::ObjectIndex | T::ObjectTrigger | T::ObjectPolicy | T::ObjectRule)
+                    if *missing_ok =>
+                {
                     self.drop_part(*remove_type, object);
                 }
                 Ok(T::ObjectIndex | T::ObjectTrigger | T::ObjectPolicy | T::ObjectRule) => {
@@ -104,7 +106,12 @@ impl Walk<'_> {
     /// Views over it go, all levels; foreign keys to it go with their constraints.
     fn dependents(&mut self, relation: &Arc<Relation>) {
         let catalogue = self.ctx.catalogue;
-        let gone: HashSet<u32> = relation.children.iter().copied().chain([relation.oid]).collect();
+        let gone: HashSet<u32> = relation
+            .children
+            .iter()
+            .copied()
+            .chain([relation.oid])
+            .collect();
         let views: Vec<Arc<Relation>> = catalogue
             .by_oid
             .values()

@@ -29,7 +29,8 @@ impl Walk<'_> {
 
     pub(super) fn expr(&mut self, node: &N) {
         match node {
-            N::AConst(_) | N::SetToDefault(_) | N::SqlvalueFunction(_) | N::MergeSupportFunc(_) => {}
+            N::AConst(_) | N::SetToDefault(_) | N::SqlvalueFunction(_) | N::MergeSupportFunc(_) => {
+            }
             N::ColumnRef(c) => self.column_ref(c),
             N::ParamRef(p) => self.parameter(p),
             N::AExpr(e) => self.operation(e),
@@ -97,7 +98,11 @@ impl Walk<'_> {
                     self.casts_to(name);
                 }
             }
-            N::SelectStmt(_) | N::InsertStmt(_) | N::UpdateStmt(_) | N::DeleteStmt(_) | N::MergeStmt(_) => {
+            N::SelectStmt(_)
+            | N::InsertStmt(_)
+            | N::UpdateStmt(_)
+            | N::DeleteStmt(_)
+            | N::MergeStmt(_) => {
                 self.query(node);
             }
             _ => self.json(node),
@@ -105,7 +110,9 @@ impl Walk<'_> {
     }
 
     fn parameter(&mut self, p: &pb::ParamRef) {
-        let index = usize::try_from(p.number).ok().and_then(|n| n.checked_sub(1));
+        let index = usize::try_from(p.number)
+            .ok()
+            .and_then(|n| n.checked_sub(1));
         if let Some(oid) = index.and_then(|i| self.ctx.parameter_types.get(i)) {
             self.now.types.insert(*oid);
         }
@@ -130,16 +137,18 @@ impl Walk<'_> {
                 | pb::AExprKind::AexprBetweenSym
                 | pb::AExprKind::AexprNotBetweenSym,
             ) => self.compares(),
-            Ok(pb::AExprKind::AexprOp
-            | pb::AExprKind::AexprOpAny
-            | pb::AExprKind::AexprOpAll
-            | pb::AExprKind::AexprDistinct
-            | pb::AExprKind::AexprNotDistinct
-            | pb::AExprKind::AexprNullif
-            | pb::AExprKind::AexprIn
-            | pb::AExprKind::AexprLike
-            | pb::AExprKind::AexprIlike
-            | pb::AExprKind::AexprSimilar) => self.operator(name),
+            Ok(
+                pb::AExprKind::AexprOp
+                | pb::AExprKind::AexprOpAny
+                | pb::AExprKind::AexprOpAll
+                | pb::AExprKind::AexprDistinct
+                | pb::AExprKind::AexprNotDistinct
+                | pb::AExprKind::AexprNullif
+                | pb::AExprKind::AexprIn
+                | pb::AExprKind::AexprLike
+                | pb::AExprKind::AexprIlike
+                | pb::AExprKind::AexprSimilar,
+            ) => self.operator(name),
             _ => self.not_modelled("An operator"),
         }
         // Rows are compared field by field.

@@ -132,7 +132,8 @@ impl Walk<'_> {
             });
         }
         let below = touch.relation.view_reads.iter().map(|(oid, _)| oid);
-        self.relations.extend(below.chain(&touch.relation.views_below));
+        self.relations
+            .extend(below.chain(&touch.relation.views_below));
     }
 
     /// The relation itself, and those whose data is reached through it: children, and what it is a part of.
@@ -165,7 +166,10 @@ impl Walk<'_> {
         if relation.kind == RelationKind::Catalog && !reads {
             let unclear = Unclear::new(
                 "brattice.sql.server_relation",
-                format!("{} belongs to the server and is not written.", relation.name),
+                format!(
+                    "{} belongs to the server and is not written.",
+                    relation.name
+                ),
             );
             // Writing pg_settings is SET by another name.
             if relation.name == "pg_settings" && touch.verb != Verb::SqlLock {
@@ -181,7 +185,9 @@ impl Walk<'_> {
                     "brattice.sql.server_relation",
                     format!("{} {reason}.", relation.name),
                 )
-                .hint("Read other columns or another view, or ask for it to be listed as readable."),
+                .hint(
+                    "Read other columns or another view, or ask for it to be listed as readable.",
+                ),
             );
         }
     }

@@ -85,7 +85,12 @@ impl Walk<'_> {
     /// Touches a relation, and makes it an item.
     pub(super) fn touches(&mut self, var: &pb::RangeVar, verb: Verb) -> Option<Rc<Item>> {
         let found = self.relation(var)?;
-        let own: Vec<String> = found.relation.columns.iter().map(|c| c.name.clone()).collect();
+        let own: Vec<String> = found
+            .relation
+            .columns
+            .iter()
+            .map(|c| c.name.clone())
+            .collect();
         let aliases = var
             .alias
             .as_ref()
@@ -170,7 +175,9 @@ impl Walk<'_> {
                     for part in &pair.items {
                         match inner(part) {
                             None => {}
-                            Some(N::List(definitions)) => self.column_definitions(&definitions.items),
+                            Some(N::List(definitions)) => {
+                                self.column_definitions(&definitions.items)
+                            }
                             Some(other) => self.expr(other),
                         }
                     }

@@ -24,7 +24,9 @@ impl Walk<'_> {
         for node in &s.objects {
             match inner(node) {
                 Some(N::RangeVar(var)) => self.alters(var, Verb::SqlGrant),
-                Some(object @ N::ObjectWithArgs(_)) => self.on_functions(Some(object), Verb::SqlGrant),
+                Some(object @ N::ObjectWithArgs(_)) => {
+                    self.on_functions(Some(object), Verb::SqlGrant)
+                }
                 other => self.on_named(s.objtype, other, Verb::SqlGrant),
             }
         }

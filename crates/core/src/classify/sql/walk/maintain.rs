@@ -29,14 +29,26 @@ impl Walk<'_> {
     pub(super) fn reindex(&mut self, s: &pb::ReindexStmt) {
         self.now.changes = true;
         match (pb::ReindexObjectType::try_from(s.kind), &s.relation) {
-            (Ok(pb::ReindexObjectType::ReindexObjectIndex | pb::ReindexObjectType::ReindexObjectTable), Some(var)) => {
+            (
+                Ok(
+                    pb::ReindexObjectType::ReindexObjectIndex
+                    | pb::ReindexObjectType::ReindexObjectTable,
+                ),
+                Some(var),
+            ) => {
                 self.index_or_relation(var, Verb::SqlAlter);
             }
             (Ok(pb::ReindexObjectType::ReindexObjectSchema), _) => {
                 let schema = self.schema_object(&s.name);
                 self.act(Verb::SqlAlter, schema);
             }
-            (Ok(pb::ReindexObjectType::ReindexObjectSystem | pb::ReindexObjectType::ReindexObjectDatabase), _) => {
+            (
+                Ok(
+                    pb::ReindexObjectType::ReindexObjectSystem
+                    | pb::ReindexObjectType::ReindexObjectDatabase,
+                ),
+                _,
+            ) => {
                 let database = self.database();
                 self.act(Verb::SqlAlter, database);
             }

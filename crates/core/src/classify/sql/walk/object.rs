@@ -101,7 +101,11 @@ impl Walk<'_> {
             self.not_modelled("A relation's name");
             return;
         };
-        let relation = list.items.len().checked_sub(behind).and_then(|n| list.items.get(..n));
+        let relation = list
+            .items
+            .len()
+            .checked_sub(behind)
+            .and_then(|n| list.items.get(..n));
         match relation.and_then(qualified) {
             Some(found) => self.on_relation_name(found, verb),
             None => self.not_modelled("A relation's name"),
@@ -226,7 +230,10 @@ impl Walk<'_> {
     ) {
         match (relation, object.and_then(inner)) {
             (Some(var), _) if kind == pb::ObjectType::ObjectAttribute as i32 => {
-                self.schema_change(Verb::SqlAlter, crate::classify::sql::nodes::given(&var.schemaname));
+                self.schema_change(
+                    Verb::SqlAlter,
+                    crate::classify::sql::nodes::given(&var.schemaname),
+                );
             }
             (Some(var), _) => self.index_or_relation(var, Verb::SqlAlter),
             (None, Some(object)) => self.on_named(kind, Some(object), Verb::SqlAlter),

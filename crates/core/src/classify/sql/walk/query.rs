@@ -243,11 +243,8 @@ impl Walk<'_> {
             if let Some(touch) = self.now.touches.get(index)
                 && touch.verb == Verb::SqlSelect
             {
-                let mut lock = super::Touch::new(
-                    touch.relation.clone(),
-                    touch.columns_known,
-                    Verb::SqlLock,
-                );
+                let mut lock =
+                    super::Touch::new(touch.relation.clone(), touch.columns_known, Verb::SqlLock);
                 lock.only = touch.only;
                 lock.has_where = touch.has_where;
                 lock.limit = touch.limit;

@@ -27,7 +27,9 @@ impl Walk<'_> {
                     args.iter().map(|a| inner(a).and_then(literal)).collect();
                 self.sets(name, values);
             }
-            Ok(pb::VariableSetKind::VarSetDefault | pb::VariableSetKind::VarReset) => self.resets(name),
+            Ok(pb::VariableSetKind::VarSetDefault | pb::VariableSetKind::VarReset) => {
+                self.resets(name)
+            }
             // FROM CURRENT belongs to functions; alone it changes nothing.
             Ok(pb::VariableSetKind::VarSetCurrent) => self.not_modelled("SET … FROM CURRENT"),
             Ok(pb::VariableSetKind::VarSetMulti) => self.set_modes(name, args),
@@ -50,7 +52,9 @@ impl Walk<'_> {
                 all && options(args).all(|o| {
                     matches!(
                         o.defname.as_str(),
-                        "transaction_isolation" | "transaction_read_only" | "transaction_deferrable"
+                        "transaction_isolation"
+                            | "transaction_read_only"
+                            | "transaction_deferrable"
                     ) && child(&o.arg).is_some_and(|a| literal(a).is_some())
                 })
             }
@@ -126,7 +130,9 @@ impl Walk<'_> {
                 .hint("Name existing schemas that this target allows in its search path.")
         };
         match values {
-            None => self.refuse(refused("search_path is judged only with literal values.".to_owned())),
+            None => self.refuse(refused(
+                "search_path is judged only with literal values.".to_owned(),
+            )),
             Some(schemas) => {
                 for schema in &schemas {
                     if let Err(reason) = self.path_may_name(schema) {

@@ -191,7 +191,12 @@ impl Walk<'_> {
     /// Tables whose foreign keys lead to this one, over any number of steps.
     fn referencing(&self, relation: &Arc<Relation>) -> Vec<Arc<Relation>> {
         let mut seen = HashSet::from([relation.oid]);
-        let mut open: Vec<u32> = relation.children.iter().copied().chain([relation.oid]).collect();
+        let mut open: Vec<u32> = relation
+            .children
+            .iter()
+            .copied()
+            .chain([relation.oid])
+            .collect();
         let mut all = Vec::new();
         while let Some(oid) = open.pop() {
             let Some(relation) = self.ctx.catalogue.by_oid.get(&oid) else {

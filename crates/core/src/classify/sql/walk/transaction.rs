@@ -22,9 +22,9 @@ impl Walk<'_> {
         } = s;
         let name = || savepoint_name.clone();
         let (control, inside) = match pb::TransactionStmtKind::try_from(*kind) {
-            Ok(pb::TransactionStmtKind::TransStmtBegin | pb::TransactionStmtKind::TransStmtStart) => {
-                (Transaction::Begin, true)
-            }
+            Ok(
+                pb::TransactionStmtKind::TransStmtBegin | pb::TransactionStmtKind::TransStmtStart,
+            ) => (Transaction::Begin, true),
             Ok(pb::TransactionStmtKind::TransStmtCommit) => {
                 (Transaction::Commit { chain: *chain }, *chain)
             }
@@ -33,7 +33,9 @@ impl Walk<'_> {
                 self.forgets_changes();
                 (Transaction::Rollback { chain: *chain }, *chain)
             }
-            Ok(pb::TransactionStmtKind::TransStmtSavepoint) => (Transaction::Savepoint(name()), true),
+            Ok(pb::TransactionStmtKind::TransStmtSavepoint) => {
+                (Transaction::Savepoint(name()), true)
+            }
             Ok(pb::TransactionStmtKind::TransStmtRelease) => (Transaction::Release(name()), true),
             Ok(pb::TransactionStmtKind::TransStmtRollbackTo) => {
                 self.forgets_changes();
@@ -66,7 +68,9 @@ impl Walk<'_> {
         }
         self.now.changes |= matches!(
             control,
-            Transaction::Commit { .. } | Transaction::PrepareTransaction | Transaction::CommitPrepared
+            Transaction::Commit { .. }
+                | Transaction::PrepareTransaction
+                | Transaction::CommitPrepared
         );
         self.now.step.transaction = control;
         self.in_transaction = inside;
