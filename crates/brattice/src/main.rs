@@ -2,7 +2,12 @@
 //!
 //! Lives here: the modules. Never: logic.
 
+mod cli;
 pub mod config;
 pub mod dev_issuer;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

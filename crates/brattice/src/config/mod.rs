@@ -5,7 +5,7 @@
 
 mod check;
 pub mod checked;
-mod names;
+pub(crate) mod names;
 mod place;
 pub mod raw;
 pub mod report;
@@ -14,6 +14,7 @@ pub mod secrets;
 mod shape;
 mod suggest;
 
+pub(crate) use check::span_of;
 pub use checked::Checked;
 pub use report::{Problem, Report};
 

@@ -41,10 +41,10 @@ fn without_null(schema: &mut Json) {
     match schema {
         Json::Object(own) => {
             own.remove("default");
-            if let Some(Json::Array(types)) = own.get("type") {
-                if let Some(real) = types.iter().find(|t| t.as_str() != Some("null")).cloned() {
-                    own.insert("type".to_owned(), real);
-                }
+            if let Some(Json::Array(types)) = own.get("type")
+                && let Some(real) = types.iter().find(|t| t.as_str() != Some("null")).cloned()
+            {
+                own.insert("type".to_owned(), real);
             }
             own.values_mut().for_each(without_null);
         }

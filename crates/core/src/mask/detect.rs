@@ -6,6 +6,7 @@
 
 use crate::mask::cell::marker;
 use crate::mask::classes::{Class, Classes, Finder, OnHit};
+use crate::mask::detectors::pem::Body;
 use crate::mask::detectors::{digits, email, network, secrets, summary::Summary, url};
 use regex_automata::meta::{BuildError, Regex};
 use regex_automata::util::syntax;
@@ -136,24 +137,43 @@ impl Detector {
     /// was replaced; when not, nothing was appended.
     pub fn redact(&self, text: &[u8], out: &mut Vec<u8>, tally: &mut Tally) -> bool {
         let hits = self.hits(text);
-        if hits.is_empty() {
-            return false;
-        }
-        let mut from = 0;
-        let mut replaced = false;
         for hit in &hits {
             tally.count(&hit.class, hit.action);
-            if hit.action == OnHit::Mask {
-                replaced = true;
-                out.extend_from_slice(text.get(from..hit.range.start).unwrap_or_default());
-                out.extend_from_slice(marker(&hit.class).as_bytes());
-                from = hit.range.end;
-            }
         }
+        let replaced = hits.iter().any(|h| h.action == OnHit::Mask);
         if replaced {
-            out.extend_from_slice(text.get(from..).unwrap_or_default());
+            replace(text, &hits, text.len(), out);
         }
         replaced
+    }
+
+    /// Appends the text up to `end`, or to the end of a value that begins before it, redacted. Returns how much of
+    /// the text that is.
+    pub(crate) fn redact_until(
+        &self,
+        text: &[u8],
+        end: usize,
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> usize {
+        let mut hits = self.hits(text);
+        hits.retain(|h| h.range.start < end);
+        for hit in &hits {
+            tally.count(&hit.class, hit.action);
+        }
+        let taken = hits.iter().map(|h| h.range.end).fold(end, usize::max);
+        replace(text, &hits, taken, out);
+        taken
+    }
+
+    /// A private key that begins in the text and runs to its end.
+    pub(crate) fn open_block(&self, text: &[u8]) -> Option<Body> {
+        self.secrets.as_ref()?.open_block(text)
+    }
+
+    /// There are patterns of the bundle, of which nothing is known.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.custom.is_some()
     }
 
     fn hits(&self, bytes: &[u8]) -> Vec<Hit> {
@@ -205,6 +225,17 @@ impl Detector {
             hits.push(label.hit(range));
         }
     }
+}
+
+/// Appends the text up to `end` with the hits that mask replaced.
+fn replace(text: &[u8], hits: &[Hit], end: usize, out: &mut Vec<u8>) {
+    let mut from = 0;
+    for hit in hits.iter().filter(|h| h.action == OnHit::Mask) {
+        out.extend_from_slice(text.get(from..hit.range.start).unwrap_or_default());
+        out.extend_from_slice(marker(&hit.class).as_bytes());
+        from = hit.range.end;
+    }
+    out.extend_from_slice(text.get(from..end).unwrap_or_default());
 }
 
 impl Label {

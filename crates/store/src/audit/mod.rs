@@ -6,6 +6,7 @@
 //! of its first entry. [`verify()`] checks all of it with the public key alone.
 
 mod commit;
+mod files;
 mod head;
 mod log;
 mod read;
@@ -20,6 +21,7 @@ mod tests_kill;
 #[cfg(test)]
 mod tests_tamper;
 
+pub use files::{LogFile, files, read_file};
 pub use head::{Head, NotAKey, PublicKey};
 pub use log::{Log, Settings};
 pub use read::{Entries, Filter, ReadError, Stored, export};

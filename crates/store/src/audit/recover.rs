@@ -236,7 +236,7 @@ fn cut(path: &Path, end: &End, must_end_in_zeros: bool) -> Result<u64, OpenError
     if segment::holds_an_entry(rest.get(1..).unwrap_or_default()) {
         return Err(damaged("whole entries follow one that is not"));
     }
-    if must_end_in_zeros && rest.last() != Some(&0) {
+    if must_end_in_zeros && !rest.ends_with(&[0; 8]) {
         return Err(damaged("it is not whole"));
     }
     file.set_len(end.bytes).map_err(fail)?;

@@ -430,3 +430,36 @@ async fn a_head_is_signed_only_when_there_is_something_new() {
     let waited = tokio::time::timeout(Duration::from_secs(30), log.durable(Position(0))).await;
     assert!(waited.unwrap().is_ok());
 }
+
+#[tokio::test]
+async fn a_log_fetched_file_by_file_verifies_elsewhere_and_no_other_file_is_given() {
+    let dir = TempDir::new().unwrap();
+    let (log, _) = open_sized(&dir, 2048).unwrap();
+    for n in 0..30 {
+        log.append(&entry(n, None)).unwrap();
+    }
+    log.close().await.unwrap();
+    let audit = dir.path().join("audit");
+    let copy = TempDir::new().unwrap();
+    for file in files(&audit).unwrap() {
+        let mut whole = Vec::new();
+        while (whole.len() as u64) < file.bytes {
+            let part = read_file(&audit, &file.name, whole.len() as u64, 700);
+            whole.extend(part.unwrap().unwrap());
+        }
+        std::fs::write(copy.path().join(file.name), whole).unwrap();
+    }
+    let pem = std::fs::read_to_string(copy.path().join("signing.pub")).unwrap();
+    let report = verify(copy.path(), &PublicKey::from_pem(&pem).unwrap(), &[]).unwrap();
+    assert_eq!((report.problem, report.entries), (None, 30));
+    for name in [
+        SIGNING_KEY,
+        "lock",
+        "../audit/heads",
+        "x/00000000000000000000.seg",
+        "/etc/passwd",
+        "",
+    ] {
+        assert_eq!(read_file(&audit, name, 0, 10).unwrap(), None, "{name}");
+    }
+}

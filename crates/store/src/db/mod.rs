@@ -1,4 +1,4 @@
-//! What is looked up rather than appended: approvals, grants, credentials, revocations, sessions, sealed secrets.
+//! What is looked up rather than appended: approvals, grants, credentials, revocations, sessions, sealed secrets, who was seen.
 //!
 //! Lives here: all SQL of the gateway, and the mapping between rows and the domain. Never: a decision that needs policy,
 //! a clock read, a secret in clear.
@@ -16,6 +16,7 @@ mod revocations;
 mod row;
 mod schema;
 mod sealed;
+mod seen;
 mod sessions;
 
 #[cfg(test)]
@@ -29,7 +30,8 @@ pub use deliveries::{Delivery, DeliveryState};
 pub use list::ApprovalFilter;
 pub use revocations::Revocation;
 pub use schema::SchemaError;
-pub use sessions::{SessionEnd, SessionFilter, StoredSession};
+pub use seen::Seen;
+pub use sessions::{SessionEnd, SessionFilter, SessionState, StoredSession};
 
 use brattice_core::ids::{ApprovalId, CredentialId, GrantId, SessionId};
 use brattice_core::ports::{Randomness, StoreError};

@@ -106,11 +106,21 @@ const FIRST: &[&str] = &[
         ended_at BIGINT,
         end_reason TEXT,
         commands BIGINT NOT NULL,
+        bytes_to_client BIGINT NOT NULL,
         recording TEXT
     )",
     "CREATE INDEX sessions_by_start ON sessions (started_at)",
     "CREATE INDEX sessions_by_target ON sessions (target, started_at)",
     "CREATE INDEX sessions_live ON sessions (node) WHERE ended_at IS NULL",
+    "CREATE TABLE seen (
+        kind TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        name TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        identity TEXT,
+        at BIGINT NOT NULL,
+        PRIMARY KEY (kind, issuer, name)
+    )",
     "CREATE TABLE sealed (
         name TEXT PRIMARY KEY,
         blob BLOB NOT NULL,

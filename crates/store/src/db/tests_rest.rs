@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::{START, StepClock, agent, chain, header, session, ten, user};
 use brattice_core::ids::Digest;
 use brattice_core::ports::MintedCredential;
-use brattice_core::principal::{Identity, LoginBy};
+use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
 use brattice_core::time::Timestamp;
 
 fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> MintedCredential {
@@ -116,6 +116,7 @@ async fn sessions_are_listed_with_their_ends() {
         at: f.now(),
         reason: reason.to_owned(),
         commands: 12,
+        bytes_to_client: 3456,
         recording: Some(Digest::of(b"recording")),
     };
     f.db.session_closed(&session(1), &end("client left"))
@@ -126,7 +127,10 @@ async fn sessions_are_listed_with_their_ends() {
         .unwrap();
     let first = f.db.session(&session(1)).await.unwrap().unwrap();
     let ended = first.end.unwrap();
-    assert_eq!((ended.reason.as_str(), ended.commands), ("client left", 12));
+    assert_eq!(
+        (ended.reason.as_str(), ended.commands, ended.bytes_to_client),
+        ("client left", 12, 3456)
+    );
     assert_eq!(ended.recording, Some(Digest::of(b"recording")));
     let list = async |filter: SessionFilter| {
         let found = f.db.sessions(&filter).await.unwrap();
@@ -138,17 +142,57 @@ async fn sessions_are_listed_with_their_ends() {
     let all = list(SessionFilter::default()).await;
     assert_eq!(all, vec![session(3), session(2), session(1)]);
     let live = SessionFilter {
-        live: true,
+        state: Some(SessionState::Live),
         target: Some("orders-db".to_owned()),
         actor: Some(agent("etl-7")),
         ..SessionFilter::default()
     };
     assert_eq!(list(live).await, vec![session(2)]);
+    f.db.interrupt_sessions().await.unwrap();
+    for (state, expected) in [
+        (SessionState::Live, vec![]),
+        (SessionState::Closed, vec![session(1)]),
+        (SessionState::Interrupted, vec![session(3), session(2)]),
+    ] {
+        let state = Some(state);
+        let filter = SessionFilter {
+            state,
+            ..SessionFilter::default()
+        };
+        assert_eq!(list(filter).await, expected);
+    }
     let page = SessionFilter {
         before: Some(START.plus(Duration::from_secs(60))),
         ..SessionFilter::default()
     };
     assert_eq!(list(page).await, vec![session(1)]);
+}
+
+#[tokio::test]
+async fn principals_are_remembered_as_they_were_last_seen() {
+    let f = Fixture::new().await;
+    let proof = |chain| minted(1, chain, START).identity;
+    let ana = async || f.db.seen(PrincipalKind::User, "okta", "ana").await.unwrap();
+    assert!(ana().await.is_none());
+    f.db.note_seen(&proof(chain("etl-7", "ana"))).await.unwrap();
+    assert!(
+        ana().await.unwrap().identity.is_none(),
+        "an agent's proof is not hers"
+    );
+    f.db.note_seen(&proof(Chain::of(user("ana"))))
+        .await
+        .unwrap();
+    f.minutes(1);
+    f.db.note_seen(&proof(chain("etl-7", "ana"))).await.unwrap();
+    let seen = ana().await.unwrap();
+    assert_eq!(seen.principal, user("ana"));
+    assert_eq!(seen.at, f.now());
+    assert_eq!(seen.identity.unwrap().chain, Chain::of(user("ana")));
+    let agents =
+        f.db.seen(PrincipalKind::Agent, "okta", "ana")
+            .await
+            .unwrap();
+    assert!(agents.is_none());
 }
 
 #[tokio::test]

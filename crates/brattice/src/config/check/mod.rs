@@ -227,8 +227,8 @@ impl Checker<'_> {
             return None;
         }
         let path = self.root.join(text);
-        if self.options.files {
-            if let Err(why) = std::fs::File::open(&path)
+        if self.options.files
+            && let Err(why) = std::fs::File::open(&path)
                 .and_then(|f| f.metadata())
                 .and_then(|m| {
                     if m.is_file() {
@@ -237,14 +237,13 @@ impl Checker<'_> {
                         Err(std::io::Error::other("it is not a file"))
                     }
                 })
-            {
-                self.wrong(
-                    at,
-                    text,
-                    format!("cannot be read: {why}"),
-                    format!("put the file at {}", path.display()),
-                );
-            }
+        {
+            self.wrong(
+                at,
+                text,
+                format!("cannot be read: {why}"),
+                format!("put the file at {}", path.display()),
+            );
         }
         Some(path)
     }
@@ -253,10 +252,11 @@ impl Checker<'_> {
     fn pem(&mut self, at: &Place, text: &str, kind: Pem) -> Option<PathBuf> {
         let before = self.report.problems.len();
         let path = self.file(at, text)?;
-        if self.options.files && self.report.problems.len() == before {
-            if let Err(why) = kind.read(&path) {
-                self.wrong(at, text, why, format!("give {}", kind.wanted()));
-            }
+        if self.options.files
+            && self.report.problems.len() == before
+            && let Err(why) = kind.read(&path)
+        {
+            self.wrong(at, text, why, format!("give {}", kind.wanted()));
         }
         Some(path)
     }

@@ -50,15 +50,15 @@ impl Checker<'_> {
                     "is not a directory",
                     "give the path of a directory",
                 );
-            } else if !raw.allow_volatile {
-                if let Some(why) = super::volume::volatile(&directory) {
-                    self.wrong(
+            } else if !raw.allow_volatile
+                && let Some(why) = super::volume::volatile(&directory)
+            {
+                self.wrong(
                         &dir_at,
                         &text,
                         format!("does not last: {why}"),
                         "use a directory on a durable volume; for trying out, say allow_volatile = true",
                     );
-                }
             }
         }
         let database = match raw.url {

@@ -133,15 +133,15 @@ impl Checker<'_> {
                 "use verify-full with `ca`; or, on a network that you trust wholly, say allow_plaintext = true",
             );
         }
-        if matches!(mode, TlsMode::Disable | TlsMode::Require) {
-            if let Some(ca) = &raw.ca {
-                self.wrong(
-                    &at.key("ca"),
-                    ca,
-                    "is not looked at in this mode",
-                    "use mode = \"verify-full\", or take it out",
-                );
-            }
+        if matches!(mode, TlsMode::Disable | TlsMode::Require)
+            && let Some(ca) = &raw.ca
+        {
+            self.wrong(
+                &at.key("ca"),
+                ca,
+                "is not looked at in this mode",
+                "use mode = \"verify-full\", or take it out",
+            );
         }
         if matches!(mode, TlsMode::VerifyCa | TlsMode::VerifyFull) && raw.ca.is_none() {
             self.bad(

@@ -44,9 +44,10 @@ impl Body {
     }
 }
 
-/// The end of a block whose opening line ends at `from`.
-pub(crate) fn end(bytes: &[u8], from: usize) -> usize {
+/// The end of a block whose opening line ends at `from`, and how it stands there.
+pub(crate) fn end(bytes: &[u8], from: usize) -> (usize, Body) {
     let mut body = Body::default();
     let rest = bytes.get(from..).unwrap_or_default();
-    from + rest.iter().take_while(|b| body.take(**b)).count()
+    let taken = rest.iter().take_while(|b| body.take(**b)).count();
+    (from + taken, body)
 }

@@ -17,7 +17,7 @@ pub(crate) const BYTES_MIN: usize = 20;
 const PATTERNS: &[(Finder, &str)] = &[
     (
         Finder::Jwt,
-        r"\beyJ[A-Za-z0-9_\-]{6}[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){2,4}",
+        r"\beyJ[A-Za-z0-9_\-]{6}[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){1,4}",
     ),
     (Finder::PrivateKey, pem::OPENING),
     // Amazon: access key ids.
@@ -110,6 +110,22 @@ impl Secrets {
         }))
     }
 
+    /// The state of a private key's block that has begun and whose end has not come.
+    pub(crate) fn open_block(&self, bytes: &[u8]) -> Option<pem::Body> {
+        let mut open = None;
+        let mut floor = 0;
+        for found in self.regex.find_iter(bytes) {
+            let value = bytes.get(found.range()).unwrap_or_default();
+            let is_key = self.finders.get(found.pattern().as_usize()) == Some(&Finder::PrivateKey);
+            if is_key && found.start() >= floor && value.starts_with(b"-----") {
+                let (end, body) = pem::end(bytes, found.end());
+                floor = end;
+                open = (end == bytes.len()).then_some(body);
+            }
+        }
+        open
+    }
+
     /// Calls `hit` for every value.
     pub(crate) fn find(&self, bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
         let mut floor = 0;
@@ -125,7 +141,7 @@ impl Secrets {
             let value = bytes.get(range.clone()).unwrap_or_default();
             match finder {
                 Finder::PrivateKey if value.starts_with(b"-----") => {
-                    let end = pem::end(bytes, range.end);
+                    let (end, _) = pem::end(bytes, range.end);
                     floor = end;
                     hit(*finder, range.start..end);
                 }

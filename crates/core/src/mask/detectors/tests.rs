@@ -7,7 +7,7 @@ fn detector() -> Detector {
 fn found(text: &str) -> Vec<(String, String)> {
     detector()
         .scan(text.as_bytes())
-        .map(|h| (h.class.to_string(), text[h.range].to_owned()))
+        .map(|h| (h.class.to_string(), text.get(h.range).unwrap().to_owned()))
         .collect()
 }
 
@@ -178,6 +178,7 @@ fn tokens_and_keys() {
     finds(jwt, "jwt", jwt);
     finds(&format!("Authorization: Bearer {jwt}\""), "jwt", jwt);
     finds_nothing("eyJub3QiOiJhIHRva2VuIn0.eyJzdWIiOiIxIn0.abc");
+    finds_nothing("eyJhbGciOiJIUzI1NiJ9 alone");
     let aws = ["AKIA", "IOSFODNN7EXAMPLE"].concat();
     finds(&format!("key={aws};"), "cloud_key", &aws);
     for (head, tail) in [

@@ -116,7 +116,7 @@ impl Tracer<'_> {
         let (target, table) = self.write_target(s.relation.as_ref());
         // `*` in RETURNING shows the source first, then the target.
         if let Some(source) = s.source_relation.as_deref() {
-            self.from_clause(std::slice::from_ref(source), &mut level);
+            self.range_list(std::slice::from_ref(source), &mut level);
         }
         level.items.push(target.clone());
         self.maybe(
@@ -165,7 +165,7 @@ impl Tracer<'_> {
             lateral_only: true,
             ..target.clone()
         });
-        self.from_clause(from, level);
+        self.range_list(from, level);
         if let Some(item) = level.items.first_mut() {
             item.lateral_only = false;
         }

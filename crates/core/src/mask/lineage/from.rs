@@ -27,10 +27,10 @@ impl Entry {
 
 impl Tracer<'_> {
     /// Adds the entries of FROM to the level. Each is visible to LATERAL ones after it, and all of them at the end.
-    pub(super) fn from_clause(&mut self, nodes: &[Node], level: &mut Level<'_>) {
+    pub(super) fn range_list(&mut self, nodes: &[Node], level: &mut Level<'_>) {
         let before = level.items.len();
         for node in nodes {
-            let mut entry = self.from_entry(node, level);
+            let mut entry = self.range_entry(node, level);
             for item in &mut entry.items {
                 item.lateral_only = true;
             }
@@ -41,7 +41,7 @@ impl Tracer<'_> {
         }
     }
 
-    pub(super) fn from_entry(&mut self, node: &Node, level: &mut Level<'_>) -> Entry {
+    pub(super) fn range_entry(&mut self, node: &Node, level: &mut Level<'_>) -> Entry {
         let entry = self.deeper(|t| match node.node.as_ref() {
             Some(NodeEnum::RangeVar(var)) => Entry::one(t.range(var, level)),
             Some(NodeEnum::RangeSubselect(s)) => Entry::one(t.subselect(s, level)),
@@ -63,7 +63,7 @@ impl Tracer<'_> {
                     Ctx::derive("in TABLESAMPLE"),
                 );
                 match s.relation.as_deref() {
-                    Some(relation) => t.from_entry(relation, level),
+                    Some(relation) => t.range_entry(relation, level),
                     None => Entry::one(Item::new(None, Cols::unknown())),
                 }
             }
@@ -198,7 +198,7 @@ impl Tracer<'_> {
         let mut left = j
             .larg
             .as_deref()
-            .map_or_else(nothing, |n| self.from_entry(n, level));
+            .map_or_else(nothing, |n| self.range_entry(n, level));
         // The left side is visible to LATERAL ones on the right.
         let before = level.items.len();
         level.items.extend(left.items.iter().cloned().map(|i| Item {
@@ -208,7 +208,7 @@ impl Tracer<'_> {
         let mut right = j
             .rarg
             .as_deref()
-            .map_or_else(nothing, |n| self.from_entry(n, level));
+            .map_or_else(nothing, |n| self.range_entry(n, level));
         level.items.truncate(before);
 
         let merged = self.merged_names(j, &left.cols, &right.cols);

@@ -93,7 +93,7 @@ impl Tracer<'_> {
     }
 
     fn plain_select(&mut self, s: &SelectStmt, mut level: Level<'_>) -> Cols {
-        self.from_clause(&s.from_clause, &mut level);
+        self.range_list(&s.from_clause, &mut level);
         let level = &level;
         let cols = self.target_list(&s.target_list, level, "in the select list");
         self.maybe(s.where_clause.as_deref(), level, Ctx::filter("in WHERE"));
@@ -157,11 +157,12 @@ impl Tracer<'_> {
             self.record_as(&col.fields, Verb::Filter, place);
             return;
         }
-        if let Some(name) = bare_name(node) {
-            if let (Found::Nothing, Some(col)) = (level.own_column(name), cols.named(name)) {
-                self.record_as(&col.fields, Verb::Filter, place);
-                return;
-            }
+        let output = bare_name(node)
+            .filter(|name| matches!(level.own_column(name), Found::Nothing))
+            .and_then(|name| cols.named(name));
+        if let Some(col) = output {
+            self.record_as(&col.fields, Verb::Filter, place);
+            return;
         }
         if let Some(NodeEnum::GroupingSet(set)) = node.node.as_ref() {
             for inner in &set.content {

@@ -143,3 +143,80 @@ fn detectors_look_into_text_and_binary_numbers() {
         assert_eq!((out.as_slice(), tally.masked.len()), (expected, 1), "{oid}");
     }
 }
+
+#[test]
+fn detectors_look_into_arrays_and_json_in_both_formats() {
+    let element = |out: &mut Vec<u8>, text: &[u8]| {
+        out.extend_from_slice(&i32::try_from(text.len()).unwrap().to_be_bytes());
+        out.extend_from_slice(text);
+    };
+    let array = |items: &[&[u8]]| {
+        let mut out: Vec<u8> = [1_i32, 0, 25, 2, 1]
+            .iter()
+            .flat_map(|n| n.to_be_bytes())
+            .collect();
+        items.iter().for_each(|i| element(&mut out, i));
+        out
+    };
+    let rows: [(u32, Format, Vec<u8>, Vec<u8>); 6] = [
+        (
+            1009,
+            Format::Binary,
+            array(&[b"x", b"jo@example.org"]),
+            array(&[b"x", b"[masked:email]"]),
+        ),
+        (
+            1009,
+            Format::Text,
+            b"{x,\"a jo@example.org\"}".to_vec(),
+            b"{x,\"a [masked:email]\"}".to_vec(),
+        ),
+        (
+            1231,
+            Format::Text,
+            b"{1,4111111111111111}".to_vec(),
+            b"{}".to_vec(),
+        ),
+        (
+            3802,
+            Format::Binary,
+            b"\x01{\"a\": 4111111111111111}".to_vec(),
+            b"\x01{\"a\": \"[masked:payment_card]\"}".to_vec(),
+        ),
+        (
+            3802,
+            Format::Text,
+            b"[\"jo@example.org\"]".to_vec(),
+            b"[\"[masked:email]\"]".to_vec(),
+        ),
+        (
+            114,
+            Format::Text,
+            b"[\"jo\\u0040example.org\"]".to_vec(),
+            b"[\"[masked:email]\"]".to_vec(),
+        ),
+    ];
+    for (oid, format, value, expected) in rows {
+        let plan = plan(&[column(0, 0, oid, format)], &plain(1), Reveal::Full).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(
+            plan.cell(0, Some(&value), &mut out, &mut Tally::default()),
+            Change::Bytes,
+            "{oid}"
+        );
+        assert_eq!(out, expected, "{oid} {}", String::from_utf8_lossy(&out));
+    }
+}
+
+#[test]
+fn a_hit_in_a_binary_value_of_an_unknown_type_makes_it_null() {
+    let plan = plan(
+        &[column(0, 0, 90_000, Format::Binary)],
+        &plain(1),
+        Reveal::Full,
+    )
+    .unwrap();
+    let cell = |value: &[u8]| plan.cell(0, Some(value), &mut Vec::new(), &mut Tally::default());
+    assert_eq!(cell(b"\0\0\0\x0ejo@example.org\0"), Change::Null);
+    assert_eq!(cell(b"happy"), Change::Same);
+}

@@ -1,0 +1,30 @@
+//! `brattice agents`.
+
+use super::args::{AgentsArgs, AgentsCommand, GatewayArgs};
+use super::client::Client;
+use super::exit::Failure;
+use super::output::Output;
+use super::show;
+use brattice_admin::body::{PrincipalRequest, SuspendedBody};
+
+pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<(), Failure> {
+    let client = Client::new(gateway)?;
+    let AgentsCommand::Revoke { id, user, reason } = args.command;
+    let request = PrincipalRequest {
+        id,
+        kind: user.then(|| "user".to_owned()),
+        reason,
+    };
+    let ended: SuspendedBody = client.post(&["agents", "revoke"], &request)?;
+    if out.is_json() {
+        out.json(&ended);
+    } else {
+        out.line(format!(
+            "{} is revoked: {} sessions ended, {} credentials voided",
+            show::visible(&ended.id),
+            ended.sessions,
+            ended.credentials
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,451 @@
+//! The form of the command line.
+//!
+//! Lives here: commands, their arguments and their help with examples. Never: what a command does. No argument takes a
+//! secret.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The access gateway for fleets of autonomous agents.
+#[derive(Debug, Parser)]
+#[command(
+    name = "brattice",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 called wrongly, 3 gateway not reached, 4 not permitted.\n\
+        A token comes from BRATTICE_TOKEN, from --token-file PATH, or from standard input with --token-file -."
+)]
+pub struct Program {
+    /// How to print.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Where the gateway is.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For machines; the same fields as the REST API.
+    Json,
+}
+
+/// Where the gateway is and who is asking.
+#[derive(Debug, Clone, Args)]
+pub struct GatewayArgs {
+    /// The gateway's address, as in `listen.admin.public_url`.
+    #[arg(long, global = true, env = "BRATTICE_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// PEM file with the authority of the gateway's certificate.
+    #[arg(long, global = true, env = "BRATTICE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// File with the access token; `-` is standard input. Without it, BRATTICE_TOKEN holds the token.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a bundle and tell everything that is wrong with it.
+    #[command(
+        after_help = "Examples:\n  brattice check /etc/brattice\n  brattice check --without-files . --format json\n  brattice check --schema > brattice.schema.json"
+    )]
+    Check(CheckArgs),
+    /// Who you are, as the gateway sees it.
+    #[command(
+        after_help = "Example:\n  BRATTICE_TOKEN=… brattice whoami --url https://brattice.example.com"
+    )]
+    Whoami,
+    /// See and answer what waits for people.
+    #[command(
+        after_help = "Examples:\n  brattice approvals ls\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'"
+    )]
+    Approvals(ApprovalsArgs),
+    /// See, replay and end sessions.
+    #[command(
+        after_help = "Examples:\n  brattice sessions ls --state live\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
+    )]
+    Sessions(SessionsArgs),
+    /// Void what agents and people have proved so far.
+    #[command(after_help = "Example:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'")]
+    Agents(AgentsArgs),
+    /// Mint and revoke short-lived credentials.
+    #[command(
+        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential revoke crd_0123456789abcdef"
+    )]
+    Credential(CredentialArgs),
+    /// Follow, take away and verify the audit log.
+    #[command(
+        after_help = "Examples:\n  brattice audit tail --follow\n  brattice audit export --out ./audit\n  brattice audit verify ./audit --key signing.pub"
+    )]
+    Audit(AuditArgs),
+    /// Check, test and explain rules.
+    #[command(
+        after_help = "Examples:\n  brattice policy check examples/orders\n  brattice policy test examples/orders\n  brattice policy explain examples/orders --agent okta/etl-7 --group okta/agents --target orders-db --act sql.delete --on app/public.orders"
+    )]
+    Policy(PolicyArgs),
+    /// Write the reference documents.
+    #[command(
+        after_help = "Examples:\n  brattice docs --out docs/reference\n  brattice docs --out docs/reference --check"
+    )]
+    Docs(DocsArgs),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  brattice completions bash > /etc/bash_completion.d/brattice"
+    )]
+    Completions(CompletionsArgs),
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The bundle's directory, or its brattice.toml.
+    #[arg(default_value = ".", env = "BRATTICE_CONFIG", value_name = "PATH")]
+    pub config: PathBuf,
+    /// Do not look whether files exist that the configuration names.
+    #[arg(long)]
+    pub without_files: bool,
+    /// Print the JSON Schema of brattice.toml instead.
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// `approvals`.
+#[derive(Debug, Args)]
+pub struct ApprovalsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ApprovalsCommand,
+}
+
+/// What to do with questions.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCommand {
+    /// List them, the newest first.
+    #[command(visible_alias = "list")]
+    Ls {
+        /// In this state alone: pending, approved, denied, consumed, expired, not_run, or all.
+        #[arg(long, default_value = "pending")]
+        state: String,
+        /// About this target alone.
+        #[arg(long)]
+        target: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Show one with its complete text.
+    Show {
+        /// The question.
+        id: String,
+    },
+    /// Say yes to exactly one action.
+    Approve(AnswerArgs),
+    /// Say no.
+    Deny(AnswerArgs),
+}
+
+/// An answer.
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// The question.
+    pub id: String,
+    /// The hash of the action that you looked at, as `show` prints it; 16 digits or more. Asked for on a terminal.
+    #[arg(long, value_name = "HASH")]
+    pub action: Option<String>,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// `sessions`.
+#[derive(Debug, Args)]
+pub struct SessionsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SessionsCommand,
+}
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// List them, the newest first.
+    #[command(visible_alias = "list")]
+    Ls {
+        /// In this state alone: live, closed, interrupted, or all.
+        #[arg(long, default_value = "all")]
+        state: String,
+        /// On this target alone.
+        #[arg(long)]
+        target: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Show one.
+    Show {
+        /// The session.
+        id: String,
+    },
+    /// Print its recording.
+    Replay {
+        /// The session.
+        id: String,
+        /// Print what the caller received, too.
+        #[arg(long)]
+        output: bool,
+    },
+    /// End it now.
+    Kill {
+        /// The session.
+        id: String,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// `agents`.
+#[derive(Debug, Args)]
+pub struct AgentsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AgentsCommand,
+}
+
+/// What to do with principals.
+#[derive(Debug, Subcommand)]
+pub enum AgentsCommand {
+    /// Void everything it has proved so far: sessions end, credentials and tokens are good for nothing.
+    Revoke {
+        /// The principal, as issuer/name.
+        id: String,
+        /// It is a person, not an agent.
+        #[arg(long)]
+        user: bool,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// `credential`.
+#[derive(Debug, Args)]
+pub struct CredentialArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CredentialCommand,
+}
+
+/// What to do with credentials.
+#[derive(Debug, Subcommand)]
+pub enum CredentialCommand {
+    /// Mint one for yourself. Its password is printed once.
+    Create {
+        /// The target it shall open.
+        target: String,
+        /// How long it shall live; never longer than your token.
+        #[arg(long, default_value = "15m", value_parser = ttl)]
+        ttl: std::time::Duration,
+    },
+    /// End one, and the sessions that were opened with it.
+    Revoke {
+        /// The credential.
+        id: String,
+    },
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify a log's files with the public key alone; no gateway is asked.
+    Verify {
+        /// The directory with the log's files.
+        dir: PathBuf,
+        /// The public key, in PEM. Keep a copy of it away from the gateway.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Signed heads that were kept elsewhere, one JSON object a line.
+        #[arg(long, value_name = "FILE")]
+        heads: Vec<PathBuf>,
+    },
+    /// Print the newest entries.
+    Tail {
+        /// So many of them.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: u32,
+        /// Go on with those to come.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Take the log's files away, for verifying them elsewhere.
+    Export {
+        /// The directory to put them in; made if it is missing.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// `policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Load the rules of a bundle and list them, or tell what is wrong with them.
+    Check {
+        /// The bundle.
+        #[arg(default_value = ".", value_name = "PATH")]
+        config: PathBuf,
+    },
+    /// Judge the example decisions that a bundle keeps in decisions/*.toml.
+    Test {
+        /// The bundle.
+        #[arg(default_value = ".", value_name = "PATH")]
+        config: PathBuf,
+    },
+    /// Tell which rules decide about one act, and why.
+    Explain(ExplainArgs),
+    /// Tell how the rules of one bundle differ from another's, and what may let more through.
+    Diff {
+        /// The bundle as it was.
+        before: PathBuf,
+        /// The bundle as it would be.
+        after: PathBuf,
+        /// Fail if anything may let more through.
+        #[arg(long)]
+        no_wider: bool,
+    },
+    /// Have the gateway read its bundle anew and put it in force.
+    Reload,
+    /// Show the bundle in force at the gateway.
+    Show,
+}
+
+/// `policy explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The bundle.
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub config: PathBuf,
+    /// The agent that acts, as issuer/name.
+    #[arg(long, conflicts_with = "user", required_unless_present = "user")]
+    pub agent: Option<String>,
+    /// The person who acts, as issuer/name.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// A group of theirs, as issuer/name. May be given several times.
+    #[arg(long = "group")]
+    pub groups: Vec<String>,
+    /// The person it acts for, as issuer/name.
+    #[arg(long)]
+    pub behalf: Option<String>,
+    /// A group of that person. May be given several times.
+    #[arg(long = "behalf-group")]
+    pub behalf_groups: Vec<String>,
+    /// The target.
+    #[arg(long)]
+    pub target: String,
+    /// What is done, as in the schema: connect, sql.select, sql.delete, reveal.full, …
+    #[arg(long)]
+    pub act: String,
+    /// To what: `database/schema.table`, a column with its class (`database/schema.table.column:class`), `database`,
+    /// `setting:NAME`, `role:NAME`, `function:database/schema.name(types)`. Default: the target itself.
+    #[arg(long)]
+    pub on: Option<String>,
+    /// A second factor was used.
+    #[arg(long)]
+    pub mfa: bool,
+}
+
+/// `docs`.
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// Where to.
+    #[arg(long, default_value = "docs/reference", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write nothing; fail if what is there differs.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// A shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// Bash 4 and up.
+    Bash,
+    /// Zsh.
+    Zsh,
+    /// Fish.
+    Fish,
+}
+
+fn ttl(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::span_of(text)
+        .filter(|span| span.as_secs() > 0)
+        .ok_or_else(|| "write a number and a unit, as in 90s, 15m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_command_has_an_example() {
+        Program::command().debug_assert();
+        for command in Program::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                let takes_value = argument.get_action().takes_values();
+                let secret = ["password", "secret", "token"]
+                    .iter()
+                    .any(|w| name.contains(w))
+                    && !name.ends_with("file");
+                assert!(!(secret && takes_value), "{} {name}", command.get_name());
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Program::command());
+    }
+}

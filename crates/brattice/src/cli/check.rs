@@ -1,0 +1,83 @@
+//! `brattice check`: a bundle, whole.
+
+use super::args::CheckArgs;
+use super::exit::Failure;
+use super::output::Output;
+use super::show;
+use crate::config::{self, Checked, Options, raw};
+use serde_json::json;
+
+pub fn run(args: &CheckArgs, out: &mut Output) -> Result<(), Failure> {
+    if args.schema {
+        out.json(&raw::schema());
+        return Ok(());
+    }
+    let options = Options {
+        files: !args.without_files,
+    };
+    match config::load_with(&args.config, options) {
+        Ok(checked) => {
+            tell(&checked, out);
+            Ok(())
+        }
+        Err(report) => {
+            if out.is_json() {
+                out.json(&json!({ "valid": false, "problems": report.problems }));
+            } else {
+                for line in report.to_string().lines() {
+                    out.line(show::visible(line));
+                }
+                out.line("");
+                let many = report.problems.len();
+                out.line(format!(
+                    "{many} problem{}",
+                    if many == 1 { "" } else { "s" }
+                ));
+            }
+            Err(Failure::told())
+        }
+    }
+}
+
+fn tell(checked: &Checked, out: &mut Output) {
+    let warnings: Vec<String> = checked
+        .rules
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let observed: Vec<&str> = checked
+        .targets
+        .values()
+        .filter(|t| t.target.observe)
+        .map(|t| t.target.name.as_str())
+        .collect();
+    if out.is_json() {
+        out.json(&json!({
+            "valid": true,
+            "digest": checked.digest.to_string(),
+            "targets": checked.targets.keys().collect::<Vec<_>>(),
+            "issuers": checked.issuers.iter().map(|i| &i.name).collect::<Vec<_>>(),
+            "rules": checked.rules.rules().len(),
+            "observed_targets": observed,
+            "warnings": warnings,
+        }));
+        return;
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    out.line(format!(
+        "valid: {}, {}, {}",
+        count(checked.targets.len(), "target"),
+        count(checked.issuers.len(), "identity provider"),
+        count(checked.rules.rules().len(), "rule"),
+    ));
+    out.line(format!("digest: {}", checked.digest));
+    for warning in &warnings {
+        out.line(format!("warning: {}", show::visible(warning)));
+    }
+    for name in observed {
+        out.line(format!(
+            "warning: `{name}` is only observed: NOTHING is refused on it"
+        ));
+    }
+}

@@ -1,0 +1,190 @@
+//! Talking to a gateway's REST API.
+//!
+//! Lives here: requests, answers, pages. Never: what is asked for.
+
+use super::args::GatewayArgs;
+use super::exit::{Exit, Failure};
+use super::gateway;
+use brattice_admin::call::NEXT_HEADER;
+use brattice_admin::problem::{MEDIA_TYPE, Problem};
+use brattice_core::secret::Secret;
+use reqwest::{Certificate, Method, Response, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long an answer may take; waiting for audit entries is the longest wait there is.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A client for one gateway, as one caller.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Secret,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// Makes ready; nothing is sent yet.
+    pub fn new(args: &GatewayArgs) -> Result<Self, Failure> {
+        let base = gateway::address(args)?;
+        let token = gateway::token(args)?;
+        let mut http = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_WAIT_MAX)
+            .timeout(ANSWER_WAIT_MAX)
+            .user_agent(concat!("brattice/", env!("CARGO_PKG_VERSION")));
+        if base.scheme() == "http" {
+            http = http.no_proxy();
+        }
+        if let Some(path) = &args.ca {
+            let pem = std::fs::read(path).map_err(|why| {
+                Failure::usage(format!("{} cannot be read: {why}", path.display()))
+            })?;
+            let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| {
+                Failure::usage(format!("{} holds no PEM certificate", path.display()))
+            })?;
+            http = http.tls_certs_only(authorities);
+        }
+        let http = http
+            .build()
+            .map_err(|why| Failure::failed(format!("no client could be made: {why}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|why| Failure::failed(format!("no runtime could be made: {why}")))?;
+        Ok(Self {
+            http,
+            base,
+            token,
+            runtime,
+        })
+    }
+
+    /// Reads a JSON document.
+    pub fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::GET, path, query, None::<&()>)?;
+        parse(&bytes)
+    }
+
+    /// Does something, with a body.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::POST, path, &[], Some(body))?;
+        parse(&bytes)
+    }
+
+    /// Does something, without a body.
+    pub fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::POST, path, &[], None::<&()>)?;
+        parse(&bytes)
+    }
+
+    /// Reads a page of JSON documents, one a line, and where to go on.
+    pub fn page<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<(Vec<T>, Option<u64>), Failure> {
+        let (bytes, next) = self.send(Method::GET, path, query, None::<&()>)?;
+        let items = bytes
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(parse)
+            .collect::<Result<_, _>>()?;
+        Ok((items, next))
+    }
+
+    /// Reads bytes.
+    pub fn octets(&self, path: &[&str], query: &[(&str, String)]) -> Result<Vec<u8>, Failure> {
+        Ok(self.send(Method::GET, path, query, None::<&()>)?.0)
+    }
+
+    fn send<B: Serialize>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&B>,
+    ) -> Result<(Vec<u8>, Option<u64>), Failure> {
+        let mut url = self.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut segments) => {
+                segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            }
+            Err(()) => return Err(Failure::usage("the gateway's address cannot have a path")),
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let token = self.token.expose_str().unwrap_or_default();
+        let mut request = self.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.map_err(|why| self.unreachable(&why))?;
+            self.read(response).await
+        })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<(Vec<u8>, Option<u64>), Failure> {
+        let status = response.status();
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
+        let is_problem = header("content-type").is_some_and(|media| media.starts_with(MEDIA_TYPE));
+        let next = header(NEXT_HEADER).and_then(|n| n.parse().ok());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|why| self.unreachable(&why))?
+        {
+            if bytes.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
+                return Err(Failure::new(Exit::Unreachable, "the answer is too large"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok((bytes, next));
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) if is_problem => Err(problem.into()),
+            _ => Err(Failure::new(
+                Exit::Unreachable,
+                format!("{} answered {status}, and not as a gateway does", self.base),
+            )
+            .hint("is --url the address of the gateway's REST API?")),
+        }
+    }
+
+    fn unreachable(&self, why: &reqwest::Error) -> Failure {
+        let mut cause: &dyn std::error::Error = why;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        Failure::new(Exit::Unreachable, format!("{} could not be reached: {cause}", self.base))
+            .hint("is the gateway running, is --url right, and does --ca name the authority of its certificate?")
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|why| {
+        Failure::new(
+            Exit::Unreachable,
+            format!("the gateway's answer is not understood: {why}"),
+        )
+        .hint("is the gateway of the same version as this program?")
+    })
+}

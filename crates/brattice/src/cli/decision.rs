@@ -1,0 +1,251 @@
+//! One act by one caller, as people write it: for explaining rules and for the example decisions that a bundle keeps.
+//!
+//! Lives here: reading an act and a caller from words, and judging it by a bundle's rules. Never: a decision of its own;
+//! it asks the same judge that the gate asks.
+
+use crate::config::Checked;
+use crate::config::names;
+use brattice_core::action::{Act, Object, RelationKind, Verb};
+use brattice_core::policy::{Budget, Explanation, Lifted, Moment, Outcome, TimeZone, Verdict};
+use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::time::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A principal in the groups it is judged with.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Who {
+    /// The agent, as `issuer/name`.
+    pub agent: Option<String>,
+    /// Or the person.
+    pub user: Option<String>,
+    /// Groups, each as `issuer/name`.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+impl Who {
+    fn principal(&self) -> Result<Principal, String> {
+        let (kind, id) = match (&self.agent, &self.user) {
+            (Some(id), None) => (PrincipalKind::Agent, id),
+            (None, Some(id)) => (PrincipalKind::User, id),
+            _ => return Err("name either an agent or a user".to_owned()),
+        };
+        match id.split_once('/') {
+            Some((issuer, name)) if !issuer.is_empty() && !name.is_empty() => Ok(Principal {
+                kind,
+                issuer: issuer.to_owned(),
+                name: name.to_owned(),
+                groups: self.groups.iter().cloned().collect::<BTreeSet<_>>(),
+            }),
+            _ => Err(format!("`{id}` is not of the form issuer/name")),
+        }
+    }
+}
+
+/// One act by one caller.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Who acts.
+    pub who: Who,
+    /// For whom, nearest first.
+    #[serde(default)]
+    pub behalf: Vec<Who>,
+    /// The target.
+    pub target: String,
+    /// What is done, as in the schema.
+    pub act: String,
+    /// To what.
+    pub on: Option<String>,
+    /// When, in RFC 3339.
+    pub at: Option<String>,
+    /// Whether a second factor was used.
+    #[serde(default)]
+    pub mfa: bool,
+    /// Whether a condition bounds it.
+    #[serde(default)]
+    pub has_where: bool,
+    /// A literal LIMIT.
+    pub limit: Option<i64>,
+    /// Rows it would touch.
+    pub estimated_rows: Option<i64>,
+    /// Columns that are read or written.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A decision that is expected.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// What it shows.
+    pub name: String,
+    /// The act.
+    pub ask: Asked,
+    /// `allow`, `deny` or `hold`.
+    pub expect: String,
+    /// Rules that must be among those that decide.
+    #[serde(default)]
+    pub rules: Vec<String>,
+}
+
+/// A file of expected decisions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examples {
+    /// The decisions.
+    #[serde(rename = "decision")]
+    pub decisions: Vec<Example>,
+}
+
+/// What `on` may say, for messages.
+const ON: &str = "write database/schema.table, database/schema.table.column:class, a database, setting:NAME, role:NAME, \
+    schema:database/schema, or function:database/schema.name(types)";
+
+/// Judges an act by a bundle's rules, at `now` unless it says when.
+pub fn judge(
+    bundle: &Checked,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<(Outcome, Explanation), String> {
+    let chain = Chain {
+        acting: asked.who.principal()?,
+        on_behalf_of: asked
+            .behalf
+            .iter()
+            .map(Who::principal)
+            .collect::<Result<_, _>>()?,
+    };
+    let Some(target) = bundle.targets.get(&asked.target) else {
+        return Err(format!(
+            "there is no target `{}` in the bundle",
+            asked.target
+        ));
+    };
+    let verb = Verb::ALL
+        .iter()
+        .copied()
+        .find(|v| v.as_str() == asked.act)
+        .ok_or_else(|| {
+            let all: Vec<&str> = Verb::ALL.iter().map(|v| v.as_str()).collect();
+            format!("`{}` is not an act; known: {}", asked.act, all.join(", "))
+        })?;
+    let mut act = Act::new(verb, object(asked.on.as_deref())?);
+    act.facts.has_where = asked.has_where;
+    act.facts.limit = asked.limit.unwrap_or(act.facts.limit);
+    act.facts.estimated_rows = asked.estimated_rows.unwrap_or(act.facts.estimated_rows);
+    if let Some(columns) = &asked.columns {
+        act.facts.columns = columns.iter().cloned().collect();
+    }
+    let at = match &asked.at {
+        None => now,
+        Some(text) => text
+            .parse::<jiff::Timestamp>()
+            .map(|t| Timestamp(t.as_microsecond()))
+            .map_err(|_| format!("`{text}` is not a time as in 2026-01-05T10:00:00Z"))?,
+    };
+    let identity = Identity {
+        chain,
+        by: LoginBy::Oidc,
+        mfa: asked.mfa,
+        bound: false,
+        authenticated_at: at,
+        expires_at: at.plus(Duration::from_secs(900)),
+        token_id: None,
+        credential: None,
+    };
+    let zone = TimeZone::get(&bundle.time_zone).map_err(|e| e.to_string())?;
+    let moment = Moment {
+        identity: &identity,
+        now: at,
+        address: IpAddr::from([127, 0, 0, 1]),
+        budget: Budget::default(),
+        zone: &zone,
+        rows_so_far: 0,
+    };
+    let judge = bundle.rules.judge_for(&identity.chain, &target.target);
+    Ok(judge.explain(&[act], &moment, &Lifted::none()))
+}
+
+/// The name of a verdict.
+pub fn verdict(outcome: &Outcome) -> &'static str {
+    match outcome.verdict {
+        Verdict::Allow => "allow",
+        Verdict::Deny { .. } => "deny",
+        Verdict::Hold(_) => "hold",
+    }
+}
+
+/// The rules that decided.
+pub fn deciding(outcome: &Outcome) -> Vec<String> {
+    match &outcome.verdict {
+        Verdict::Allow => outcome.permits.clone(),
+        Verdict::Deny { rules, .. } => rules.clone(),
+        Verdict::Hold(asked) => asked.iter().map(|a| a.rule.clone()).collect(),
+    }
+}
+
+fn object(on: Option<&str>) -> Result<Object, String> {
+    let Some(text) = on else {
+        return Ok(Object::Target);
+    };
+    let wrong = || format!("`{text}` names nothing; {ON}");
+    if let Some(name) = text.strip_prefix("setting:") {
+        return Ok(Object::Setting {
+            name: name.to_ascii_lowercase(),
+        });
+    }
+    if let Some(name) = text.strip_prefix("role:") {
+        return Ok(Object::Role {
+            name: name.to_owned(),
+        });
+    }
+    if let Some(rest) = text.strip_prefix("schema:") {
+        let (database, schema) = rest.split_once('/').ok_or_else(wrong)?;
+        return Ok(Object::Schema {
+            database: database.to_owned(),
+            schema: schema.to_owned(),
+        });
+    }
+    if let Some(rest) = text.strip_prefix("function:") {
+        let (database, rest) = rest.split_once('/').ok_or_else(wrong)?;
+        let (schema, signature) = rest.split_once('.').ok_or_else(wrong)?;
+        return Ok(Object::Function {
+            database: database.to_owned(),
+            schema: schema.to_owned(),
+            signature: signature.to_owned(),
+            volatile: true,
+            security_definer: false,
+        });
+    }
+    let Some((database, rest)) = text.split_once('/') else {
+        return Ok(Object::Database {
+            database: text.to_owned(),
+        });
+    };
+    let database = database.to_owned();
+    let (path, class) = match rest.rsplit_once(':') {
+        Some((path, class)) => (path, Some(class)),
+        None => (rest, None),
+    };
+    match (names::parts(path).as_deref(), class) {
+        (Some([schema, table]), None) => Ok(Object::Table {
+            database,
+            schema: schema.clone(),
+            table: table.clone(),
+            kind: RelationKind::Table,
+        }),
+        (Some([schema, table, column]), Some(class)) => Ok(Object::Field {
+            database,
+            schema: schema.clone(),
+            table: table.clone(),
+            kind: RelationKind::Table,
+            column: column.clone(),
+            class: class.to_owned(),
+        }),
+        _ => Err(wrong()),
+    }
+}

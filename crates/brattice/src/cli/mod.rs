@@ -1,0 +1,65 @@
+//! The command line: what there is, and what each command answers with.
+//!
+//! Lives here: the commands' form and dispatch. Never: a secret as an argument, a prompt without a terminal.
+
+mod agents;
+mod approvals;
+mod args;
+mod audit;
+mod check;
+mod client;
+mod completions;
+mod credential;
+mod decision;
+mod docs;
+mod exit;
+mod gateway;
+mod output;
+mod policy;
+mod sessions;
+mod show;
+mod whoami;
+
+use args::{Command, Program};
+use clap::Parser;
+use exit::{Exit, Failure};
+use output::Output;
+use std::process::ExitCode;
+
+/// Runs the command that was given.
+pub fn run() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and the version are not errors and go to standard output.
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let mut out = Output::new(program.format);
+    let done = dispatch(program, &mut out);
+    out.finish(done).into()
+}
+
+fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
+    let Program {
+        gateway, command, ..
+    } = program;
+    match command {
+        Command::Check(args) => check::run(&args, out),
+        Command::Whoami => whoami::run(&gateway, out),
+        Command::Approvals(args) => approvals::run(&gateway, args, out),
+        Command::Sessions(args) => sessions::run(&gateway, args, out),
+        Command::Agents(args) => agents::run(&gateway, args, out),
+        Command::Credential(args) => credential::run(&gateway, args, out),
+        Command::Audit(args) => audit::run(&gateway, args, out),
+        Command::Policy(args) => policy::run(&gateway, args, out),
+        Command::Docs(args) => docs::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+    }
+}
