@@ -41,7 +41,8 @@ pub(super) struct Vocabulary {
     leaf_of: HashMap<String, Leaf>,
     leaves_below: HashMap<EntityUid, BTreeSet<Leaf>>,
     verbs: Vec<Leaf>,
-    shapes: HashSet<(EntityTypeName, Leaf, EntityTypeName)>,
+    /// For each leaf, the pairs of principal and resource it is of.
+    shapes: Vec<Vec<(EntityTypeName, EntityTypeName)>>,
 }
 
 macro_rules! types {
@@ -126,13 +127,13 @@ impl Vocabulary {
             .map(|v| leaf_of.get(v.as_str()).copied())
             .collect::<Option<Vec<Leaf>>>()
             .ok_or_else(|| BrokenSchema("a verb is not an action of it".to_owned()))?;
-        let shapes = schema
-            .request_envs()
-            .filter_map(|e| {
-                let leaf = *leaf_of.get(e.action().id().unescaped())?;
-                Some((e.principal().clone(), leaf, e.resource().clone()))
-            })
-            .collect();
+        let mut shapes = vec![Vec::new(); actions.len()];
+        for e in schema.request_envs() {
+            let leaf = leaf_of.get(e.action().id().unescaped());
+            if let Some(of) = leaf.and_then(|l| shapes.get_mut(*l)) {
+                of.push((e.principal().clone(), e.resource().clone()));
+            }
+        }
         let mut attributes = BTreeSet::new();
         attribute_names(&json, &mut attributes);
         Ok(Self {
@@ -181,11 +182,11 @@ impl Vocabulary {
     }
     /// Whether the schema knows such a request at all.
     pub fn fits(&self, principal: &EntityUid, leaf: Leaf, resource: &EntityUid) -> bool {
-        self.shapes.contains(&(
-            principal.type_name().clone(),
-            leaf,
-            resource.type_name().clone(),
-        ))
+        self.shapes.get(leaf).is_some_and(|pairs| {
+            pairs
+                .iter()
+                .any(|(p, r)| p == principal.type_name() && r == resource.type_name())
+        })
     }
 }
 

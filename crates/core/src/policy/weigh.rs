@@ -12,7 +12,7 @@ use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Entities, EntityUid, PolicyId, Request, Response,
 };
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why something is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,9 +133,14 @@ impl Rules {
             return Err(builtin::NOT_IN_SCHEMA);
         }
         let here = |e: &EntityUid| entities.get(e).is_some();
-        let above: HashSet<&EntityUid> = entities.ancestors(action).into_iter().flatten().collect();
-        let grouped =
-            above.len() == known.groups.len() && known.groups.iter().all(|g| above.contains(g));
+        // No ancestor is told twice: as many as there should be, and none that should not, are all of them.
+        let mut told = 0;
+        let mut above = entities.ancestors(action).into_iter().flatten();
+        let only = above.all(|a| {
+            told += 1;
+            known.groups.contains(a)
+        });
+        let grouped = only && told == known.groups.len();
         let placed = match resource.type_name().basename() {
             "Target" | "Gateway" | "Bundle" | "Agent" | "User" => true,
             _ => entities

@@ -92,6 +92,16 @@ fn an_action_outside_its_groups_refuses() {
             .collect()
     };
     assert_eq!(with_entities(orphan), "deny(brattice.entities-incomplete)");
+    let adopted = |all: Vec<Entity>| {
+        let groups =
+            ["write", "destroy", "change", "command"].map(|g| short(&format!("Action::{g}")));
+        let read = Entity::new_no_attrs(short("Action::sql.truncate"), HashSet::from(groups));
+        all.into_iter()
+            .filter(|e| e.uid() != read.uid())
+            .chain([read.clone()])
+            .collect()
+    };
+    assert_eq!(with_entities(adopted), "deny(brattice.entities-incomplete)");
 }
 
 #[test]

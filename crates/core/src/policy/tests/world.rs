@@ -25,6 +25,7 @@ pub const ADMINISTRATION: &[&str] = &[
     "policy.propose",
     "policy.apply",
     "session.end",
+    "session.read",
     "grant.end",
     "identity.suspend",
     "recording.delete",
