@@ -150,6 +150,15 @@ impl Reply {
         Self::bytes(StatusCode::OK, "application/octet-stream", bytes)
     }
 
+    /// Text that is the same for everyone and tells nothing about anything.
+    pub(crate) fn instructions(text: String) -> Self {
+        Self::bytes(
+            StatusCode::OK,
+            "text/plain; charset=utf-8",
+            text.into_bytes(),
+        )
+    }
+
     fn bytes(status: StatusCode, media: &'static str, bytes: Vec<u8>) -> Self {
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;

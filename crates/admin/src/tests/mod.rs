@@ -1,5 +1,7 @@
 //! The API against a world in memory.
 
+mod announce;
 mod approvals;
 mod routes;
+mod serve;
 mod world;

@@ -316,3 +316,30 @@ fn the_document_has_every_route_and_resolves_its_references() {
     let ids: BTreeSet<&str> = ROUTES.iter().map(|r| r.id).collect();
     assert_eq!(ids.len(), ROUTES.len());
 }
+
+#[tokio::test]
+async fn an_approval_link_tells_how_to_decide_and_nothing_else() {
+    let world = World::new(&[]);
+    let get = |path: &str| {
+        Request::builder()
+            .uri(path)
+            .header(header::HOST, HOST)
+            .body(Body::empty())
+            .unwrap()
+    };
+    let there = world
+        .send(get(&format!("/approvals/{}", approval_id())))
+        .await;
+    assert_eq!(there.status(), StatusCode::OK);
+    assert_eq!(
+        there.headers()[header::CONTENT_TYPE],
+        "text/plain; charset=utf-8"
+    );
+    let bytes = axum::body::to_bytes(there.into_body(), 1 << 16)
+        .await
+        .unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text.contains("brattice approvals show") && !text.contains("delete from"));
+    let other = world.send(get("/approvals/%3Cscript%3E")).await;
+    assert_eq!(other.status(), StatusCode::NOT_FOUND);
+}
