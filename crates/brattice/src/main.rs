@@ -2,7 +2,6 @@
 //!
 //! Lives here: the modules. Never: logic.
 
-pub mod announce;
 mod cli;
 pub mod config;
 pub mod dev_issuer;

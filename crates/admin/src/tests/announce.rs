@@ -4,9 +4,12 @@ use super::world::*;
 use crate::announce::{Announcer, Post, Route};
 use brattice_core::ports::Randomness;
 
+/// Headers and body of a request.
+type Sent = (Vec<(&'static str, String)>, Vec<u8>);
+
 struct Receiver {
     statuses: Mutex<Vec<u16>>,
-    seen: Mutex<Vec<(Vec<(&'static str, String)>, Vec<u8>)>>,
+    seen: Mutex<Vec<Sent>>,
 }
 
 impl Post for Receiver {

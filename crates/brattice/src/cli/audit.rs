@@ -111,11 +111,7 @@ fn one_line(line: &AuditLineBody) -> String {
     };
     let mut shown = format!("{:>8}  {}  {}", line.position, text("at"), text("kind"));
     for (name, v) in entry.into_iter().flatten() {
-        if !matches!(
-            name.as_str(),
-            "at" | "kind" | "position" | "chain_digest" | "revision"
-        ) && !v.is_null()
-        {
+        if !matches!(name.as_str(), "at" | "kind" | "revision") && !v.is_null() {
             shown.push_str(&format!("  {}={}", show::visible(name), value(v)));
         }
     }

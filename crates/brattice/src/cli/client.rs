@@ -188,3 +188,100 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         .hint("is the gateway of the same version as this program?")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// A client, and a server that answers one request with exactly this and returns what it was sent.
+    fn answering(answer: &'static str) -> (Client, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}/prefix/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            while !seen.windows(4).any(|w| w == b"\r\n\r\n") {
+                let read = socket.read(&mut buffer).unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            socket.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(seen).unwrap()
+        });
+        let client = Client {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            base: base.parse().unwrap(),
+            token: Secret::new("the-token"),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
+        };
+        (client, server)
+    }
+
+    fn exit_of(answer: &'static str) -> Exit {
+        let (client, server) = answering(answer);
+        let failure = client
+            .get::<serde_json::Value>(&["whoami"], &[])
+            .unwrap_err();
+        server.join().unwrap();
+        failure.exit
+    }
+
+    #[test]
+    fn a_request_names_its_path_in_parts_and_carries_the_token_in_a_header() {
+        let (client, server) = answering(
+            "HTTP/1.1 200 OK\r\nbrattice-next: 7\r\ncontent-length: 8\r\n\r\n{}\n\n{}\n\n",
+        );
+        let query = [("a", "b c&d".to_owned())];
+        let (items, next): (Vec<serde_json::Value>, _) =
+            client.page(&["sessions", "../x?y"], &query).unwrap();
+        assert_eq!((items.len(), next), (2, Some(7)));
+        let request = server.join().unwrap();
+        assert!(
+            request.starts_with("GET /prefix/api/v1/sessions/..%2Fx%3Fy?a=b+c%26d HTTP/1.1"),
+            "{request}"
+        );
+        assert!(request.contains("authorization: Bearer the-token"));
+    }
+
+    #[test]
+    fn exit_codes_say_who_refused() {
+        let problem = |status: u16, code: &str| {
+            let body = serde_json::to_string(&Problem::new(
+                axum::http::StatusCode::from_u16(status).unwrap(),
+                code,
+                "no",
+            ))
+            .unwrap();
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}",
+                body.len()
+            );
+            &*Box::leak(format!("{head}\r\n\r\n{body}").into_boxed_str())
+        };
+        assert_eq!(exit_of(problem(401, "unauthenticated")), Exit::NotPermitted);
+        assert_eq!(exit_of(problem(403, "forbidden")), Exit::NotPermitted);
+        assert_eq!(exit_of(problem(409, "question_closed")), Exit::Failed);
+        assert_eq!(exit_of(problem(503, "unavailable")), Exit::Unreachable);
+    }
+
+    #[test]
+    fn what_is_no_gateway_is_not_taken_for_one() {
+        assert_eq!(
+            exit_of("HTTP/1.1 403 X\r\ncontent-length: 4\r\n\r\nnope"),
+            Exit::Unreachable
+        );
+        assert_eq!(
+            exit_of("HTTP/1.1 302 X\r\nlocation: /\r\ncontent-length: 0\r\n\r\n"),
+            Exit::Unreachable
+        );
+        assert_eq!(
+            exit_of("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>"),
+            Exit::Unreachable
+        );
+    }
+}
