@@ -1,8 +1,9 @@
 //! Messages that do more than they seem to, and their harmless twins. Both lists only grow.
 
-use crate::corpus::{Case, cases, judged};
+use crate::corpus::{Case, cases, judged, judged_against};
+use crate::world::CATALOGUE;
 use brattice_core::action::Effect;
-use brattice_core::classify::sql::catalogue::Major;
+use brattice_core::classify::sql::catalogue::{Catalogue, Major};
 use brattice_core::classify::sql::{SqlLimits, parse};
 
 const VERSIONS: &[u16] = &[13, 14, 15, 16, 17, 18];
@@ -46,9 +47,28 @@ fn evasions_are_never_taken_for_reading() {
 fn harmless_twins_are_taken_for_reading() {
     let all = blocks(include_str!("corpus/twins.txt"));
     assert!(all.len() > 40, "the list is there");
+    all_read(all, &CATALOGUE);
+}
+
+/// Statements logged by a server while clients looked around in `world.sql`'s database, separated by empty lines.
+#[test]
+#[ignore = "needs a log: BRATTICE_TEST_STATEMENTS"]
+fn what_clients_send_to_look_around_is_taken_for_reading() {
+    let file = std::env::var("BRATTICE_TEST_STATEMENTS").expect("BRATTICE_TEST_STATEMENTS is set");
+    let mut all = blocks(&std::fs::read_to_string(file).expect("a readable file"));
+    match crate::server::live_catalogue() {
+        Some((catalogue, major)) => {
+            all.iter_mut().for_each(|c| c.set_major(major.0));
+            all_read(all, &catalogue);
+        }
+        None => all_read(all, &CATALOGUE),
+    }
+}
+
+fn all_read(all: Vec<Case>, catalogue: &Catalogue) {
     let mut wrongs = Vec::new();
     for case in all {
-        match judged(&case) {
+        match judged_against(&case, catalogue) {
             Ok(command) => {
                 for act in &command.acts {
                     if act.effect() != Effect::Read {

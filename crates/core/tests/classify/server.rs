@@ -48,6 +48,16 @@ fn fetch(server: &str, database: &str, major: Major, before: &str) -> Vec<Rows> 
         .collect()
 }
 
+/// The catalogue of the database that `BRATTICE_TEST_POSTGRES` names by `world`, if it is set.
+pub fn live_catalogue() -> Option<(Catalogue, Major)> {
+    let (server, major) = server()?;
+    let rows = fetch(&server, "app", major, "");
+    Some((
+        Catalogue::from_rows(&queries(major), &rows).expect("a catalogue"),
+        major,
+    ))
+}
+
 fn server() -> Option<(String, Major)> {
     let server = std::env::var("BRATTICE_TEST_POSTGRES").ok()?;
     let version = psql(&server, "postgres", "SHOW server_version_num").expect("the server answers");

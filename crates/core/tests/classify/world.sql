@@ -80,5 +80,5 @@ CREATE OPERATOR odd.< (LEFTARG = app.pair, RIGHTARG = app.pair, FUNCTION = odd.b
 CREATE FUNCTION odd.to_mood(text) RETURNS app.mood LANGUAGE sql AS $$ SELECT 'sad'::app.mood $$;
 CREATE CAST (text AS app.mood) WITH FUNCTION odd.to_mood(text);
 CREATE FUNCTION public.plus(integer, text) RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$;
-CREATE OPERATOR public.+++ (LEFTARG = integer, RIGHTARG = text, FUNCTION = public.plus);
+CREATE OPERATOR public.<+> (LEFTARG = integer, RIGHTARG = text, FUNCTION = public.plus);
 ANALYZE;

@@ -93,7 +93,8 @@ pub struct Step {
     pub fetches: Option<String>,
 }
 
-/// What a statement does to the transaction.
+/// What a statement does to the transaction. Ending one ends what SET LOCAL set in it; rolling back undoes whatever
+/// consequences it left behind since it (or the savepoint) began: path, settings, catalogue, cursors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Transaction {
     /// Nothing.

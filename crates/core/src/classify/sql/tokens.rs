@@ -32,6 +32,11 @@ const NEW_IN_17: &[&str] = &[
 
 /// The tokens of a message, comments among them.
 pub(super) fn scan(text: &str) -> Result<Vec<ScanToken>, Unclear> {
+    // The crate makes a slice of a null pointer when there is no token at all.
+    let blank = |b: u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+    if text.bytes().all(blank) {
+        return Ok(Vec::new());
+    }
     pg_query::scan_tokens(text).map_err(|e| {
         let reason = match e {
             pg_query::Error::Scan(message) => message,

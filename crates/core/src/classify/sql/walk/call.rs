@@ -11,7 +11,7 @@ use crate::classify::sql::lists::Class;
 use crate::classify::sql::nodes::{Qualified, child, inner, literal, qualified, string_literal};
 use pg_query::NodeEnum as N;
 use pg_query::protobuf as pb;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Types that a cast applies to without being asked: `to_json` and its kin look for one.
 const JSON_TYPES: [u32; 2] = [114, 3802];
@@ -182,6 +182,13 @@ impl Walk<'_> {
         self.now.casts.extend(types);
     }
 
+    /// A literal is read as a type.
+    pub(super) fn reads_as(&mut self, name: &pb::TypeName) {
+        let types = self.type_name(name);
+        self.now.computes = true;
+        self.now.read_as.extend(types);
+    }
+
     /// Functions that read the relation their first argument names.
     fn reads_argument(&mut self, name: &str, args: Option<&[pb::Node]>) {
         let literal = args
@@ -259,16 +266,18 @@ impl Walk<'_> {
 
     /// At the end of a statement: operators, casts and types that call functions outside the server's own.
     pub(super) fn judge_values(&mut self) {
-        if !self.now.computes && self.now.touches.is_empty() && self.now.casts.is_empty() {
+        if !self.now.computes && self.now.touches.is_empty() {
             return;
         }
         let around = self.types_around();
         for (schema, name) in std::mem::take(&mut self.now.operators) {
             self.judge_operator(schema.as_deref(), &name, &around);
         }
-        self.judge_casts(&around);
-        let named: Vec<u32> = self.now.casts.iter().copied().collect();
-        for oid in named {
+        let cast_to = self.with_parts(&self.now.casts);
+        self.judge_casts(&around, &cast_to);
+        let mut made = self.with_parts(&self.now.read_as);
+        made.extend(&cast_to);
+        for oid in made {
             let functions = self
                 .ctx
                 .catalogue
@@ -301,7 +310,21 @@ impl Walk<'_> {
         }
     }
 
-    fn judge_casts(&mut self, around: &Around) {
+    /// Types with all they are made of: casting to a domain casts to its base, to an array casts its elements.
+    fn with_parts(&self, types: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let mut open: Vec<u32> = types.iter().copied().collect();
+        let mut all = BTreeSet::new();
+        while let Some(oid) = open.pop() {
+            if all.insert(oid)
+                && let Some(known) = self.ctx.catalogue.types.get(&oid)
+            {
+                open.extend(&known.parts);
+            }
+        }
+        all
+    }
+
+    fn judge_casts(&mut self, around: &Around, cast_to: &BTreeSet<u32>) {
         let casts: Vec<Cast> = self
             .ctx
             .catalogue
@@ -309,7 +332,7 @@ impl Walk<'_> {
             .iter()
             .filter(|c| c.function.is_some())
             .filter(|c| {
-                let asked = self.now.casts.contains(&c.target);
+                let asked = cast_to.contains(&c.target);
                 let unasked = c.implicit || JSON_TYPES.contains(&c.target);
                 (asked || (unasked && around.may_have(c.target))) && around.may_have(c.source)
             })
@@ -339,13 +362,7 @@ impl Walk<'_> {
     fn types_around(&self) -> Around {
         let catalogue = self.ctx.catalogue;
         let mut any = self.now.any_type;
-        let mut open: Vec<u32> = self
-            .now
-            .types
-            .iter()
-            .chain(&self.now.casts)
-            .copied()
-            .collect();
+        let mut open: Vec<u32> = self.now.types.iter().copied().collect();
         for touch in &self.now.touches {
             any |= !touch.columns_known;
             open.extend(touch.relation.columns.iter().map(|c| c.type_oid));

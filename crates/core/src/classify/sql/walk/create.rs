@@ -60,7 +60,7 @@ impl Walk<'_> {
         self.pending.creates(relation, known);
     }
 
-    pub(super) fn create_table(&mut self, s: &pb::CreateStmt) {
+    pub(super) fn create_table(&mut self, s: &pb::CreateStmt, kind: RelationKind) {
         let pb::CreateStmt {
             relation,
             table_elts,
@@ -91,7 +91,7 @@ impl Walk<'_> {
         // Its rows become rows of these.
         for parent in inh_relations {
             match inner(parent) {
-                Some(N::RangeVar(v)) => self.alters(v, Verb::SqlAlter),
+                Some(N::RangeVar(v)) => self.alters_alone(v),
                 _ => self.not_modelled("INHERITS"),
             }
         }
@@ -111,7 +111,7 @@ impl Walk<'_> {
             _ => Columns::Any,
         };
         match relation {
-            Some(var) => self.creates_relation(var, RelationKind::Table, columns),
+            Some(var) => self.creates_relation(var, kind, columns),
             None => self.not_modelled("CREATE TABLE"),
         }
     }
@@ -121,12 +121,7 @@ impl Walk<'_> {
         let database = self.database();
         self.act(Verb::SqlCreate, database);
         match &s.base_stmt {
-            Some(base) => {
-                self.create_table(base);
-                if let Some(var) = &base.relation {
-                    self.creates_relation(var, RelationKind::ForeignTable, Columns::Any);
-                }
-            }
+            Some(base) => self.create_table(base, RelationKind::ForeignTable),
             None => self.not_modelled("CREATE FOREIGN TABLE"),
         }
     }

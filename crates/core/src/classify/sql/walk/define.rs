@@ -3,7 +3,6 @@
 //! Lives here: walking them, since the server may run them at once. Never: what is created.
 
 use super::Walk;
-use crate::action::Verb;
 use crate::classify::sql::nodes::{child, inner};
 use crate::classify::sql::scope::{Columns, Item, Level};
 use pg_query::NodeEnum as N;
@@ -88,7 +87,7 @@ impl Walk<'_> {
         }
         // A foreign key hangs triggers on the table it points to, and locks it.
         if let Some(referenced) = &c.pktable {
-            self.alters(referenced, Verb::SqlAlter);
+            self.alters_alone(referenced);
         }
     }
 

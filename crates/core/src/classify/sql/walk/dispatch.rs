@@ -53,7 +53,7 @@ impl Walk<'_> {
 
     fn structure(&mut self, node: &N) {
         match node {
-            N::CreateStmt(s) => self.create_table(s),
+            N::CreateStmt(s) => self.create_table(s, crate::action::RelationKind::Table),
             N::CreateForeignTableStmt(s) => self.create_foreign_table(s),
             N::CreateTableAsStmt(s) => self.create_table_as(s),
             N::ViewStmt(s) => self.create_view(s),

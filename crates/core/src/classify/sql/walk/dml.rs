@@ -35,7 +35,7 @@ impl Walk<'_> {
             self.written(*touch, cols, cols.is_empty());
             if let Some(noted) = self.now.touches.get_mut(*touch) {
                 noted.rows = rows.unwrap_or(FIGURE_MAX);
-                noted.has_where = true;
+                noted.has_where = rows.is_some();
             }
             if let Some(conflict) = on_conflict_clause {
                 self.on_conflict(conflict, item, *touch);
@@ -167,7 +167,7 @@ impl Walk<'_> {
         if let Some((item, touch)) = &target {
             let mut conditions = Vec::new();
             conjuncts(child(join_condition), &mut conditions);
-            self.extent_of(item, *touch, &conditions);
+            self.extent_of(item, *touch, &conditions, &[]);
         }
         for clause in merge_when_clauses {
             match inner(clause) {
@@ -291,7 +291,13 @@ impl Walk<'_> {
         };
         let mut conditions = Vec::new();
         conjuncts(condition, &mut conditions);
-        self.extent_of(item, *touch, &conditions);
+        self.extent_of(item, *touch, &conditions, &[]);
+        let others = self.now.levels.last().map(|l| l.items.clone());
+        for other in others.unwrap_or_default() {
+            for behind in &other.behind {
+                self.extent_of(&other, behind.touch, &conditions, &[]);
+            }
+        }
         if let Some(noted) = self.now.touches.get_mut(*touch)
             && !noted.has_where
         {

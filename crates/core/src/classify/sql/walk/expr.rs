@@ -35,13 +35,7 @@ impl Walk<'_> {
             N::ParamRef(p) => self.parameter(p),
             N::AExpr(e) => self.operation(e),
             N::FuncCall(f) => self.call(f),
-            N::TypeCast(c) => {
-                self.opt(&c.arg);
-                match &c.type_name {
-                    Some(name) => self.casts_to(name),
-                    None => self.not_modelled("A cast"),
-                }
-            }
+            N::TypeCast(c) => self.cast(c),
             N::BoolExpr(e) => self.exprs(&e.args),
             N::SubLink(s) => self.sublink(s),
             N::AArrayExpr(e) => self.exprs(&e.elements),
@@ -106,6 +100,19 @@ impl Walk<'_> {
                 self.query(node);
             }
             _ => self.json(node),
+        }
+    }
+
+    fn cast(&mut self, c: &pb::TypeCast) {
+        self.opt(&c.arg);
+        let Some(name) = &c.type_name else {
+            self.not_modelled("A cast");
+            return;
+        };
+        match child(&c.arg) {
+            // A string literal has no type of its own: it is read as the type, no cast applies.
+            Some(N::AConst(constant)) if string_or_null(constant) => self.reads_as(name),
+            _ => self.casts_to(name),
         }
     }
 
@@ -236,4 +243,8 @@ impl Walk<'_> {
         self.opt(start_offset);
         self.opt(end_offset);
     }
+}
+
+fn string_or_null(constant: &pb::AConst) -> bool {
+    constant.isnull || matches!(constant.val, Some(pb::a_const::Val::Sval(_)))
 }

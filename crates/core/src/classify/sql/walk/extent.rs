@@ -27,12 +27,13 @@ impl Walk<'_> {
             && s.target_list.iter().all(plain_target);
         let mut conditions = Vec::new();
         conjuncts(child(&s.where_clause), &mut conditions);
+        let mut joined = Vec::new();
         for node in &s.from_clause {
-            join_conditions(inner(node), &mut conditions);
+            join_conditions(inner(node), &mut joined);
         }
         for item in &items {
             for behind in &item.behind {
-                self.extent_of(item, behind.touch, &conditions);
+                self.extent_of(item, behind.touch, &conditions, &joined);
                 if let Some(touch) = self.now.touches.get_mut(behind.touch) {
                     touch.limit = limit.unwrap_or(FIGURE_MAX);
                     if plain && let Some(limit) = limit {
@@ -43,12 +44,13 @@ impl Walk<'_> {
         }
     }
 
-    /// The figures of one relation under conditions that must all hold.
+    /// The figures of one relation under conditions that must all hold; those of joins bound no more than a key.
     pub(super) fn extent_of(
         &mut self,
         item: &crate::classify::sql::scope::Item,
         touch: usize,
         conditions: &[&N],
+        joined: &[&N],
     ) {
         let Some(noted) = self.now.touches.get(touch) else {
             return;
@@ -57,7 +59,8 @@ impl Walk<'_> {
         let bounding = Bounding { item };
         let has_where = conditions.iter().any(|c| bounding.bounds(c, false));
         let all = self.rows_of(&relation, noted.only);
-        let rows = match bounding.key_rows(conditions, &relation) {
+        let all_conditions: Vec<&N> = conditions.iter().chain(joined).copied().collect();
+        let rows = match bounding.key_rows(&all_conditions, &relation) {
             Some(rows) => rows.min(all),
             None => all,
         };

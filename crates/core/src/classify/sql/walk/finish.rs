@@ -31,7 +31,7 @@ impl Walk<'_> {
         for touch in std::mem::take(&mut self.now.touches) {
             self.touch_into_acts(touch);
         }
-        if self.now.acts.iter().any(|a| a.verb == Verb::SqlCall) {
+        if self.now.opaque {
             // Code that cannot be judged may set, create and drop.
             self.anything_may_change();
         }
@@ -82,6 +82,7 @@ impl Walk<'_> {
         self.relations.extend(&command.relations);
         self.now.named |= command.needs_names;
         self.now.changes |= !command.reads_only();
+        self.now.opaque |= command.acts.iter().any(|a| a.verb == Verb::SqlCall);
     }
 
     /// One act for each verb and object, with the least bounded figures.

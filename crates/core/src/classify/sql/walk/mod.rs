@@ -65,6 +65,8 @@ struct Now {
     types: BTreeSet<u32>,
     /// Types cast to.
     casts: BTreeSet<u32>,
+    /// Types that literals are read as.
+    read_as: BTreeSet<u32>,
     /// Values of types that nobody can tell may be around.
     any_type: bool,
     /// Values are computed, so casts may apply.
@@ -75,6 +77,8 @@ struct Now {
     named: bool,
     /// It changes something besides what its acts say: locks, the session, structure.
     changes: bool,
+    /// It runs code that may set, create and drop.
+    opaque: bool,
     /// How sure it can be of names, after what went before.
     doubt: Doubt,
     step: Step,
@@ -179,6 +183,7 @@ impl<'a> Walk<'a> {
     }
 
     fn act(&mut self, verb: Verb, object: Object) {
+        self.now.opaque |= verb == Verb::SqlCall;
         self.now.acts.push(Act::new(verb, object));
     }
 
@@ -209,6 +214,15 @@ impl<'a> Walk<'a> {
     }
 
     fn leaves(&mut self, consequence: Consequence) {
+        let again = |c: &Consequence| {
+            matches!(
+                (c, &consequence),
+                (Consequence::PathInDoubt, Consequence::PathInDoubt)
+            )
+        };
+        if self.out.consequences.last().is_some_and(again) {
+            return;
+        }
         self.out.consequences.push(consequence);
     }
 

@@ -20,8 +20,17 @@ impl Walk<'_> {
         }
     }
 
+    /// The same for ALTER, without the relation's children.
+    pub(super) fn alters_alone(&mut self, var: &pb::RangeVar) {
+        if let Some(found) = self.relation(var) {
+            self.verb_on(&found.relation, true, Verb::SqlAlter);
+        }
+    }
+
     pub(super) fn verb_on(&mut self, relation: &Arc<Relation>, only: bool, verb: Verb) {
-        if relation.kind == RelationKind::Catalog && verb != Verb::SqlLock {
+        if relation.kind == RelationKind::Catalog
+            && !matches!(verb, Verb::SqlLock | Verb::SqlSelect)
+        {
             self.not_modelled("Changing a relation of the server");
         }
         let rows = self.rows_of(relation, only);
@@ -75,6 +84,8 @@ impl Walk<'_> {
         let index = *objtype == pb::ObjectType::ObjectIndex as i32;
         if index {
             self.index_or_relation(relation, Verb::SqlAlter);
+        } else if cmds.iter().all(moves_partition) {
+            self.alters_alone(relation);
         } else {
             self.alters(relation, Verb::SqlAlter);
         }
@@ -103,7 +114,6 @@ impl Walk<'_> {
         match kind {
             // The column's data is gone.
             Ok(pb::AlterTableType::AtDropColumn) => self.alters(relation, Verb::SqlDrop),
-            Ok(pb::AlterTableType::AtDropConstraint | pb::AlterTableType::AtDropInherit) => {}
             Ok(_) => {}
             Err(_) => self.not_modelled("A part of ALTER TABLE"),
         }
@@ -216,10 +226,16 @@ impl Walk<'_> {
     }
 
     pub(super) fn lock(&mut self, s: &pb::LockStmt) {
-        self.now.changes = true;
+        // ACCESS SHARE is what every SELECT takes.
+        let verb = if s.mode == pg_query::LockMode::AccessShareLock as i32 {
+            Verb::SqlSelect
+        } else {
+            self.now.changes = true;
+            Verb::SqlLock
+        };
         for node in &s.relations {
             match inner(node) {
-                Some(N::RangeVar(var)) => self.alters(var, Verb::SqlLock),
+                Some(N::RangeVar(var)) => self.alters(var, verb),
                 _ => self.not_modelled("LOCK"),
             }
         }
@@ -234,5 +250,17 @@ impl Walk<'_> {
             .hint("Drop the dependent objects one by one."),
         );
         self.pending.doubts(Doubt::All);
+    }
+}
+
+/// ATTACH and DETACH PARTITION leave the other partitions alone.
+fn moves_partition(command: &pb::Node) -> bool {
+    use pb::AlterTableType as T;
+    match inner(command) {
+        Some(N::AlterTableCmd(c)) => matches!(
+            T::try_from(c.subtype),
+            Ok(T::AtAttachPartition | T::AtDetachPartition | T::AtDetachPartitionFinalize)
+        ),
+        _ => false,
     }
 }

@@ -26,11 +26,14 @@ impl Walk<'_> {
                 pb::TransactionStmtKind::TransStmtBegin | pb::TransactionStmtKind::TransStmtStart,
             ) => (Transaction::Begin, true),
             Ok(pb::TransactionStmtKind::TransStmtCommit) => {
+                if self.ctx.in_transaction {
+                    // SET LOCAL ends here.
+                    self.pending.doubts(Doubt::Unqualified);
+                }
                 (Transaction::Commit { chain: *chain }, *chain)
             }
             Ok(pb::TransactionStmtKind::TransStmtRollback) => {
-                // What the transaction changed about names is undone, and so is the path.
-                self.forgets_changes();
+                self.undoes_changes();
                 (Transaction::Rollback { chain: *chain }, *chain)
             }
             Ok(pb::TransactionStmtKind::TransStmtSavepoint) => {
@@ -38,7 +41,7 @@ impl Walk<'_> {
             }
             Ok(pb::TransactionStmtKind::TransStmtRelease) => (Transaction::Release(name()), true),
             Ok(pb::TransactionStmtKind::TransStmtRollbackTo) => {
-                self.forgets_changes();
+                self.undoes_changes();
                 (Transaction::RollbackTo(name()), true)
             }
             Ok(pb::TransactionStmtKind::TransStmtPrepare) => {
@@ -82,12 +85,12 @@ impl Walk<'_> {
         self.act(Verb::SqlAlter, database);
     }
 
-    fn forgets_changes(&mut self) {
-        self.leaves(Consequence::PathInDoubt);
-        if !self.pending.is_empty() {
+    /// What the transaction changed about names and the path is undone, for what follows in this message. What earlier
+    /// messages of the transaction left is undone as well: [`Transaction`] tells.
+    fn undoes_changes(&mut self) {
+        if self.ctx.in_transaction || !self.pending.is_empty() {
             self.pending.doubts(Doubt::All);
         }
-        self.leaves(Consequence::CatalogueChanged);
     }
 
     /// Opaque code ran: neither names nor settings are sure afterwards.
