@@ -259,7 +259,7 @@ pub fn wrong(case: &Case) -> Option<String> {
                     ));
                 }
             }
-            if !command.unclear.is_empty() != command.has(Verb::SqlUnknown) {
+            if command.unclear.is_empty() == command.has(Verb::SqlUnknown) {
                 problems.push("sql.unknown and unclear differ".to_owned());
             }
             let left = format!("{:?}", command.consequences);

@@ -5,6 +5,14 @@
 //! message. Expected: `nothing`; `verb object` with, if it matters, `(columns)`, `where`, `limit=N`, `rows=N`;
 //! `unknown rule`; `refused rule`; `error rule`; `leaves what`; `redacted text`. All acts are listed, in any order.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
 mod corpus;
 mod evasion;
 mod server;

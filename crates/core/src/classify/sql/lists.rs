@@ -1,11 +1,14 @@
 //! What is known beforehand: functions of `pg_catalog` and of extensions, settings, sensitive relations.
 //!
-//! Lives here: reading `catalogue/`, and the bundle's additions to it. Never: how a statement uses them.
+//! Lives here: looking things up, and the bundle's additions. Never: how the files of `catalogue/` are read (see
+//! `files`), how a statement uses them.
+
+mod files;
 
 use super::catalogue::{Function, Relation};
+use files::{BUILT_IN, PACKS};
 use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+use std::collections::HashSet;
 
 /// How far a function can be trusted, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -49,9 +52,23 @@ impl Lists {
     pub fn new() -> Self {
         Self::default()
     }
-    /// Also trusts a function: `schema.name(types)` for one signature, `schema.name` for all overloads.
+    /// The built-in lists, and what a target's bundle adds: functions as (schema, signature), and the schemas that a
+    /// search path may name.
+    pub fn with_functions(
+        functions: impl IntoIterator<Item = (String, String)>,
+        search_path: &[String],
+    ) -> Self {
+        let mut lists = Self::default();
+        for (schema, signature) in functions {
+            lists.trust_function(format!("{schema}.{signature}"));
+        }
+        lists.limit_path(search_path.iter().cloned());
+        lists
+    }
+    /// Also trusts a function: `schema.name(types)` for one signature, `schema.name` or `schema.name(*)` for all
+    /// overloads. Types are spelled as the server shows them; their short names do as well.
     pub fn trust_function(&mut self, name: impl Into<String>) -> &mut Self {
-        self.harmless.insert(name.into());
+        self.harmless.insert(spelled_as_shown(&name.into()));
         self
     }
     /// Also lets a setting be set freely. A fixed or tracked one stays what it is.
@@ -125,6 +142,52 @@ impl Lists {
     }
 }
 
+/// Short names of types, and how the server shows them.
+const SHORT_NAMES: &[(&str, &str)] = &[
+    ("int", "integer"),
+    ("int4", "integer"),
+    ("int2", "smallint"),
+    ("int8", "bigint"),
+    ("float4", "real"),
+    ("float8", "double precision"),
+    ("float", "double precision"),
+    ("bool", "boolean"),
+    ("varchar", "character varying"),
+    ("bpchar", "character"),
+    ("char", "character"),
+    ("decimal", "numeric"),
+    ("timestamptz", "timestamp with time zone"),
+    ("timestamp", "timestamp without time zone"),
+    ("timetz", "time with time zone"),
+    ("time", "time without time zone"),
+    ("varbit", "bit varying"),
+];
+
+/// `app.f(int, varchar[])` as the catalogue spells it: `app.f(integer,character varying[])`.
+fn spelled_as_shown(name: &str) -> String {
+    let Some((function, rest)) = name.split_once('(') else {
+        return name.trim().to_owned();
+    };
+    let arguments = rest.trim_end().strip_suffix(')').unwrap_or(rest);
+    if arguments.trim() == "*" {
+        return function.trim().to_owned();
+    }
+    let shown: Vec<String> = arguments
+        .split(',')
+        .map(str::trim)
+        .filter(|a| !a.is_empty())
+        .map(|argument| {
+            let (base, array) = match argument.find('[') {
+                Some(at) => argument.split_at(at),
+                None => (argument, ""),
+            };
+            let long = SHORT_NAMES.iter().find(|(short, _)| *short == base.trim());
+            format!("{}{array}", long.map_or(base.trim(), |(_, long)| long))
+        })
+        .collect();
+    format!("{}({})", function.trim(), shown.join(","))
+}
+
 /// Names of `pg_catalog` functions that the list does not have.
 pub fn unlisted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     names
@@ -142,248 +205,5 @@ pub fn packs() -> Vec<String> {
     known
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FunctionsFile {
-    family: Vec<Family>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PackFile {
-    name: String,
-    versions: Vec<String>,
-    family: Vec<Family>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Family {
-    class: Class,
-    reason: String,
-    names: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SettingsFile {
-    fixed: Vec<FixedSetting>,
-    tracked: Vec<TrackedSetting>,
-    free: Vec<FreeSettings>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FixedSetting {
-    name: String,
-    values: Vec<String>,
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TrackedSetting {
-    name: String,
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FreeSettings {
-    names: String,
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RelationsFile {
-    relation: Vec<Sensitive>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sensitive {
-    name: String,
-    #[serde(default)]
-    columns: Vec<String>,
-    reason: String,
-}
-
-impl Sensitive {
-    fn means(&self, name: &str) -> bool {
-        match self.name.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => name == self.name,
-        }
-    }
-}
-
-#[derive(Default)]
-struct BuiltIn {
-    functions: HashMap<&'static str, Class>,
-    reasons: HashMap<&'static str, &'static str>,
-    settings: HashMap<&'static str, Setting>,
-    sensitive: Vec<Sensitive>,
-}
-
-const FUNCTIONS: &str = include_str!("../../../../../catalogue/postgres/functions.toml");
-const SETTINGS: &str = include_str!("../../../../../catalogue/postgres/settings.toml");
-const RELATIONS: &str = include_str!("../../../../../catalogue/postgres/relations.toml");
-
-macro_rules! pack_files {
-    ($($name:literal),* $(,)?) => {
-        const PACK_FILES: &[&str] = &[$(include_str!(concat!("../../../../../catalogue/extensions/", $name, ".toml"))),*];
-    };
-}
-pack_files!(
-    "adminpack",
-    "btree_gin",
-    "btree_gist",
-    "citext",
-    "cube",
-    "dblink",
-    "earthdistance",
-    "file_fdw",
-    "fuzzystrmatch",
-    "hstore",
-    "intarray",
-    "isn",
-    "lo",
-    "ltree",
-    "pageinspect",
-    "pg_stat_statements",
-    "pg_trgm",
-    "pgcrypto",
-    "postgres_fdw",
-    "seg",
-    "tablefunc",
-    "tsm_system_rows",
-    "tsm_system_time",
-    "unaccent",
-    "uuid-ossp",
-    "xml2",
-);
-
-/// The built-in lists. A list that does not read leaves nothing known, which refuses; a test reads them all.
-static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
-    let functions: &'static FunctionsFile = match toml::from_str(FUNCTIONS) {
-        Ok(file) => Box::leak(Box::new(file)),
-        Err(_) => return BuiltIn::default(),
-    };
-    let settings: &'static SettingsFile = match toml::from_str(SETTINGS) {
-        Ok(file) => Box::leak(Box::new(file)),
-        Err(_) => return BuiltIn::default(),
-    };
-    let Ok(relations) = toml::from_str::<RelationsFile>(RELATIONS) else {
-        return BuiltIn::default();
-    };
-    let mut known = BuiltIn {
-        sensitive: relations.relation,
-        ..BuiltIn::default()
-    };
-    for family in &functions.family {
-        for name in family.names.split_whitespace() {
-            known.functions.insert(name, family.class);
-            known.reasons.insert(name, family.reason.as_str());
-        }
-    }
-    for free in &settings.free {
-        for name in free.names.split_whitespace() {
-            known.settings.insert(name, Setting::Free);
-        }
-    }
-    for tracked in &settings.tracked {
-        known.settings.insert(&tracked.name, Setting::Tracked);
-    }
-    for fixed in &settings.fixed {
-        known
-            .settings
-            .insert(&fixed.name, Setting::Fixed(&fixed.values));
-    }
-    known
-});
-
-/// Function classes of known extensions, by `name@version`.
-static PACKS: LazyLock<HashMap<String, HashMap<String, Class>>> = LazyLock::new(|| {
-    let mut packs = HashMap::new();
-    for text in PACK_FILES {
-        let Ok(pack) = toml::from_str::<PackFile>(text) else {
-            continue;
-        };
-        let classes: HashMap<String, Class> = pack
-            .family
-            .iter()
-            .flat_map(|f| f.names.split_whitespace().map(|n| (n.to_owned(), f.class)))
-            .collect();
-        for version in &pack.versions {
-            packs.insert(format!("{}@{version}", pack.name), classes.clone());
-        }
-    }
-    packs
-});
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAMES: &[&str] = &[
-        include_str!("../../../../../catalogue/postgres/names-13.txt"),
-        include_str!("../../../../../catalogue/postgres/names-14.txt"),
-        include_str!("../../../../../catalogue/postgres/names-15.txt"),
-        include_str!("../../../../../catalogue/postgres/names-16.txt"),
-        include_str!("../../../../../catalogue/postgres/names-17.txt"),
-        include_str!("../../../../../catalogue/postgres/names-18.txt"),
-    ];
-
-    #[test]
-    fn functions_of_every_version_are_listed() {
-        for names in NAMES {
-            assert_eq!(unlisted(names.lines()), Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn every_list_can_be_read_and_names_nothing_twice() {
-        let file: FunctionsFile = toml::from_str(FUNCTIONS).unwrap();
-        let mut seen = HashSet::new();
-        for name in file.family.iter().flat_map(|f| f.names.split_whitespace()) {
-            assert!(seen.insert(name), "{name} is listed twice");
-        }
-        assert!(toml::from_str::<SettingsFile>(SETTINGS).is_ok());
-        assert!(toml::from_str::<RelationsFile>(RELATIONS).is_ok());
-        for text in PACK_FILES {
-            assert!(toml::from_str::<PackFile>(text).is_ok(), "{text}");
-        }
-    }
-
-    #[test]
-    fn dangerous_functions_are_never_harmless() {
-        let lists = Lists::new();
-        for name in [
-            "pg_sleep",
-            "pg_read_file",
-            "lo_export",
-            "lo_import",
-            "pg_terminate_backend",
-            "query_to_xml",
-            "database_to_xml",
-            "ts_stat",
-            "ts_rewrite",
-            "set_config",
-            "nextval",
-            "pg_notify",
-            "pg_reload_conf",
-            "pg_advisory_lock",
-            "pg_logical_emit_message",
-            "pg_ls_dir",
-            "pg_stat_file",
-            "domain_in",
-            "cursor_to_xml",
-        ] {
-            assert_ne!(lists.built_in(name), Some(Class::Harmless), "{name}");
-        }
-    }
-}
+mod tests;

@@ -80,7 +80,7 @@ impl Bounding<'_> {
             pb::AExprKind::try_from(e.kind),
             Ok(pb::AExprKind::AexprLike | pb::AExprKind::AexprIlike | pb::AExprKind::AexprSimilar)
         );
-        !(same && !negated) && !(like && matches_all && !negated)
+        negated || !(same || like && matches_all)
     }
 
     fn bounds_sublink(&self, s: &pb::SubLink) -> bool {

@@ -27,8 +27,8 @@ const EXPLAIN_OPTIONS: &[&str] = &[
 ];
 
 impl Walk<'_> {
-    /// PREPARE runs nothing: what executing it does is judged when it is executed. What could not be told of it is said
-    /// at once.
+    /// PREPARE is judged as executing it would be, and EXECUTE again: planning may run functions, and names may mean
+    /// something else by then.
     pub(super) fn prepare(&mut self, s: &pb::PrepareStmt) {
         let pb::PrepareStmt {
             name,
@@ -52,7 +52,7 @@ impl Walk<'_> {
         walk.dispatch(query);
         walk.finish_statement();
         let command = walk.finish();
-        self.take_over_doubts(&command);
+        self.absorb(&command);
         let command = Arc::new(command);
         self.prepared
             .insert(name.clone(), Some(Arc::clone(&command)));
@@ -64,22 +64,12 @@ impl Walk<'_> {
         });
     }
 
-    fn take_over_doubts(&mut self, command: &Command) {
-        for refusal in &command.refusals {
-            self.refuse(refusal.clone());
-        }
-        for unclear in &command.unclear {
-            self.unclear(unclear.clone());
-        }
-        self.relations.extend(&command.relations);
-        self.now.named |= command.needs_names;
-    }
-
     pub(super) fn execute(&mut self, s: &pb::ExecuteStmt) {
         self.exprs(&s.params);
         self.now.step.returns_rows = None;
         match self.prepared_called(&s.name) {
             Some(command) => {
+                let command = prepared_by(&command, &s.name);
                 self.absorb(&command);
                 if let [step] = command.steps.as_slice() {
                     self.now.step.returns_rows = step.returns_rows;
@@ -154,7 +144,7 @@ impl Walk<'_> {
         };
         match known {
             Some(command) => {
-                self.absorb(&command);
+                self.absorb(&declared_by(&command, &s.portalname));
                 self.now.step.fetches = Some(s.portalname.clone());
             }
             None => self.unclear(
@@ -251,11 +241,29 @@ impl Walk<'_> {
             RelationKind::Table
         };
         match into.as_deref() {
-            Some(into) => self.into_clause(into, &columns, kind),
+            Some(into) => self.creates_from_query(into, &columns, kind),
             None => self.not_modelled("CREATE TABLE AS"),
         }
         self.now.step.returns_rows = Some(false);
     }
+}
+
+/// What executing a name does, when what is known of it is the PREPARE that made it.
+fn prepared_by(command: &Arc<Command>, wanted: &str) -> Arc<Command> {
+    let inner = command.consequences.iter().rev().find_map(|c| match c {
+        Consequence::Prepares { name, command, .. } if name == wanted => Some(command),
+        _ => None,
+    });
+    Arc::clone(inner.unwrap_or(command))
+}
+
+/// The same for a cursor and its DECLARE.
+fn declared_by(command: &Arc<Command>, wanted: &str) -> Arc<Command> {
+    let inner = command.consequences.iter().rev().find_map(|c| match c {
+        Consequence::Declares { name, command, .. } if name == wanted => Some(command),
+        _ => None,
+    });
+    Arc::clone(inner.unwrap_or(command))
 }
 
 /// What plain EXPLAIN does instead: plans, which may run functions, and looks at relations.

@@ -105,7 +105,7 @@ impl Walk<'_> {
         let target = relation
             .as_ref()
             .and_then(|r| self.writes(r, Verb::SqlUpdate));
-        self.from_clause(from_clause);
+        self.walk_from(from_clause);
         self.see_target(target.as_ref());
         self.targets(target_list);
         self.opt(where_clause);
@@ -131,7 +131,7 @@ impl Walk<'_> {
         let target = relation
             .as_ref()
             .and_then(|r| self.writes(r, Verb::SqlDelete));
-        self.from_clause(using_clause);
+        self.walk_from(using_clause);
         self.see_target(target.as_ref());
         self.opt(where_clause);
         self.bounded_write(target.as_ref(), child(where_clause), Verb::SqlDeleteAll);
@@ -160,7 +160,7 @@ impl Walk<'_> {
             .as_ref()
             .and_then(|r| self.writes(r, Verb::SqlMerge));
         if let Some(source) = source_relation {
-            self.from_clause(std::slice::from_ref(source));
+            self.walk_from(std::slice::from_ref(source));
         }
         self.see_target(target.as_ref());
         self.opt(join_condition);

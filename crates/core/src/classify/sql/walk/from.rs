@@ -14,10 +14,10 @@ use std::rc::Rc;
 type Items = Vec<Rc<Item>>;
 
 impl Walk<'_> {
-    pub(super) fn from_clause(&mut self, from: &[pb::Node]) {
+    pub(super) fn walk_from(&mut self, from: &[pb::Node]) {
         for node in from {
             let items = match inner(node) {
-                Some(node) => self.from_item(node),
+                Some(node) => self.in_from(node),
                 None => Vec::new(),
             };
             self.sees(items);
@@ -43,14 +43,14 @@ impl Walk<'_> {
         out
     }
 
-    fn from_item(&mut self, node: &N) -> Items {
+    fn in_from(&mut self, node: &N) -> Items {
         match node {
-            N::RangeVar(v) => self.from_relation(v),
+            N::RangeVar(v) => self.relation_in_from(v),
             N::JoinExpr(j) => self.join(j),
-            N::RangeSubselect(s) => self.from_query(s),
-            N::RangeFunction(f) => self.from_function(f),
-            N::RangeTableSample(s) => self.from_sample(s),
-            N::RangeTableFunc(f) => self.from_xml_table(f),
+            N::RangeSubselect(s) => self.query_in_from(s),
+            N::RangeFunction(f) => self.function_in_from(f),
+            N::RangeTableSample(s) => self.sample_in_from(s),
+            N::RangeTableFunc(f) => self.xml_table_in_from(f),
             N::JsonTable(t) => {
                 self.json_table(t);
                 derived(t.alias.as_ref(), Columns::Any)
@@ -62,7 +62,7 @@ impl Walk<'_> {
         }
     }
 
-    fn from_relation(&mut self, var: &pb::RangeVar) -> Items {
+    fn relation_in_from(&mut self, var: &pb::RangeVar) -> Items {
         if var.schemaname.is_empty()
             && var.catalogname.is_empty()
             && let Some(columns) = self.cte_called(&var.relname)
@@ -130,7 +130,7 @@ impl Walk<'_> {
         }))
     }
 
-    fn from_query(&mut self, s: &pb::RangeSubselect) -> Items {
+    fn query_in_from(&mut self, s: &pb::RangeSubselect) -> Items {
         let pb::RangeSubselect {
             lateral,
             subquery,
@@ -159,7 +159,7 @@ impl Walk<'_> {
         items
     }
 
-    fn from_function(&mut self, f: &pb::RangeFunction) -> Items {
+    fn function_in_from(&mut self, f: &pb::RangeFunction) -> Items {
         let pb::RangeFunction {
             lateral: _,
             ordinality: _,
@@ -213,7 +213,7 @@ impl Walk<'_> {
         }
     }
 
-    fn from_sample(&mut self, s: &pb::RangeTableSample) -> Items {
+    fn sample_in_from(&mut self, s: &pb::RangeTableSample) -> Items {
         let pb::RangeTableSample {
             relation,
             method,
@@ -222,7 +222,7 @@ impl Walk<'_> {
             location: _,
         } = s;
         let items = match child(relation) {
-            Some(relation) => self.from_item(relation),
+            Some(relation) => self.in_from(relation),
             None => Vec::new(),
         };
         self.call_by_name(method, None);
@@ -231,7 +231,7 @@ impl Walk<'_> {
         items
     }
 
-    fn from_xml_table(&mut self, f: &pb::RangeTableFunc) -> Items {
+    fn xml_table_in_from(&mut self, f: &pb::RangeTableFunc) -> Items {
         let pb::RangeTableFunc {
             lateral: _,
             docexpr,
@@ -275,11 +275,11 @@ impl Walk<'_> {
             self.not_modelled("A join");
             return Vec::new();
         };
-        let left = self.from_item(larg);
+        let left = self.in_from(larg);
         // The left side can be seen from LATERAL entries of the right one.
         let before = self.now.levels.last().map_or(0, |l| l.items.len());
         self.sees(left.clone());
-        let right = self.from_item(rarg);
+        let right = self.in_from(rarg);
         if let Some(level) = self.now.levels.last_mut() {
             level.items.truncate(before);
         }

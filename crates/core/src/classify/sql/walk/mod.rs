@@ -26,6 +26,7 @@ mod query;
 mod settings;
 mod table;
 mod transaction;
+mod values;
 
 use super::catalogue::Relation;
 use super::command::{Command, Consequence, Step, Unclear};

@@ -52,7 +52,7 @@ impl Walk<'_> {
         self.with(with_clause.as_ref());
         let mut columns = Columns::Any;
         if *op == pb::SetOperation::SetopNone as i32 {
-            self.from_clause(from_clause);
+            self.walk_from(from_clause);
             if !values_lists.is_empty() {
                 columns = self.values(values_lists);
             } else {
@@ -95,7 +95,7 @@ impl Walk<'_> {
         }
         self.now.levels.pop();
         if let Some(into) = into_clause {
-            self.into_clause(into, &columns, RelationKind::Table);
+            self.creates_from_query(into, &columns, RelationKind::Table);
         }
         columns
     }
@@ -255,7 +255,7 @@ impl Walk<'_> {
     }
 
     /// SELECT INTO, CREATE TABLE AS: a new relation with those columns.
-    pub(super) fn into_clause(
+    pub(super) fn creates_from_query(
         &mut self,
         into: &pb::IntoClause,
         columns: &Columns,
