@@ -67,6 +67,6 @@ pub(super) struct Run {
     /// For each statement of the message: the COPY it is, if it is one.
     pub copies: Vec<Option<brattice_core::classify::sql::Copy>>,
     pub show: Option<RowShow>,
-    pub copy: Option<super::rows::CopyShow>,
+    pub copy: Option<brattice_core::mask::CopyMasker>,
     pub hides_errors: bool,
 }

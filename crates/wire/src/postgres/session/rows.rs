@@ -2,13 +2,15 @@
 //!
 //! Here lives walking DataRow frames by a plan. Never here: what is masked, or by what (core's mask).
 
-use crate::postgres::backend::FieldDescription;
+use crate::postgres::backend::{CopyShape, FieldDescription};
 use crate::postgres::frame;
 use crate::postgres::reply::RowBuilder;
 use crate::{PeerMisbehaved, Side};
+use brattice_core::classify::sql::{Copy, CopyKind};
 use brattice_core::gate::Results;
 use brattice_core::mask::{
-    Change, Detector, Format, MaskedColumns, Outputs, Reveal, RowColumn, RowPlan, Tally,
+    Change, CopyFormat, CopyMasker, CopyOptions, Detector, Format, MaskedColumns, Outputs, Reveal,
+    RowColumn, RowPlan, Tally,
 };
 use bytes::{Buf, BytesMut};
 use std::sync::Arc;
@@ -19,49 +21,83 @@ pub(super) struct RowShow {
     plan: Arc<RowPlan>,
 }
 
-/// How a COPY stream to the client is shown.
-#[derive(Debug)]
-pub(super) struct CopyShow(pub CopyMasker);
-
-/// Interim: rows of a COPY, one to a message, looked at by the detectors.
-#[derive(Debug)]
-pub(super) struct CopyMasker {
-    detector: Arc<Detector>,
-    binary: bool,
-    tally: Tally,
-}
-
-impl CopyMasker {
-    pub fn feed(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), ()> {
-        if self.binary || !self.detector.redact(body, out, &mut self.tally) {
-            out.extend_from_slice(body);
-        }
-        Ok(())
-    }
-    pub fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), ()> {
-        Ok(())
-    }
-}
-
+/// The masker for a COPY stream to the client, from its statement, its announcement and what judgement said.
 pub(super) fn copy_masker(
-    _copy: &brattice_core::classify::sql::Copy,
+    copy: &Copy,
     results: Option<&Results>,
-    _step: usize,
-    shape: &crate::postgres::backend::CopyShape,
+    step: usize,
+    shape: &CopyShape,
     detector: &Arc<Detector>,
 ) -> Result<CopyMasker, PeerMisbehaved> {
-    if results.is_some_and(|r| r.touches_masked) {
-        return Err(PeerMisbehaved::Unexpected {
-            side: Side::Target,
-            message: "a COPY of masked columns",
-            state: "a masked result",
-        });
+    let unforeseen = || PeerMisbehaved::Unexpected {
+        side: Side::Target,
+        message: "a COPY that lineage did not foresee",
+        state: "a masked result",
+    };
+    let options = copy_options(copy).ok_or_else(unforeseen)?;
+    let columns = shape.columns.len();
+    let masker = match results.filter(|r| r.touches_masked) {
+        Some(r) => CopyMasker::new(
+            options,
+            columns,
+            r.outputs.get(step).unwrap_or(&Outputs::Unknown),
+            &r.masked,
+            &|f| r.reveal(f),
+            detector,
+            r.tokens.as_ref(),
+        ),
+        None => CopyMasker::new(
+            options,
+            columns,
+            &Outputs::Unmasked,
+            &MaskedColumns::default(),
+            &|_| Reveal::Full,
+            detector,
+            None,
+        ),
+    };
+    masker.map_err(|_| unforeseen())
+}
+
+/// The options that shape the data; `None` for one that is not a single byte where the data needs one.
+fn copy_options(copy: &Copy) -> Option<CopyOptions> {
+    let format = match copy.format.format {
+        CopyKind::Text => CopyFormat::Text,
+        CopyKind::Csv => CopyFormat::Csv,
+        CopyKind::Binary => CopyFormat::Binary,
+    };
+    let mut options = CopyOptions::of_format(format);
+    let byte = |text: &Option<String>| match text.as_deref().map(str::as_bytes) {
+        None => Some(None),
+        Some(&[byte]) => Some(Some(byte)),
+        Some(_) => None,
+    };
+    if let Some(delimiter) = byte(&copy.format.delimiter)? {
+        options.delimiter = delimiter;
     }
-    Ok(CopyMasker {
-        detector: detector.clone(),
-        binary: shape.binary,
-        tally: Tally::default(),
-    })
+    if let Some(quote) = byte(&copy.format.quote)? {
+        options.quote = quote;
+        options.escape = quote;
+    }
+    if let Some(escape) = byte(&copy.format.escape)? {
+        options.escape = escape;
+    }
+    if let Some(null) = &copy.format.null {
+        options.null = null.clone().into_bytes();
+    }
+    options.header = copy.format.header;
+    Some(options)
+}
+
+/// Names the masked columns of a plan in words, if there are any: for the notice.
+pub(super) fn masked_of(plan: &RowPlan) -> Option<String> {
+    let mut names: Vec<String> = plan
+        .masks()
+        .map(|(_, field, _)| format!("{} ({})", field.path(), field.class))
+        .collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The plan for a result, from its description and what judgement said. `formats` are those of the Bind, if any.
@@ -109,14 +145,7 @@ pub(super) fn show(
 impl RowShow {
     /// The masked columns in words, if any: for the notice.
     pub fn masked(&self) -> Option<String> {
-        let mut names: Vec<String> = self
-            .plan
-            .masks()
-            .map(|(_, field, _)| format!("{} ({})", field.path(), field.class))
-            .collect();
-        names.sort();
-        names.dedup();
-        (!names.is_empty()).then(|| names.join(", "))
+        masked_of(&self.plan)
     }
 
     /// Moves the run of whole DataRow frames at the start of `buf` to `out`, masked.

@@ -3,7 +3,7 @@
 //! Here lives the order of replies. Never here: a reply that nobody asked for.
 
 use super::expect::{Expect, Run};
-use super::rows::{self, CopyShow};
+use super::rows;
 use super::{CopyIn, Looked, Machine, Mode};
 use crate::postgres::backend::{self, Backend, CopyShape};
 use crate::postgres::fields::Fields;
@@ -268,14 +268,10 @@ impl Machine {
                 let (Expect::Query { run, .. } | Expect::Execute { run, .. }) = &mut e else {
                     return Err(unexpected("the end of a COPY that nothing began").into());
                 };
-                if let Some(CopyShow(mut masker)) = run.copy.take() {
-                    let mut rest = Vec::new();
+                if let Some(mut masker) = run.copy.take() {
                     masker
-                        .finish(&mut rest)
+                        .finish()
                         .map_err(|_| unexpected("a COPY stream that ends inside a row"))?;
-                    if !rest.is_empty() {
-                        encoded(reply::copy_data(&mut self.to_client, &rest))?;
-                    }
                 }
                 self.pass_on(whole)?;
                 self.expect.push_front(e);
@@ -291,7 +287,12 @@ impl Machine {
 
     /// Says once which columns are masked.
     fn mention(&mut self, show: &rows::RowShow) {
-        let Some(masked) = show.masked() else { return };
+        if let Some(masked) = show.masked() {
+            self.mention_masked(masked);
+        }
+    }
+
+    fn mention_masked(&mut self, masked: String) {
         if self.noticed.len() >= super::NOTICED_MAX {
             self.noticed.clear();
         }
@@ -340,8 +341,11 @@ impl Machine {
             let copy = copy.ok_or_else(|| unexpected("a COPY that was not foreseen"))?;
             rows::copy_masker(&copy, results, step, shape, &self.detector)?
         };
+        if let Some(masked) = rows::masked_of(masker.plan()) {
+            self.mention_masked(masked);
+        }
         if let Expect::Query { run, .. } | Expect::Execute { run, .. } = &mut e {
-            run.copy = Some(CopyShow(masker));
+            run.copy = Some(masker);
         }
         self.pass_on(whole)?;
         self.expect.push_front(e);
@@ -353,12 +357,12 @@ impl Machine {
         else {
             return Err(unexpected("COPY data that nothing asked for"));
         };
-        let Some(CopyShow(masker)) = run.copy.as_mut() else {
+        let Some(masker) = run.copy.as_mut() else {
             return Err(unexpected("COPY data outside a COPY"));
         };
         self.scratch_cell.clear();
         masker
-            .feed(body, &mut self.scratch_cell)
+            .push(body, &mut self.scratch_cell, &mut self.tally)
             .map_err(|_| unexpected("COPY data that cannot be read"))?;
         if !self.scratch_cell.is_empty() {
             encoded(reply::copy_data(&mut self.to_client, &self.scratch_cell))?;
