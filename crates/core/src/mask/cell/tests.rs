@@ -1,3 +1,5 @@
+//! Masks of single values, type by type and form by form.
+
 use super::*;
 
 fn run(

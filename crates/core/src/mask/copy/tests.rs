@@ -1,3 +1,5 @@
+//! COPY data of every format, whole and at every split.
+
 use super::*;
 use crate::mask::cell::Form;
 use crate::mask::classes::Classes;

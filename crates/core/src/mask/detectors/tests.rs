@@ -1,3 +1,5 @@
+//! Values that are found, and their twins that are not.
+
 use super::*;
 
 fn detector() -> Detector {

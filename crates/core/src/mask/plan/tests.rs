@@ -1,3 +1,5 @@
+//! Plans from descriptions, lineage and decisions.
+
 use super::*;
 use crate::mask::classes::Classes;
 use crate::mask::lineage::{OutputColumn, fixture};

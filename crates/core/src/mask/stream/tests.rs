@@ -1,3 +1,5 @@
+//! Streams cut at every offset.
+
 use super::*;
 use crate::mask::classes::{ClassSpec, Classes};
 
