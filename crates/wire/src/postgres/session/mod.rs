@@ -127,6 +127,8 @@ pub struct Machine {
     masked_in_reach: bool,
     look_closes: u8,
     looking: Option<(Option<Held>, Look)>,
+    /// How statements bound lately were shown.
+    shows: VecDeque<target::KnownShow>,
     /// Mask notices already given in this session.
     noticed: HashSet<String>,
     /// Bytes for the client.
@@ -161,6 +163,7 @@ impl Machine {
             masked_in_reach: false,
             look_closes: 0,
             looking: None,
+            shows: VecDeque::new(),
             noticed: HashSet::new(),
             to_client: BytesMut::new(),
             outbox: Outbox::default(),

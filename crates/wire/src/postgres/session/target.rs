@@ -10,11 +10,12 @@ use crate::postgres::fields::Fields;
 use crate::postgres::{NameKind, TxStatus, frame, reply};
 use crate::{PeerMisbehaved, Side};
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Results, Tx};
+use brattice_core::gate::{Portal, Results, Tx};
 use brattice_core::ports::Recorder;
 use brattice_core::record::FrameKind;
 use brattice_core::time::Timestamp;
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
 /// Why reading from the target stopped the session.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,32 @@ pub enum TargetFault {
     /// The recording failed.
     #[error(transparent)]
     Record(#[from] brattice_core::ports::RecordFailed),
+}
+
+/// Plans of statements that were bound lately.
+const SHOWS_MAX: usize = 16;
+
+/// How the rows of a statement were shown when it was last bound.
+#[derive(Debug)]
+pub(super) struct KnownShow {
+    portal: Arc<Portal>,
+    description: Bytes,
+    show: rows::RowShow,
+}
+
+impl KnownShow {
+    /// The same statement, judged the same, described the same.
+    fn is_of(&self, portal: &Portal, description: &[u8]) -> bool {
+        let same_results = match (&self.portal.results, &portal.results) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same_results
+            && self.portal.prepared.text == portal.prepared.text
+            && self.portal.prepared.types == portal.prepared.types
+            && self.description == description
+    }
 }
 
 pub(super) fn status_of(tx: Tx) -> TxStatus {
@@ -82,6 +109,11 @@ impl Machine {
             };
             if whole.tag == b'd' {
                 self.copy_out_data(&whole.body)?;
+                continue;
+            }
+            if whole.tag == b'T' && matches!(self.expect.front(), Some(Expect::OwnDescribe { .. }))
+            {
+                self.own_description(&whole)?;
                 continue;
             }
             let message = backend::decode(whole.clone(), &self.limits)?;
@@ -205,12 +237,6 @@ impl Machine {
                 self.pass_on(whole)?;
                 self.expect.push_front(e);
             }
-            (Expect::OwnDescribe { state }, Backend::RowDescription(columns)) => {
-                let show =
-                    rows::show(&columns, state.portal.results.as_deref(), 0, &self.detector)?;
-                self.mention(&show);
-                let _ = state.show.set(show);
-            }
             (Expect::OwnDescribe { .. }, Backend::NoData) => {}
             (
                 Expect::Query {
@@ -278,6 +304,37 @@ impl Machine {
             }
             _ => return Err(unexpected("a reply out of order").into()),
         }
+        Ok(())
+    }
+
+    /// The description of a portal that was just bound. A statement that is bound again is described in the same bytes,
+    /// and then its plan is the same.
+    fn own_description(&mut self, whole: &frame::Frame) -> Result<(), PeerMisbehaved> {
+        let Some(Expect::OwnDescribe { state }) = self.expect.pop_front() else {
+            return Err(unexpected("a description that nothing asked for"));
+        };
+        let known = self
+            .shows
+            .iter()
+            .find(|k| k.is_of(&state.portal, &whole.body));
+        if let Some(known) = known {
+            let _ = state.show.set(known.show.clone());
+            return Ok(());
+        }
+        let Backend::RowDescription(columns) = backend::decode(whole.clone(), &self.limits)? else {
+            return Err(unexpected("another reply than a description"));
+        };
+        let show = rows::show(&columns, state.portal.results.as_deref(), 0, &self.detector)?;
+        self.mention(&show);
+        if self.shows.len() >= SHOWS_MAX {
+            self.shows.pop_front();
+        }
+        self.shows.push_back(KnownShow {
+            portal: state.portal.clone(),
+            description: Bytes::copy_from_slice(&whole.body),
+            show: show.clone(),
+        });
+        let _ = state.show.set(show);
         Ok(())
     }
 
@@ -440,6 +497,11 @@ impl Machine {
                     ..
                 } => {
                     self.set_name(name, statement);
+                }
+                Expect::Look { .. } => {
+                    // Skipped with the rest: what waited for it will not be sent either.
+                    self.looking = None;
+                    self.asked = None;
                 }
                 Expect::Close {
                     kind: NameKind::Portal,
