@@ -6,12 +6,13 @@ use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
 
 pub const HELP: &str = "\
-cargo xtask bench
+cargo xtask bench [--quick] [--only NAME]...
 
-Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds.";
+Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds, and writes the
+figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory.";
 
 /// Makes ready, builds, measures.
-pub fn run(workspace: &Workspace) -> Outcome {
+pub fn run(workspace: &Workspace, args: &[&str]) -> Outcome {
     setup::run(workspace, &[Purpose::Bench], false)?;
-    build_and_run(workspace, Profile::Release, "bench")
+    build_and_run(workspace, Profile::Release, "bench", args)
 }

@@ -16,7 +16,7 @@ allowed, masked, held for approval and refused. Needs no configuration; nothing 
 /// Makes ready, builds, runs.
 pub fn run(workspace: &Workspace) -> Outcome {
     setup::run(workspace, &[Purpose::Demo], false)?;
-    build_and_run(workspace, Profile::Debug, "demo")
+    build_and_run(workspace, Profile::Debug, "demo", &[])
 }
 
 /// How the binaries are built.
@@ -29,7 +29,12 @@ pub enum Profile {
 }
 
 /// Builds the gateway and the test kit's binaries, and runs one of these with the gateway's place in `BRATTICE_BIN`.
-pub fn build_and_run(workspace: &Workspace, profile: Profile, name: &str) -> Outcome {
+pub fn build_and_run(
+    workspace: &Workspace,
+    profile: Profile,
+    name: &str,
+    args: &[&str],
+) -> Outcome {
     let mut build = Command::new("cargo");
     build.current_dir(&workspace.root).args([
         "build",
@@ -49,8 +54,10 @@ pub fn build_and_run(workspace: &Workspace, profile: Profile, name: &str) -> Out
     run::shown(&mut build)?;
     run::shown(
         Command::new(workspace.binary(directory, name))
+            .args(args)
             .current_dir(&workspace.root)
             .env("BRATTICE_TOOLS", &workspace.tools)
+            .env("BRATTICE_BENCH", workspace.target.join("bench"))
             .env("BRATTICE_BIN", workspace.binary(directory, "brattice")),
     )
 }

@@ -90,7 +90,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         ("docs", []) => docs::run(&workspace, docs::Mode::Write),
         ("docs", ["--check"]) => docs::run(&workspace, docs::Mode::Check),
         ("demo", []) => demo::run(&workspace),
-        ("bench", []) => bench::run(&workspace),
+        ("bench", rest) => bench::run(&workspace, rest),
         (command, rest) => Err(Failure::usage(format!(
             "{command} does not take {rest:?}; see cargo xtask {command} --help"
         ))),

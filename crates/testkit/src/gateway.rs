@@ -116,9 +116,14 @@ pub struct Gateway {
 impl Gateway {
     /// Writes the bundle, starts the program on it, and waits until it says that it is ready.
     pub fn start(options: GatewayOptions) -> Result<Gateway, GatewayError> {
+        Gateway::start_in(options, &quick_dir())
+    }
+
+    /// The same with the bundle and all state below this directory.
+    pub fn start_in(options: GatewayOptions, home: &Path) -> Result<Gateway, GatewayError> {
         let dir = tempfile::Builder::new()
             .prefix("brattice-gateway-")
-            .tempdir_in(quick_dir())
+            .tempdir_in(home)
             .during("creating the bundle's directory")?;
         if options.tls {
             Authority::create(dir.path(), None)?;
@@ -161,6 +166,11 @@ impl Gateway {
     /// Where metrics and health answer.
     pub fn metrics_port(&self) -> u16 {
         self.ports.metrics
+    }
+
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// The bundle's directory.

@@ -11,7 +11,7 @@ mod options;
 pub(crate) mod process;
 mod template;
 pub(crate) mod tls;
-mod user;
+pub(crate) mod user;
 pub(crate) mod watchdog;
 
 #[cfg(test)]
@@ -55,13 +55,18 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server and waits until it accepts connections.
     pub fn start(options: PostgresOptions) -> Result<Postgres, PostgresError> {
+        Postgres::start_in(options, &files::quick_dir())
+    }
+
+    /// The same with its files below this directory, which the server's user must be able to reach.
+    pub fn start_in(options: PostgresOptions, home: &Path) -> Result<Postgres, PostgresError> {
         options.check()?;
         let user = User::for_servers()?;
         let install = Install::find(options.major)?;
         let within_reach = install.is_within_reach(user.as_ref());
         // Programs cannot always be run from where files are quickest.
         let home = if within_reach {
-            files::quick_dir()
+            home.to_owned()
         } else {
             std::env::temp_dir()
         };

@@ -33,14 +33,14 @@ pub(crate) fn quick_dir() -> PathBuf {
 }
 
 /// Gives a directory to the user, open for others to look into: tests read the log and the certificates there.
-pub(super) fn hand_over(dir: &Path, user: Option<&User>) -> Result<(), PostgresError> {
+pub(crate) fn hand_over(dir: &Path, user: Option<&User>) -> Result<(), PostgresError> {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
         .during(format!("opening {} to others", dir.display()))?;
     own(dir, user)
 }
 
 /// Writes a file that the user owns and only the user may read, as PostgreSQL wants its keys.
-pub(super) fn write(path: &Path, content: &str, user: Option<&User>) -> Result<(), PostgresError> {
+pub(crate) fn write(path: &Path, content: &str, user: Option<&User>) -> Result<(), PostgresError> {
     fs::write(path, content).during(format!("writing {}", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
         .during(format!("closing {} to others", path.display()))?;

@@ -1,0 +1,112 @@
+//! The figures of a run. Nothing here knows where they come from or how they are shown.
+
+use super::way::Way;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Transactions, connections, rows in a second.
+    PerSecond,
+    /// A thousand thousand bytes in a second.
+    MegabytesPerSecond,
+    /// Microseconds that somebody waits.
+    Microseconds,
+    /// Microseconds of CPU time that the process in between spends for one transaction.
+    CpuMicroseconds,
+    /// KiB of memory.
+    Kib,
+    /// Things.
+    Count,
+}
+
+/// One thing that was measured, several times, each way.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Measured {
+    pub name: String,
+    pub unit: Unit,
+    pub rounds: BTreeMap<Way, Vec<f64>>,
+}
+
+impl Measured {
+    /// The median of this way's rounds.
+    pub fn median(&self, way: Way) -> Option<f64> {
+        median(self.rounds.get(&way)?)
+    }
+}
+
+/// All of it, in the order in which it was first noted.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(super) struct Ledger {
+    measured: Vec<Measured>,
+}
+
+impl Ledger {
+    /// Puts a figure beside those of other rounds and ways.
+    pub fn note(&mut self, name: &str, unit: Unit, way: Way, value: f64) {
+        let known = self
+            .measured
+            .iter_mut()
+            .find(|m| m.name == name && m.unit == unit);
+        match known {
+            Some(measured) => measured.rounds.entry(way).or_default().push(value),
+            None => self.measured.push(Measured {
+                name: name.to_owned(),
+                unit,
+                rounds: BTreeMap::from([(way, vec![value])]),
+            }),
+        }
+    }
+
+    /// Everything.
+    pub fn all(&self) -> &[Measured] {
+        &self.measured
+    }
+
+    /// One thing.
+    pub fn find(&self, name: &str, unit: Unit) -> Option<&Measured> {
+        self.measured
+            .iter()
+            .find(|m| m.name == name && m.unit == unit)
+    }
+}
+
+/// The middle one; the mean of the two in the middle.
+pub(super) fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2)?;
+    if sorted.len() % 2 == 1 {
+        return Some(*upper);
+    }
+    let lower = sorted.get(sorted.len() / 2 - 1)?;
+    Some((lower + upper) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn rounds_and_ways_of_one_thing_stand_together() {
+        let mut ledger = Ledger::default();
+        ledger.note("select", Unit::PerSecond, Way::Direct, 10.0);
+        ledger.note("select", Unit::PerSecond, Way::Gateway, 5.0);
+        ledger.note("select", Unit::PerSecond, Way::Gateway, 7.0);
+        ledger.note("select", Unit::Microseconds, Way::Gateway, 99.0);
+        let select = ledger.find("select", Unit::PerSecond).unwrap();
+        assert_eq!(select.median(Way::Gateway), Some(6.0));
+        assert_eq!(select.median(Way::Pgbouncer), None);
+        assert_eq!(ledger.all().len(), 2);
+    }
+}

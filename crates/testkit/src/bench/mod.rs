@@ -1,0 +1,102 @@
+//! What the gateway costs: the same load straight at PostgreSQL, through pgbouncer, and through the gateway, in turns
+//! within one run, so that what else the machine does falls on all of them alike.
+//!
+//! Here live the plan of a run and the measurements, one a file. Nothing here changes what is measured: the gateway is
+//! the program as its users run it, with TLS, policy, masking, recording and the audit log.
+
+mod burst;
+mod client;
+mod connect;
+mod error;
+mod ledger;
+mod load;
+mod memory;
+mod pgbouncer;
+mod process;
+mod report;
+mod results;
+mod way;
+mod world;
+
+pub use error::BenchError;
+pub use report::Report;
+
+use ledger::Ledger;
+use std::path::Path;
+use world::World;
+
+/// The measurements, by the names that `--only` takes.
+pub const NAMES: [&str; 7] = [
+    "select", "tpcb", "connect", "rows", "copy", "burst", "memory",
+];
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How often each thing is measured; the median counts.
+    rounds: u32,
+    /// How long one load runs.
+    seconds: u32,
+    only: Vec<String>,
+}
+
+impl Plan {
+    /// What published figures are made with.
+    pub fn full() -> Plan {
+        Plan {
+            rounds: 3,
+            seconds: 5,
+            only: Vec::new(),
+        }
+    }
+
+    /// For a first look.
+    pub fn quick() -> Plan {
+        Plan {
+            rounds: 2,
+            seconds: 2,
+            only: Vec::new(),
+        }
+    }
+
+    /// Only these measurements; all if there are none.
+    #[must_use]
+    pub fn only(self, only: Vec<String>) -> Plan {
+        Plan { only, ..self }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
+
+/// Measures, and writes `last.json` to this directory.
+pub fn run(plan: &Plan, binary: &Path, out: &Path) -> Result<Report, BenchError> {
+    say("starting PostgreSQL, pgbouncer and the gateway");
+    let world = World::start(binary)?;
+    let mut ledger = Ledger::default();
+    let measurements: [(&str, Measurement); 7] = [
+        ("memory", memory::measure),
+        ("select", load::select),
+        ("tpcb", load::tpcb),
+        ("connect", connect::measure),
+        ("rows", results::rows),
+        ("copy", results::copy),
+        ("burst", burst::measure),
+    ];
+    for (name, measure) in measurements {
+        if plan.wants(name) {
+            measure(&world, plan, &mut ledger)?;
+        }
+    }
+    let report = Report::new(&world, plan, ledger)?;
+    report.write(out)?;
+    Ok(report)
+}
+
+type Measurement = fn(&World, &Plan, &mut Ledger) -> Result<(), BenchError>;
+
+/// What is going on, for whoever waits.
+fn say(what: &str) {
+    eprintln!("bench: {what}");
+}

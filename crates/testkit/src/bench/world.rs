@@ -1,0 +1,271 @@
+//! Everything that is measured: a PostgreSQL server, pgbouncer, an identity provider and the gateway, all on loopback.
+//!
+//! Here live starting them alike, and the routes. Files are on disk, not in memory: what a commit or a durable intent
+//! costs is part of the figure.
+
+use super::client::Trust;
+use super::error::{BenchError, During};
+use super::pgbouncer::{Behind, Pgbouncer};
+use super::way::{Route, Way};
+use crate::gateway::{Gateway, GatewayOptions, TargetOptions};
+use crate::idp::Idp;
+use crate::postgres::{Postgres, PostgresOptions, random_hex};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The role, the database and the target are all called this.
+pub(super) const NAME: &str = "bench";
+/// pgbench's scale: a million accounts.
+const SCALE: &str = "10";
+/// Connections that the server takes: the idle ones among them.
+const CONNECTIONS_MAX: u32 = 1200;
+
+/// All of it. Dropped in this order: clients of a server before the server.
+pub(super) struct World {
+    pub gateway: Gateway,
+    pub pgbouncer: Pgbouncer,
+    pub postgres: Postgres,
+    idp: Idp,
+    _runtime: Runtime,
+    dir: TempDir,
+    password: String,
+    trusts: [Arc<Trust>; 3],
+}
+
+impl World {
+    pub fn start(binary: &Path) -> Result<World, BenchError> {
+        let home = std::env::temp_dir();
+        let dir = tempfile::Builder::new()
+            .prefix("brattice-bench-")
+            .tempdir_in(&home)
+            .during("creating a directory")?;
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
+            .during("opening the directory to the server")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .during("starting the identity provider")?;
+        let idp = runtime.block_on(Idp::start())?;
+        let postgres = postgres(dir.path(), &home)?;
+        let password = random_hex()?;
+        fill(&postgres, &password)?;
+        let pgbouncer = Pgbouncer::start(
+            &Behind {
+                port: postgres.port(),
+                database: NAME,
+                user: NAME,
+                password: &password,
+            },
+            &home,
+        )?;
+        let gateway = gateway(binary, &idp, &postgres, &password, &home)?;
+        let direct = postgres.ca_certificate().ok_or_else(no_authority)?;
+        let trusts = [
+            Arc::new(Trust::in_authority(&direct)?),
+            Arc::new(Trust::in_authority(&pgbouncer.ca_certificate())?),
+            Arc::new(Trust::in_authority(&gateway.ca_certificate())?),
+        ];
+        Ok(World {
+            gateway,
+            pgbouncer,
+            postgres,
+            idp,
+            _runtime: runtime,
+            dir,
+            password,
+            trusts,
+        })
+    }
+
+    /// Direct, pgbouncer, gateway; the last with a fresh token.
+    pub fn routes(&self) -> Result<Vec<Route>, BenchError> {
+        let [direct, pgbouncer, gateway] = self.trusts.clone();
+        let route = |way, port, ca: PathBuf, trust, pid| Route {
+            way,
+            port,
+            user: NAME.to_owned(),
+            password: self.password.clone(),
+            database: NAME.to_owned(),
+            ca,
+            trust,
+            pid,
+        };
+        let own = self.postgres.ca_certificate().ok_or_else(no_authority)?;
+        Ok(vec![
+            route(Way::Direct, self.postgres.port(), own, direct, None),
+            route(
+                Way::Pgbouncer,
+                self.pgbouncer.port(),
+                self.pgbouncer.ca_certificate(),
+                pgbouncer,
+                Some(self.pgbouncer.pid()),
+            ),
+            Route {
+                password: self.token()?,
+                database: format!("{NAME}/{NAME}"),
+                ..route(
+                    Way::Gateway,
+                    self.gateway.port(),
+                    self.gateway.ca_certificate(),
+                    gateway,
+                    self.gateway.pid(),
+                )
+            },
+        ])
+    }
+
+    /// Through the gateway, with a credential that it mints now.
+    pub fn minted(&self, gateway: &Route) -> Result<Route, BenchError> {
+        let wanted = json!({"target": NAME, "ttl_seconds": 900});
+        let reply =
+            self.gateway
+                .api("POST", "/api/v1/credentials", &self.token()?, Some(&wanted))?;
+        let minted = reply.json();
+        let text = |name: &str| Some(minted.get(name)?.as_str()?.to_owned());
+        match (text("user"), text("password")) {
+            (Some(user), Some(password)) => Ok(Route {
+                way: Way::Minted,
+                user,
+                password,
+                ..gateway.clone()
+            }),
+            _ => Err(BenchError::Wrong(format!(
+                "no credential was minted: status {}",
+                reply.status
+            ))),
+        }
+    }
+
+    /// An agent's token, good for the hour that a bundle's default allows.
+    pub fn token(&self) -> Result<String, BenchError> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
+        let token = self
+            .idp
+            .token(now)
+            .claim("sub", "bench-1")
+            .claim("kind", "agent")
+            .claim("groups", json!([NAME]))
+            .claim("exp", now + 3600)
+            .claim("jti", random_hex()?);
+        Ok(token.sign()?)
+    }
+
+    /// For scripts and logs of the load.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What holds the data directory and the gateway's records.
+    pub fn file_system(&self) -> String {
+        Command::new("stat")
+            .args(["--file-system", "--format=%T"])
+            .arg(self.dir.path())
+            .output()
+            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// Durable, with memory enough for the data, and without the log of every statement that tests want. It takes plain
+/// connections too: pgbouncer and the gateway are on the same machine, and both talk to it without TLS.
+fn postgres(dir: &Path, home: &Path) -> Result<Postgres, BenchError> {
+    let access = dir.join("pg_hba.conf");
+    let rules = "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+    fs::write(&access, rules).during("writing the server's access rules")?;
+    let settings = [
+        ("hba_file", access.to_string_lossy().into_owned()),
+        ("fsync", "on".to_owned()),
+        ("full_page_writes", "on".to_owned()),
+        ("synchronous_commit", "on".to_owned()),
+        ("shared_buffers", "512MB".to_owned()),
+        ("max_wal_size", "2GB".to_owned()),
+        ("max_connections", CONNECTIONS_MAX.to_string()),
+        ("log_statement", "none".to_owned()),
+        ("log_connections", "off".to_owned()),
+        ("log_disconnections", "off".to_owned()),
+    ];
+    let options = PostgresOptions {
+        tls: true,
+        extra_conf: settings.map(|(n, v)| (n.to_owned(), v)).into(),
+        ..PostgresOptions::default()
+    };
+    Ok(Postgres::start_in(options, home)?)
+}
+
+fn fill(postgres: &Postgres, password: &str) -> Result<(), BenchError> {
+    postgres.psql(
+        "postgres",
+        &format!(
+            "CREATE ROLE {NAME} LOGIN PASSWORD '{password}'; CREATE DATABASE {NAME} OWNER {NAME};"
+        ),
+    )?;
+    let seed = include_str!("../../../../benches/seed.sql");
+    postgres.psql(NAME, &format!("SET ROLE {NAME};\n{seed}"))?;
+    let output = Command::new(postgres.bin("pgbench"))
+        .args(["--initialize", "--quiet", "--scale", SCALE, NAME])
+        .env("PGHOST", "127.0.0.1")
+        .env("PGPORT", postgres.port().to_string())
+        .env("PGUSER", NAME)
+        .env("PGPASSWORD", password)
+        .env("PGSSLMODE", "disable")
+        .output()
+        .during("running pgbench")?;
+    if output.status.success() {
+        postgres.psql(NAME, "CHECKPOINT;")?;
+        return Ok(());
+    }
+    Err(BenchError::Program {
+        what: "pgbench --initialize".to_owned(),
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn gateway(
+    binary: &Path,
+    idp: &Idp,
+    postgres: &Postgres,
+    password: &str,
+    home: &Path,
+) -> Result<Gateway, BenchError> {
+    let options = GatewayOptions {
+        binary: binary.to_owned(),
+        tls: true,
+        issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
+        targets: vec![TargetOptions {
+            name: NAME.to_owned(),
+            port: postgres.port(),
+            user: NAME.to_owned(),
+            password: password.to_owned(),
+            database: NAME.to_owned(),
+            labels: vec![
+                ("env".to_owned(), "bench".to_owned()),
+                ("team".to_owned(), NAME.to_owned()),
+            ],
+            more: format!("connections_max = {CONNECTIONS_MAX}"),
+        }],
+        more: format!(
+            "[classes.email]\ncolumns = [\"{NAME}/{NAME}/public.customers.email\"]\n\n\
+             [limits]\nconnections_max = 5000\n"
+        ),
+        policies: vec![(
+            "policies/bench.cedar".to_owned(),
+            include_str!("../../../../benches/rules.cedar").to_owned(),
+        )],
+        environment: Vec::new(),
+    };
+    Ok(Gateway::start_in(options, home)?)
+}
+
+fn no_authority() -> BenchError {
+    BenchError::Wrong("the server was started without TLS".to_owned())
+}
