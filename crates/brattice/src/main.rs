@@ -2,9 +2,11 @@
 //!
 //! Lives here: the modules. Never: logic.
 
+pub mod adapt;
 mod cli;
 pub mod config;
 pub mod dev_issuer;
+pub mod run;
 
 use std::process::ExitCode;
 

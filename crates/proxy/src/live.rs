@@ -4,7 +4,7 @@
 
 use brattice_core::gate::{Cut, CutReason};
 use brattice_core::ids::SessionId;
-use brattice_core::principal::{Chain, PrincipalKind};
+use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,6 +16,8 @@ pub struct LiveSession {
     pub id: SessionId,
     /// Who, for whom.
     pub chain: Chain,
+    /// What it was opened with.
+    pub identity: Arc<Identity>,
     /// The target's name.
     pub target: String,
     /// The database.
@@ -96,7 +98,12 @@ impl Live {
         self.cut_where(reason, |_| true)
     }
 
-    fn cut_where(&self, reason: CutReason, which: impl Fn(&LiveSession) -> bool) -> Vec<SessionId> {
+    /// Ends every session that this holds for. Returns which.
+    pub fn cut_where(
+        &self,
+        reason: CutReason,
+        which: impl Fn(&LiveSession) -> bool,
+    ) -> Vec<SessionId> {
         let found: Vec<Arc<LiveSession>> = self.list().into_iter().filter(|s| which(s)).collect();
         found
             .into_iter()

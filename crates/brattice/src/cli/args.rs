@@ -54,6 +54,11 @@ pub struct GatewayArgs {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the gateway.
+    #[command(
+        after_help = "Examples:\n  brattice serve --config /etc/brattice\n  BRATTICE_LOG=debug brattice serve --config examples/orders"
+    )]
+    Serve(ServeArgs),
     /// Check a bundle and tell everything that is wrong with it.
     #[command(
         after_help = "Examples:\n  brattice check /etc/brattice\n  brattice check --without-files . --format json\n  brattice check --schema > brattice.schema.json"
@@ -102,6 +107,19 @@ pub enum Command {
         after_help = "Example:\n  brattice completions bash > /etc/bash_completion.d/brattice"
     )]
     Completions(CompletionsArgs),
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The bundle's directory, or its brattice.toml.
+    #[arg(
+        long,
+        default_value = ".",
+        env = "BRATTICE_CONFIG",
+        value_name = "PATH"
+    )]
+    pub config: PathBuf,
 }
 
 /// `check`.

@@ -41,6 +41,9 @@ pub fn run() -> ExitCode {
             return exit.into();
         }
     };
+    if let Command::Serve(args) = &program.command {
+        return crate::run::serve(&args.config);
+    }
     let mut out = Output::new(program.format);
     let done = dispatch(program, &mut out);
     out.finish(done).into()
@@ -51,6 +54,8 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         gateway, command, ..
     } = program;
     match command {
+        // Answers with a log rather than with output, so it has ended by now.
+        Command::Serve(_) => Ok(()),
         Command::Check(args) => check::run(&args, out),
         Command::Whoami => whoami::run(&gateway, out),
         Command::Approvals(args) => approvals::run(&gateway, args, out),

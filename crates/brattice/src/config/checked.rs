@@ -68,6 +68,16 @@ pub struct Listen {
     pub metrics: Option<SocketAddr>,
 }
 
+impl Listen {
+    /// Every address that is listened on.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let postgres = self.postgres.as_ref().map(|p| p.addr);
+        std::iter::once(self.admin.addr)
+            .chain(postgres)
+            .chain(self.metrics)
+    }
+}
+
 /// The PostgreSQL listener. Without TLS it is on loopback, and `allow_plaintext_loopback` is set.
 #[derive(Debug, Clone)]
 pub struct PostgresListener {
@@ -152,6 +162,8 @@ pub struct Issuer {
     pub keys_refresh: Duration,
     /// How old keys may become while the provider is away.
     pub keys_stale_max: Duration,
+    /// It is for trying out, and every listener is on loopback.
+    pub development: bool,
 }
 
 impl Issuer {

@@ -44,6 +44,20 @@ pub fn load(dir_or_file: &Path) -> Result<Checked, Report> {
 
 /// The same, with a say in what is looked at.
 pub fn load_with(dir_or_file: &Path, options: Options) -> Result<Checked, Report> {
+    load_from(dir_or_file, options, None)
+}
+
+/// Reads a bundle for trying out: these tables stand in for the bundle's own, and its identity provider may be the one
+/// of `brattice dev`.
+pub fn load_replaced(dir_or_file: &Path, instead: &toml::Table) -> Result<Checked, Report> {
+    load_from(dir_or_file, Options { files: true }, Some(instead))
+}
+
+fn load_from(
+    dir_or_file: &Path,
+    options: Options,
+    instead: Option<&toml::Table>,
+) -> Result<Checked, Report> {
     let file = if dir_or_file.is_dir() {
         dir_or_file.join(FILE_NAME)
     } else {
@@ -66,19 +80,36 @@ pub fn load_with(dir_or_file: &Path, options: Options) -> Result<Checked, Report
     })?;
     let mut report = Report::default();
     let policies = policies(&root, &mut report);
-    check_text(&name, &text, root, policies, options, report)
+    let source = Source {
+        name: &name,
+        text: &text,
+        root,
+        policies,
+        instead,
+    };
+    check_text(source, options, report)
 }
 
-fn check_text(
-    name: &str,
-    text: &str,
+/// What a bundle is made of, as text.
+struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
     root: PathBuf,
     policies: Vec<SourceFile>,
-    options: Options,
-    mut report: Report,
-) -> Result<Checked, Report> {
+    /// Tables that stand in for those of the text.
+    instead: Option<&'a toml::Table>,
+}
+
+fn check_text(source: Source<'_>, options: Options, mut report: Report) -> Result<Checked, Report> {
+    let Source {
+        name,
+        text,
+        root,
+        policies,
+        instead,
+    } = source;
     let places = Places::of(text);
-    let Some(raw) = raw_of(name, text, &places, &mut report) else {
+    let Some(raw) = raw_of(name, text, instead, &places, &mut report) else {
         report.sort();
         return Err(report);
     };
@@ -87,16 +118,26 @@ fn check_text(
     for file in &policies {
         h.field(file.name.as_bytes()).field(file.text.as_bytes());
     }
+    if let Some(instead) = instead {
+        h.field(instead.to_string().as_bytes());
+    }
     let bundle = check::Bundle {
         root,
         digest: h.finish(),
         policies,
+        stand_in: instead.is_some(),
     };
     check::run(raw, bundle, name, &places, options, report)
 }
 
 /// Parses the text and holds it to the schema; what does not fit is reported and left out.
-fn raw_of(name: &str, text: &str, places: &Places, report: &mut Report) -> Option<RawConfig> {
+fn raw_of(
+    name: &str,
+    text: &str,
+    instead: Option<&toml::Table>,
+    places: &Places,
+    report: &mut Report,
+) -> Option<RawConfig> {
     let (_, errors) = toml::de::DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let starts: Vec<usize> = std::iter::once(0)
@@ -120,10 +161,13 @@ fn raw_of(name: &str, text: &str, places: &Places, report: &mut Report) -> Optio
             .extend(Report::of_file(name, why, "").problems);
         None
     };
-    let table: toml::Table = match toml::from_str(text) {
+    let mut table: toml::Table = match toml::from_str(text) {
         Ok(table) => table,
         Err(error) => return fail(report, format!("cannot be read: {}", error.message())),
     };
+    for (key, value) in instead.into_iter().flatten() {
+        table.insert(key.clone(), value.clone());
+    }
     let mut value = toml::Value::Table(table);
     let schema = raw::schema();
     Shape {

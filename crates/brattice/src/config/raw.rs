@@ -226,6 +226,10 @@ pub struct RawIssuer {
     pub keys_refresh: Option<String>,
     /// How old keys may become while the provider does not answer. Default: `1h`.
     pub keys_stale_max: Option<String>,
+    /// A provider for trying out, over plain http on this machine. Taken only where every listener is on a loopback
+    /// address. Default: `false`.
+    #[serde(default)]
+    pub development: bool,
 }
 
 /// Signature algorithms of tokens. Symmetric ones and `none` do not exist here.

@@ -40,14 +40,14 @@ fn checked(text: &str) -> Result<Checked, Report> {
         name: "a.cedar".to_owned(),
         text: "@id(\"none\")\nforbid (principal, action, resource);".to_owned(),
     }];
-    check_text(
-        "brattice.toml",
+    let source = Source {
+        name: "brattice.toml",
         text,
-        PathBuf::from("/bundle"),
+        root: PathBuf::from("/bundle"),
         policies,
-        Options { files: false },
-        Report::default(),
-    )
+        instead: None,
+    };
+    check_text(source, Options { files: false }, Report::default())
 }
 
 fn paths(text: &str) -> Vec<String> {
@@ -438,4 +438,82 @@ fn classes_that_are_built_in_need_no_entry() {
     assert_eq!(bundle.classes[0].columns[0].database, None);
     let odd = text.replace("classes.account", "classes.Account");
     assert!(checked(&odd).is_err());
+}
+
+#[test]
+fn plain_http_is_for_providers_that_are_for_trying_out_on_this_machine() {
+    let http = MINIMAL.replace(
+        "https://example.okta.com/oauth2/default",
+        "http://127.0.0.1:8081",
+    );
+    assert!(
+        problem(&http, "issuers.okta.url")
+            .mend
+            .contains("development")
+    );
+    let tried = http.replace("audiences = ", "development = true\naudiences = ");
+    assert!(checked(&tried).unwrap().issuers[0].development);
+    let wide = tried.replace(
+        "address = \"127.0.0.1:6432\"\nallow_plaintext_loopback = true",
+        "address = \"0.0.0.0:6432\"\ntls = { cert = \"a\", key = \"b\" }",
+    );
+    assert!(
+        problem(&wide, "issuers.okta.development")
+            .what
+            .contains("0.0.0.0:6432")
+    );
+    let watched = format!("{tried}\n[listen.metrics]\naddress = \"0.0.0.0:9464\"\n");
+    assert!(
+        problem(&watched, "issuers.okta.development")
+            .what
+            .contains("0.0.0.0:9464")
+    );
+}
+
+#[test]
+fn the_provider_of_brattice_dev_is_nobodys_real_one() {
+    let text = MINIMAL
+        .replace(
+            "https://example.okta.com/oauth2/default",
+            "http://127.0.0.1:8081/dev-issuer",
+        )
+        .replace("audiences = ", "development = true\naudiences = ");
+    assert!(
+        problem(&text, "issuers.okta.url")
+            .what
+            .contains("brattice dev")
+    );
+}
+
+#[test]
+fn tables_that_stand_in_replace_those_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("brattice.toml"),
+        MINIMAL
+            .replace("tls.ca = \"ca.pem\"", "tls.mode = \"disable\"")
+            .replace("db.example.com", "127.0.0.1"),
+    )
+    .unwrap();
+    std::fs::write(
+        dir.path().join("a.cedar"),
+        "@id(\"none\")\nforbid (principal, action, resource);",
+    )
+    .unwrap();
+    let instead = |url: &str| -> toml::Table {
+        toml::from_str(&format!(
+            "[store]\ndirectory = \"elsewhere\"\nallow_volatile = true\n\
+             [issuers.dev]\nurl = \"{url}\"\ndevelopment = true\naudiences = [\"brattice\"]\nprincipals = \"user\"\n"
+        ))
+        .unwrap()
+    };
+    let one = load_replaced(dir.path(), &instead("http://127.0.0.1:1/dev-issuer")).unwrap();
+    assert_eq!(one.issuers.len(), 1);
+    assert_eq!(one.issuers[0].name, "dev");
+    assert_eq!(one.data_dir, dir.path().join("elsewhere"));
+    let two = load_replaced(dir.path(), &instead("http://127.0.0.1:2/dev-issuer")).unwrap();
+    assert_ne!(
+        one.digest, two.digest,
+        "what stands in is part of what came into force"
+    );
 }

@@ -23,6 +23,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// The path of its issuer. What it signs says so in `iss`, so that no other configuration takes its tokens for real.
+pub const PATH: &str = "/dev-issuer";
 /// Longest life of a token from here.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// Longest chain of parties that one token may name.
@@ -186,7 +188,7 @@ impl DevIssuer {
             .await
             .map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let issuer_url = format!("http://{address}");
+        let issuer_url = format!("http://{address}{PATH}");
         let desk = Arc::new(Desk {
             issuer_url: issuer_url.clone(),
             address,

@@ -51,7 +51,7 @@ its tokens live {minutes} min, and it listens on this machine alone. Never use i
 <p><code>brattice dev</code> wrote a file for each name that curl reads the secret from:</p>
 <pre>curl --netrc-file NAME.netrc -d grant_type=client_credentials {url}/token</pre>
 <p>An agent that acts for somebody adds <code>-d on_behalf_of=NAME</code>, once for each link, nearest first.</p>
-<p><a href=\"/.well-known/openid-configuration\">discovery</a> · <a href=\"/jwks\">keys</a></p>
+<p><a href=\"{url}/.well-known/openid-configuration\">discovery</a> · <a href=\"{url}/jwks\">keys</a></p>
 </html>
 "
     )

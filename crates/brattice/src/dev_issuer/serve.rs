@@ -4,7 +4,7 @@
 //! Never: what a token says.
 
 use super::form::{self, BadForm};
-use super::{Desk, DevIssuerError, page};
+use super::{Desk, DevIssuerError, PATH, page};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -21,12 +21,14 @@ const FORM_BYTES_MAX: usize = 8 * 1024;
 type Shared = State<Arc<Desk>>;
 
 pub(super) async fn run(listener: TcpListener, desk: Arc<Desk>) {
-    let router = Router::new()
+    let issuer = Router::new()
         .route("/", get(show_page))
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery))
         .route("/jwks", get(key_set))
-        .route("/token", post(token))
+        .route("/token", post(token));
+    let router = Router::new()
+        .nest(PATH, issuer)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&desk),

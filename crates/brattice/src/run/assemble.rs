@@ -1,91 +1,47 @@
-//! Joining the parts: store, identity, gate, data path, API.
+//! Joining the parts: store, identity, gate, data path.
 //!
 //! Lives here: who gets which port. Never: what a part does.
 
-use super::bind;
-use super::bundle;
-use super::system::{SystemClock, SystemRandomness};
-use crate::config::Checked;
-use crate::config::checked::SecretSource;
+use super::error::{StartError, boxed};
+use super::source::Source;
+use super::tend::SessionList;
+use super::{bundle, catalogues};
+use crate::adapt::{CountedRecordings, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked};
+use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
+use brattice_admin::ports::Failed;
 use brattice_core::audit::{Entry, Event};
-use brattice_core::gate::{Catalogues, Gate};
+use brattice_core::gate::{CutReason, Gate};
 use brattice_core::ids::{CredentialId, Revision};
 use brattice_core::mask::TokenKey;
-use brattice_core::ports::{AuditLog, BoxFuture, MintedCredential, Randomness, StoreError};
+use brattice_core::ports::{
+    AuditLog, Authenticator, BoxFuture, MintedCredential, Randomness, StoreError,
+};
 use brattice_core::secret::Secret;
-use brattice_core::time::Clock;
-use brattice_identity::lend::{Environment, ProcessEnvironment};
-use brattice_identity::oidc::OidcError;
+use brattice_core::time::{Clock, Timestamp};
+use brattice_identity::lend::{ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
 use brattice_identity::throttle::ThrottleLimits;
 use brattice_identity::{Lender, MintedLookup, Oidc};
 use brattice_proxy::endpoint::Endpoints;
 use brattice_proxy::live::Live;
 use brattice_proxy::postgres::cancel::Cancels;
-use brattice_proxy::postgres::catalogue::TargetCatalogues;
-use brattice_proxy::postgres::{ListenerTls, Service};
-use brattice_proxy::tls;
 use brattice_store::audit::{Log, Settings as AuditSettings};
-use brattice_store::db::{Db, Settings as DbSettings};
+use brattice_store::db::{Db, Limits as DbLimits, Settings as DbSettings};
 use brattice_store::recording::{MasterKeys, Shelf};
-use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::watch;
 
-/// Why the gateway cannot start, or a bundle cannot be applied.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The bundle is wrong in ways that only its parts can tell.
-    #[error("the bundle cannot be applied:\n  {}", .0.join("\n  "))]
-    Bundle(Vec<String>),
-    /// A file cannot be read.
-    #[error("{} cannot be read", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// A secret is not there.
-    #[error("{what} is not there: {why}")]
-    Secret {
-        /// Which.
-        what: String,
-        /// Why.
-        why: String,
-    },
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] tls::TlsError),
-    /// The audit log cannot be opened.
-    #[error("the audit log cannot be opened")]
-    Audit(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The recordings cannot be opened.
-    #[error("the recordings cannot be opened")]
-    Recordings(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database cannot be opened.
-    #[error("the database cannot be opened")]
-    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The providers cannot be set up.
-    #[error(transparent)]
-    Identity(#[from] OidcError),
-    /// A port cannot be had.
-    #[error("the {what} listener cannot be opened")]
-    Listen {
-        /// Which listener.
-        what: &'static str,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-}
+/// This node's name in the store and in the audit log.
+const NODE: &str = "node-1";
+/// Where the audit log is, below the data directory.
+const AUDIT: &str = "audit";
 
-/// All parts of a running gateway.
+/// All parts of a gateway.
 pub struct Gateway {
     /// The configuration in force.
     pub checked: ArcSwap<Checked>,
@@ -93,105 +49,166 @@ pub struct Gateway {
     pub gate: Arc<Gate>,
     /// The audit log.
     pub log: Log,
+    /// The same log, counting: what everything is written to.
+    pub tally: Arc<Tally>,
     /// The recordings.
     pub shelf: Arc<Shelf>,
     /// The database.
     pub db: Db,
     /// The providers.
     pub oidc: Arc<Oidc>,
+    /// The providers, and nobody who was revoked since.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Whose proofs are void.
+    pub revocations: Arc<Revocations>,
+    /// Who proved who they are lately.
+    pub seen: Arc<Seen>,
     /// The credentials.
     pub lender: Arc<Lender>,
-    /// The addresses.
+    /// The targets' addresses.
     pub endpoints: Arc<Endpoints>,
     /// Open sessions.
     pub live: Arc<Live>,
     /// Cancel keys.
     pub cancels: Arc<Cancels>,
+    /// Where questions are announced.
+    pub routes: ArcSwap<Routes>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub randomness: Arc<dyn Randomness>,
-    catalogues: Mutex<HashMap<String, Arc<TargetCatalogues>>>,
-    revision: AtomicU64,
-    tokens: TokenKey,
+    pub(super) source: Source,
+    pub(super) recordings: Arc<CountedRecordings>,
+    pub(super) list: Arc<SessionList>,
+    pub(super) kept: catalogues::Kept,
+    pub(super) connections: bundle::Connections,
+    pub(super) tokens: TokenKey,
+    pub(super) revision: AtomicU64,
+    pub(super) applied_at: AtomicI64,
+    pub(super) applied: watch::Sender<Revision>,
+    pub(super) applying: tokio::sync::Mutex<()>,
+    pub(super) refused_bundles: AtomicU64,
+    pub(super) postgres_at: OnceLock<SocketAddr>,
+    pub(super) draining: AtomicBool,
 }
 
 impl Gateway {
-    /// Makes every part from a configuration.
+    /// Makes every part, and reads the first bundle's words into them.
     ///
     /// # Errors
     /// With what is missing or wrong; nothing is served then.
-    pub async fn assemble(checked: Checked) -> Result<Self, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
-        let node = "node-1".to_owned();
-        std::fs::create_dir_all(&checked.data_dir).map_err(|cause| StartError::File { path: checked.data_dir.clone(), cause })?;
-        let (log, recovered) =
-            Log::open(AuditSettings::new(checked.data_dir.join("audit"), &node), randomness.as_ref(), clock.clone())
-                .map_err(|e| StartError::Audit(Box::new(e)))?;
-        let master = secret(&checked.recording.master_key, "recording.master_key")?;
-        let keys = MasterKeys::new(&master).map_err(|e| StartError::Recordings(Box::new(e)))?;
-        let shelf = Shelf::open(checked.data_dir.join("recordings"), keys, randomness.clone())
-            .map_err(|e| StartError::Recordings(Box::new(e)))?;
-        let db = Db::open(DbSettings::new(checked.database.clone(), node), randomness.clone(), clock.clone())
+    pub async fn assemble(
+        source: Source,
+        checked: Checked,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Result<Self, StartError> {
+        private_directory(&checked.data_dir)?;
+        let (log, recovered) = Log::open(
+            AuditSettings::new(checked.data_dir.join(AUDIT), NODE),
+            randomness.as_ref(),
+            clock.clone(),
+        )
+        .map_err(|e| StartError::Audit(boxed(e)))?;
+        let tally = Arc::new(Tally::new(log.clone()));
+        let master = key(&checked.recording.master_key, "recording.master_key")?;
+        let shelf = shelf(&checked, &master, &randomness)?;
+        let db = database(&checked, &randomness, &clock).await?;
+        let left = db
+            .settle_left_open()
             .await
-            .map_err(|e| StartError::Database(Box::new(e)))?;
-        let left = db.settle_left_open().await.map_err(|e| StartError::Database(Box::new(e)))?;
-        for r in shelf.recover().map_err(|e| StartError::Recordings(Box::new(e)))? {
-            tracing::warn!(session = %r.session, "a recording was left open and now ends as interrupted");
-        }
-        let oidc = Oidc::new(bundle::issuers(&checked)?, Arc::new(MintedIn(db.clone(), clock.clone())), clock.clone(), ThrottleLimits::default())?;
-        let lender = Arc::new(Lender::new(bundle::credentials(&checked), Arc::new(ProcessEnvironment), None));
+            .map_err(|e| StartError::Database(boxed(e)))?;
+
+        let minted = Arc::new(MintedIn(db.clone(), clock.clone()));
+        let issuers = bundle::issuers(&checked)?;
+        let oidc = Arc::new(Oidc::new(
+            issuers,
+            minted,
+            clock.clone(),
+            ThrottleLimits::default(),
+        )?);
+        let revocations = Arc::new(Revocations::new(db.clone(), clock.clone()));
+        revocations.set_leeway(bundle::leeway(&checked));
+        let seen = Arc::new(Seen::new(db.clone(), clock.clone()));
+        let authenticator = Arc::new(Unrevoked::new(
+            oidc.clone(),
+            revocations.clone(),
+            seen.clone(),
+        ));
+        let sealed = sealing(&checked, &db)?;
+        let lender = Arc::new(Lender::new(
+            bundle::credentials(&checked),
+            Arc::new(ProcessEnvironment),
+            sealed,
+        ));
         let endpoints = Arc::new(Endpoints::default());
-        endpoints.apply(bundle::endpoints(&checked)?);
-        let catalogues = Mutex::new(HashMap::new());
-        let maker = CatalogueMaker { endpoints: &endpoints, lender: &lender, clock: &clock, kept: &catalogues };
-        let revision = recovered.entries + 1;
-        let tokens = token_key(&master)?;
-        let in_force = bundle::in_force(&checked, Revision(revision), tokens.clone(), &|t| maker.of(t))?;
-        let gate = Gate::new(in_force, clock.clone(), randomness.clone(), Arc::new(log.clone()), Arc::new(db.clone()));
+        let connections = bundle::Connections::default();
+        endpoints.apply(bundle::endpoints(&checked, &connections)?);
+
+        let kept = catalogues::Kept::new(endpoints.clone(), lender.clone(), clock.clone());
+        // Every bundle that comes into force puts an entry on record, so this is higher than any number given before.
+        let revision = Revision(recovered.entries + 1);
+        let tokens = token_key(&master);
+        let in_force = bundle::in_force(&checked, revision, tokens.clone(), &|t| kept.of(t))?;
+        let gate = Gate::new(
+            in_force,
+            clock.clone(),
+            randomness.clone(),
+            tally.clone(),
+            Arc::new(db.clone()),
+        );
+        let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
+        let now = clock.now();
         let gateway = Self {
             gate: Arc::new(gate),
-            log,
-            shelf: Arc::new(shelf),
-            db,
-            oidc: Arc::new(oidc),
-            lender,
-            endpoints,
+            recordings: Arc::new(CountedRecordings::new(shelf.clone(), tally.clone())),
+            list: Arc::new(SessionList::new(db.clone(), tally.clone(), clock.clone())),
+            routes: ArcSwap::from_pointee(routes),
             live: Arc::default(),
             cancels: Arc::default(),
+            revision: AtomicU64::new(revision.0),
+            applied_at: AtomicI64::new(now.0),
+            applied: watch::channel(revision).0,
+            applying: tokio::sync::Mutex::new(()),
+            refused_bundles: AtomicU64::new(0),
+            postgres_at: OnceLock::new(),
+            draining: AtomicBool::new(false),
+            checked: ArcSwap::from_pointee(checked),
+            log,
+            tally,
+            shelf,
+            db,
+            oidc,
+            authenticator,
+            revocations,
+            seen,
+            lender,
+            endpoints,
             clock,
             randomness,
-            catalogues,
-            revision: AtomicU64::new(revision),
+            source,
+            kept,
+            connections,
             tokens,
-            checked: ArcSwap::from_pointee(checked),
         };
-        gateway.note(Event::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), interrupted: left.interrupted })?;
-        let digest = gateway.checked.load().digest;
-        gateway.note(Event::BundleApplied { digest })?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        gateway.note(Event::Boot {
+            version,
+            interrupted: left.interrupted,
+        })?;
+        gateway
+            .note_bundle(revision, gateway.checked.load().digest)
+            .await?;
         Ok(gateway)
     }
 
-    /// Puts another configuration in force. Listeners and directories stay what they are.
-    ///
-    /// # Errors
-    /// When anything in it is wrong: the one before stays in force then.
-    pub fn apply(&self, checked: Checked) -> Result<Revision, StartError> {
-        let issuers = bundle::issuers(&checked)?;
-        let endpoints = bundle::endpoints(&checked)?;
-        let maker = CatalogueMaker { endpoints: &self.endpoints, lender: &self.lender, clock: &self.clock, kept: &self.catalogues };
-        let revision = Revision(self.revision.load(Ordering::Acquire) + 1);
-        let in_force = bundle::in_force(&checked, revision, self.tokens.clone(), &|t| maker.of(t))?;
-        self.oidc.reconfigure(issuers)?;
-        self.note(Event::BundleApplied { digest: checked.digest })?;
-        self.endpoints.apply(endpoints);
-        self.lender.replace(bundle::credentials(&checked));
-        self.gate.apply(in_force);
-        self.revision.store(revision.0, Ordering::Release);
-        self.checked.store(Arc::new(checked));
-        tracing::info!(%revision, "a bundle came into force");
-        Ok(revision)
+    /// Reads the bundle's files anew. The outer error is of this program, the inner of the bundle.
+    pub(crate) async fn read(&self) -> Result<Result<Checked, Report>, Failed> {
+        let source = self.source.clone();
+        let reading = tokio::task::spawn_blocking(move || source.read());
+        reading
+            .await
+            .map_err(|why| Failed::new("read the bundle", why))
     }
 
     /// The revision in force.
@@ -199,62 +216,77 @@ impl Gateway {
         Revision(self.revision.load(Ordering::Acquire))
     }
 
+    /// When it came into force.
+    pub fn applied_at(&self) -> Timestamp {
+        Timestamp(self.applied_at.load(Ordering::Acquire))
+    }
+
+    /// Bundles that were read and not applied since the start.
+    pub fn refused_bundles(&self) -> u64 {
+        self.refused_bundles.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Where the audit log's files are.
+    pub fn audit_dir(&self) -> PathBuf {
+        self.checked.load().data_dir.join(AUDIT)
+    }
+
+    /// The host and the port that callers are told to connect to with PostgreSQL's protocol.
+    pub fn postgres_address(&self) -> Option<(String, u16)> {
+        let checked = self.checked.load();
+        let wanted = checked.listen.postgres.as_ref()?;
+        let port = self
+            .postgres_at
+            .get()
+            .map_or(wanted.addr.port(), SocketAddr::port);
+        Some((wanted.public_host.clone(), port))
+    }
+
     /// Connections that are served at once.
-    pub fn connections_max(&self) -> usize {
+    pub(super) fn connections_max(&self) -> usize {
         usize::try_from(self.checked.load().limits.connections_max).unwrap_or(usize::MAX)
     }
 
     /// How long sessions may go on after the gateway was told to stop.
-    pub fn drain_max(&self) -> Duration {
+    pub(super) fn drain_max(&self) -> Duration {
         self.checked.load().limits.drain_max
     }
 
-    /// Puts an entry about the gateway itself on record.
-    pub fn note(&self, event: Event) -> Result<(), StartError> {
-        let entry = Entry { at: self.clock.now(), session: None, sequence: None, revision: self.revision(), event };
-        self.log.append(&entry).map(drop).map_err(|e| StartError::Audit(Box::new(e)))
+    /// Cuts every session with someone in its chain who was revoked after the session's proof. Returns how many.
+    ///
+    /// # Errors
+    /// When the revocations cannot be read.
+    pub async fn cut_voided(&self) -> Result<usize, StoreError> {
+        let held = self.revocations.current().await?;
+        let cut = self.live.cut_where(CutReason::Revoked, |s| {
+            held.voids(&s.chain, s.identity.authenticated_at).is_some()
+        });
+        Ok(cut.len())
     }
 
-    /// The PostgreSQL listener and its service, if there is one.
-    pub(super) async fn postgres(&self) -> Result<Option<(TcpListener, Arc<Service>)>, StartError> {
-        let checked = self.checked.load_full();
-        let Some(wanted) = &checked.listen.postgres else { return Ok(None) };
-        let tls = match &wanted.tls {
-            Some(files) => {
-                let read = |path: &PathBuf| std::fs::read(path).map_err(|cause| StartError::File { path: path.clone(), cause });
-                let (config, leaf) = tls::server(&read(&files.cert)?, &read(&files.key)?, &[b"postgresql"])?;
-                Some(ListenerTls::new(TlsAcceptor::from(config), leaf.as_ref()))
-            }
-            None => None,
+    /// Puts an entry about the gateway itself on record.
+    pub(super) fn note(&self, event: Event) -> Result<(), StartError> {
+        let entry = Entry {
+            at: self.clock.now(),
+            session: None,
+            sequence: None,
+            revision: self.revision(),
+            event,
         };
-        let mut mock_key = [0; 32];
-        self.randomness.fill(&mut mock_key).map_err(|e| StartError::Audit(Box::new(e)))?;
-        let limits = brattice_proxy::postgres::Limits {
-            statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max).unwrap_or(usize::MAX),
-            ..brattice_proxy::postgres::Limits::default()
-        };
-        let service = Service {
-            gate: self.gate.clone(),
-            authenticator: self.oidc.clone(),
-            lender: self.lender.clone(),
-            recordings: self.shelf.clone(),
-            endpoints: self.endpoints.clone(),
-            live: self.live.clone(),
-            cancels: self.cancels.clone(),
-            witness: Arc::new(super::tend::SessionList::new(self.db.clone(), self.clock.clone())),
-            randomness: self.randomness.clone(),
-            tls,
-            plaintext_loopback: wanted.allow_plaintext_loopback,
-            oauth: None,
-            limits,
-            login_max: checked.limits.login_max,
-            mock_key,
-        };
-        Ok(Some((bind("postgres", wanted.addr).await?, Arc::new(service))))
+        self.tally
+            .append(&entry)
+            .map(drop)
+            .map_err(|e| StartError::Audit(boxed(e)))
     }
 
     /// Closes the record. Nothing may be served any more.
     pub(super) async fn close(&self) {
+        self.list.written().await;
         if let Err(error) = self.log.close().await {
             tracing::error!(%error, "the audit log could not be closed");
         }
@@ -262,56 +294,109 @@ impl Gateway {
     }
 }
 
-/// The value of a secret, for the parts that need it at the start.
-pub(crate) fn secret(source: &SecretSource, what: &str) -> Result<Secret, StartError> {
-    let missing = |why: String| StartError::Secret { what: what.to_owned(), why };
-    match source {
-        SecretSource::Env(name) => ProcessEnvironment.variable(name).ok_or_else(|| missing(format!("the variable {name} is not set"))),
-        SecretSource::File(path) => std::fs::read(path).map(Secret::new).map_err(|e| missing(format!("{}: {e}", path.display()))),
-        SecretSource::Sealed(_) => Err(missing("it cannot be sealed by the gateway that needs it to start".to_owned())),
-    }
+fn private_directory(path: &std::path::Path) -> Result<(), StartError> {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
+    made.map_err(|cause| StartError::File {
+        path: path.to_owned(),
+        cause,
+    })
 }
 
-/// The key of stable tokens, derived from the recording's master key so that it survives restarts.
-fn token_key(master: &Secret) -> Result<TokenKey, StartError> {
+fn shelf(
+    checked: &Checked,
+    master: &Secret,
+    randomness: &Arc<dyn Randomness>,
+) -> Result<Arc<Shelf>, StartError> {
+    let keys = MasterKeys::new(master).map_err(|e| StartError::Recordings(boxed(e)))?;
+    let shelf = Shelf::open(
+        checked.data_dir.join("recordings"),
+        keys,
+        randomness.clone(),
+    )
+    .map_err(|e| StartError::Recordings(boxed(e)))?;
+    for left in shelf
+        .recover()
+        .map_err(|e| StartError::Recordings(boxed(e)))?
+    {
+        match left.end {
+            Ok(_) => {
+                tracing::warn!(session = %left.session, "a recording was left open and now ends as interrupted")
+            }
+            Err(error) => tracing::error!(
+                session = %left.session,
+                error = &error as &dyn std::error::Error,
+                "a recording that was left open cannot be given an end"
+            ),
+        }
+    }
+    Ok(Arc::new(shelf))
+}
+
+async fn database(
+    checked: &Checked,
+    randomness: &Arc<dyn Randomness>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Db, StartError> {
+    if let Some(parent) = checked.database.parent() {
+        private_directory(parent)?;
+    }
+    let limits = DbLimits {
+        asked_per_minute_max: checked.limits.questions_per_minute_max,
+        ..DbLimits::default()
+    };
+    let settings = DbSettings {
+        path: checked.database.clone(),
+        node: NODE.to_owned(),
+        limits,
+    };
+    Db::open(settings, randomness.clone(), clock.clone())
+        .await
+        .map_err(|e| StartError::Database(boxed(e)))
+}
+
+/// What opens the sealed store, where the bundle has one.
+fn sealing(
+    checked: &Checked,
+    db: &Db,
+) -> Result<Option<(Arc<dyn SealedStore>, SealingKeys)>, StartError> {
+    let Some(source) = &checked.sealing_key else {
+        return Ok(None);
+    };
+    let missing = |why: String| StartError::Secret {
+        what: "store.sealing_key".to_owned(),
+        why,
+    };
+    let text = secrets::read(source).map_err(|e| missing(e.to_string()))?;
+    let key = SealingKey::from_text(&text).map_err(|e| missing(e.to_string()))?;
+    Ok(Some((Arc::new(SealedIn(db.clone())), SealingKeys::of(key))))
+}
+
+/// A key of 32 bytes that the program needs to start.
+fn key(source: &crate::config::checked::SecretSource, what: &str) -> Result<Secret, StartError> {
+    secrets::read_key(source).map_err(|e| StartError::Secret {
+        what: what.to_owned(),
+        why: e.to_string(),
+    })
+}
+
+/// The key of stable tokens, derived from the recordings' master key so that it survives restarts.
+fn token_key(master: &Secret) -> TokenKey {
     let mut h = brattice_core::ids::Hasher::new();
     h.field(b"brattice token key 1").field(master.expose());
-    Ok(TokenKey::new(&h.finish().0))
-}
-
-/// Keeps one reader of catalogues for each target across bundles.
-struct CatalogueMaker<'a> {
-    endpoints: &'a Arc<Endpoints>,
-    lender: &'a Arc<Lender>,
-    clock: &'a Arc<dyn Clock>,
-    kept: &'a Mutex<HashMap<String, Arc<TargetCatalogues>>>,
-}
-
-impl CatalogueMaker<'_> {
-    fn of(&self, target: &str) -> Arc<dyn Catalogues> {
-        let mut kept = match self.kept.lock() {
-            Ok(k) => k,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        kept.entry(target.to_owned())
-            .or_insert_with(|| {
-                Arc::new(TargetCatalogues::new(
-                    target.to_owned(),
-                    self.endpoints.clone(),
-                    self.lender.clone(),
-                    self.clock.clone(),
-                    brattice_proxy::postgres::Limits::default(),
-                ))
-            })
-            .clone()
-    }
+    TokenKey::new(&h.finish().0)
 }
 
 /// Minted credentials as the store keeps them.
 struct MintedIn(Db, Arc<dyn Clock>);
 
 impl MintedLookup for MintedIn {
-    fn minted<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>> {
+    fn minted<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>> {
         Box::pin(async move { self.0.credential(id, self.1.now()).await })
     }
 }

@@ -2,68 +2,38 @@
 //!
 //! Lives here: translation, one function for each part. Never: opening anything.
 
-use super::assemble::StartError;
+use super::error::StartError;
 use crate::config::Checked;
 use crate::config::checked::{self, SecretSource, TargetTls as Tls, TlsMode};
 use brattice_core::classify::sql::Lists;
 use brattice_core::gate::{Catalogues, Guarded, InForce};
 use brattice_core::ids::Revision;
-use brattice_core::mask::{ClassSpec, Classes, Detector, MaskSpec, TokenKey};
-use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
+use brattice_core::mask::{Detector, MaskSpec, TokenKey};
+use brattice_core::policy::TimeZone;
 use brattice_identity::lend::{SecretFrom, TargetCredential, UpstreamProof};
-use brattice_identity::oidc::{ClaimIs, ClaimMap, ClaimPath, IssuerConfig, KindRule, SigningAlgorithm};
+use brattice_identity::oidc::{
+    ClaimIs, ClaimMap, ClaimPath, IssuerConfig, KindRule, SigningAlgorithm,
+};
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// What a rule may name.
-pub(crate) fn known(checked: &Checked, classes: &Classes) -> Known {
-    Known {
-        issuers: checked.issuers.iter().map(|i| i.name.clone()).collect(),
-        labels: BTreeSet::new(),
-        targets: checked.targets.iter().map(|(name, t)| (name.clone(), t.target.clone())).collect(),
-        classes: classes.iter().map(|c| (c.name.clone(), c.within.clone())).collect(),
-        owners: checked.owners.clone(),
-    }
-}
-
-/// The built-in classes of data with the bundle's changes to them.
-pub(crate) fn classes(checked: &Checked) -> Result<Classes, StartError> {
-    let specs: Vec<ClassSpec> = checked
-        .classes
-        .iter()
-        .map(|c| ClassSpec {
-            name: c.name.clone(),
-            within: (!c.parents.is_empty()).then(|| c.parents.clone()),
-            detectors: (!c.detect).then(Vec::new),
-            patterns: None,
-            on_hit: None,
-        })
-        .collect();
-    Classes::with(&specs).map_err(|errors| StartError::Bundle(errors.iter().map(ToString::to_string).collect()))
-}
-
-/// The rules, checked against everything else in the bundle.
-pub(crate) fn rules(checked: &Checked, classes: &Classes) -> Result<Rules, StartError> {
-    let files: Vec<SourceFile> =
-        checked.policies.iter().map(|f| SourceFile { name: f.name.clone(), text: f.text.clone() }).collect();
-    Rules::load(&files, &known(checked, classes))
-        .map_err(|problems| StartError::Bundle(problems.iter().map(ToString::to_string).collect()))
-}
-
 /// What the gate judges by.
-pub(crate) fn in_force(
+pub(super) fn in_force(
     checked: &Checked,
     revision: Revision,
     tokens: TokenKey,
-    catalogues: &dyn Fn(&str) -> Arc<dyn Catalogues>,
+    catalogues: &dyn Fn(Address) -> Arc<dyn Catalogues>,
 ) -> Result<InForce, StartError> {
-    let classes = classes(checked)?;
-    let rules = rules(checked, &classes)?;
-    let detector = Arc::new(Detector::new(&classes).map_err(|e| StartError::Bundle(vec![e.to_string()]))?);
-    let zone = TimeZone::get(&checked.time_zone).map_err(|e| StartError::Bundle(vec![e.to_string()]))?;
+    let detector = Arc::new(
+        Detector::new(&checked.data_classes)
+            .map_err(|e| StartError::Bundle(vec![e.to_string()]))?,
+    );
+    let zone =
+        TimeZone::get(&checked.time_zone).map_err(|e| StartError::Bundle(vec![e.to_string()]))?;
     let mut targets = HashMap::new();
     for (name, t) in &checked.targets {
         targets.insert(
@@ -71,23 +41,32 @@ pub(crate) fn in_force(
             Arc::new(Guarded {
                 target: t.target.clone(),
                 masked: masked(checked, name),
-                lists: Lists::with_functions(t.functions.iter().map(|f| (f.schema.clone(), f.signature())), &t.search_path),
+                lists: Lists::with_functions(
+                    t.functions
+                        .iter()
+                        .map(|f| (f.schema.clone(), f.signature())),
+                    &t.search_path,
+                ),
                 detector: detector.clone(),
                 holds: t.holds,
                 catalogue_age_max: checked.limits.catalogue_age_max,
-                statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max).unwrap_or(usize::MAX),
+                statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max)
+                    .unwrap_or(usize::MAX),
                 lane_bytes_max: LANE_BYTES_MAX,
-                catalogues: catalogues(name),
+                catalogues: catalogues(Address::of(name, t)),
             }),
         );
     }
     Ok(InForce {
         revision,
-        rules: Arc::new(rules),
+        rules: checked.rules.clone(),
         zone,
         tokens: Some(tokens),
         targets,
-        approval_url: format!("{}/approvals/", checked.listen.admin.public_url.trim_end_matches('/')),
+        approval_url: format!(
+            "{}/approvals/",
+            checked.listen.admin.public_url.trim_end_matches('/')
+        ),
     })
 }
 
@@ -99,19 +78,79 @@ fn masked(checked: &Checked, target: &str) -> Vec<MaskSpec> {
         .classes
         .iter()
         .flat_map(|class| {
-            class.columns.iter().filter(|c| c.target == target).map(|c| MaskSpec {
-                database: c.database.clone(),
-                schema: c.schema.clone(),
-                table: c.table.clone(),
-                column: c.column.clone(),
-                class: class.name.clone(),
-            })
+            class
+                .columns
+                .iter()
+                .filter(|c| c.target == target)
+                .map(|c| MaskSpec {
+                    database: c.database.clone(),
+                    schema: c.schema.clone(),
+                    table: c.table.clone(),
+                    column: c.column.clone(),
+                    class: class.name.clone(),
+                })
         })
         .collect()
 }
 
+/// Where a target is and by whom it is entered: what its catalogue was read through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    /// The target's name.
+    pub(super) name: String,
+    host: String,
+    port: u16,
+    user: String,
+}
+
+impl Address {
+    fn of(name: &str, t: &checked::TargetConfig) -> Self {
+        Self {
+            name: name.to_owned(),
+            host: t.host.clone(),
+            port: t.port,
+            user: t.user.clone(),
+        }
+    }
+}
+
+/// Room for sessions by target. A bundle that leaves a target's bound as it is leaves its sessions counted.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Mutex<HashMap<String, (u32, Arc<Semaphore>)>>);
+
+impl Connections {
+    fn of(&self, name: &str, most: u32) -> Arc<Semaphore> {
+        let mut rooms = match self.0.lock() {
+            Ok(rooms) => rooms,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some((before, room)) = rooms.get(name)
+            && *before == most
+        {
+            return room.clone();
+        }
+        let permits = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        rooms.insert(name.to_owned(), (most, room.clone()));
+        room
+    }
+}
+
+/// How far the clock of any provider may be from ours.
+pub(super) fn leeway(checked: &Checked) -> Duration {
+    checked
+        .issuers
+        .iter()
+        .map(|i| i.leeway)
+        .max()
+        .unwrap_or_default()
+}
+
 /// Where the targets are.
-pub(crate) fn endpoints(checked: &Checked) -> Result<HashMap<String, Arc<Endpoint>>, StartError> {
+pub(super) fn endpoints(
+    checked: &Checked,
+    connections: &Connections,
+) -> Result<HashMap<String, Arc<Endpoint>>, StartError> {
     let mut all = HashMap::new();
     for (name, t) in &checked.targets {
         let endpoint = Endpoint {
@@ -121,7 +160,7 @@ pub(crate) fn endpoints(checked: &Checked) -> Result<HashMap<String, Arc<Endpoin
             tls: target_tls(&t.tls)?,
             database: t.database.clone(),
             databases: t.databases.clone(),
-            connections: Arc::new(Semaphore::new(usize::try_from(t.connections_max).unwrap_or(Semaphore::MAX_PERMITS))),
+            connections: connections.of(name, t.connections_max),
         };
         all.insert(name.clone(), Arc::new(endpoint));
     }
@@ -131,9 +170,14 @@ pub(crate) fn endpoints(checked: &Checked) -> Result<HashMap<String, Arc<Endpoin
 fn target_tls(tls: &Tls) -> Result<TargetTls, StartError> {
     let roots = || -> Result<Arc<rustls::RootCertStore>, StartError> {
         let Some(path) = &tls.ca else {
-            return Err(StartError::Bundle(vec!["a target whose certificate is verified needs `ca`".to_owned()]));
+            return Err(StartError::Bundle(vec![
+                "a target whose certificate is verified needs `ca`".to_owned(),
+            ]));
         };
-        let pem = std::fs::read(path).map_err(|cause| StartError::File { path: path.clone(), cause })?;
+        let pem = std::fs::read(path).map_err(|cause| StartError::File {
+            path: path.clone(),
+            cause,
+        })?;
         Ok(Arc::new(tls::roots(&pem, &path.display().to_string())?))
     };
     Ok(match tls.mode {
@@ -148,30 +192,43 @@ fn secret(source: &SecretSource) -> SecretFrom {
     match source {
         SecretSource::Env(name) => SecretFrom::Env(name.clone()),
         SecretSource::File(path) => SecretFrom::File(path.clone()),
-        SecretSource::Sealed(_) => SecretFrom::Sealed,
+        SecretSource::Sealed => SecretFrom::Sealed,
     }
 }
 
 /// How each target is entered.
-pub(crate) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredential> {
+pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredential> {
     checked
         .targets
         .iter()
         .map(|(name, t)| {
             let proof = match &t.credential {
-                checked::TargetCredential::Password(source) => UpstreamProof::Password(secret(source)),
+                checked::TargetCredential::Password(source) => {
+                    UpstreamProof::Password(secret(source))
+                }
                 checked::TargetCredential::Certificate(files) => UpstreamProof::Certificate {
                     chain: SecretFrom::File(files.cert.clone()),
                     key: SecretFrom::File(files.key.clone()),
                 },
+                checked::TargetCredential::Both(source, files) => UpstreamProof::Both {
+                    password: secret(source),
+                    chain: SecretFrom::File(files.cert.clone()),
+                    key: SecretFrom::File(files.key.clone()),
+                },
             };
-            (name.clone(), TargetCredential { user: t.user.clone(), proof })
+            (
+                name.clone(),
+                TargetCredential {
+                    user: t.user.clone(),
+                    proof,
+                },
+            )
         })
         .collect()
 }
 
 /// The identity providers.
-pub(crate) fn issuers(checked: &Checked) -> Result<Vec<IssuerConfig>, StartError> {
+pub(super) fn issuers(checked: &Checked) -> Result<Vec<IssuerConfig>, StartError> {
     checked.issuers.iter().map(issuer).collect()
 }
 
@@ -179,17 +236,35 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
     let bad = |what: &str| StartError::Bundle(vec![format!("issuers.{}: {what}", i.name)]);
     let path = |text: &str| ClaimPath::parse(text).ok_or_else(|| bad("a claim has no name"));
     let claims = |pairs: &[(String, String)]| -> Result<Vec<ClaimIs>, StartError> {
-        pairs.iter().map(|(claim, equals)| Ok(ClaimIs { claim: path(claim)?, equals: equals.clone() })).collect()
+        pairs
+            .iter()
+            .map(|(claim, equals)| {
+                Ok(ClaimIs {
+                    claim: path(claim)?,
+                    equals: equals.clone(),
+                })
+            })
+            .collect()
     };
     let ca = match &i.ca {
-        Some(p) => Some(std::fs::read(p).map_err(|cause| StartError::File { path: p.clone(), cause })?),
+        Some(p) => Some(std::fs::read(p).map_err(|cause| StartError::File {
+            path: p.clone(),
+            cause,
+        })?),
         None => None,
     };
     let mut algorithms = Vec::new();
     for a in &i.algorithms {
-        algorithms.push(a.parse::<SigningAlgorithm>().map_err(|_| bad("an algorithm is not known"))?);
+        algorithms.push(
+            a.parse::<SigningAlgorithm>()
+                .map_err(|_| bad("an algorithm is not known"))?,
+        );
     }
-    let kind = KindRule { agent_when: claims(&i.claims.agent_when)?, user_when: claims(&i.claims.user_when)?, otherwise: i.claims.otherwise };
+    let kind = KindRule {
+        agent_when: claims(&i.claims.agent_when)?,
+        user_when: claims(&i.claims.user_when)?,
+        otherwise: i.claims.otherwise,
+    };
     let defaults = IssuerConfig::new(&i.name, &i.url, "", KindRule::default());
     Ok(IssuerConfig {
         audience: i.audiences.clone(),

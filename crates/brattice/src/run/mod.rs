@@ -2,82 +2,142 @@
 //!
 //! Lives here: the order of starting and stopping. Never: a decision, a protocol.
 
+mod apply;
 mod assemble;
 mod bundle;
+mod catalogues;
+mod error;
+mod listeners;
+pub mod log;
+mod serve;
+mod source;
 mod system;
 mod tend;
 
-pub use assemble::{Gateway, StartError};
+pub use assemble::Gateway;
+pub use error::StartError;
+pub use listeners::Addresses;
+pub use serve::{serve, until_stopped};
+pub use source::Source;
 pub use system::{SystemClock, SystemRandomness};
 
+use crate::adapt;
 use crate::config::Checked;
 use brattice_core::gate::CutReason;
-use brattice_proxy::listen;
+use listeners::Serving;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-/// A gateway with its listeners open.
+/// How long sessions that were cut, and requests that are being answered, may take to end.
+const ENDING_MAX: Duration = Duration::from_secs(5);
+
+/// A gateway that serves.
 pub struct Running {
     /// Its parts.
     pub gateway: Arc<Gateway>,
+    /// Where it listens.
+    pub addresses: Addresses,
     stop: watch::Sender<bool>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    stop_api: watch::Sender<bool>,
+    serving: Serving,
+    tending: Vec<JoinHandle<()>>,
 }
 
 /// Opens the listeners and starts serving.
 ///
 /// # Errors
 /// When a part cannot be made or a port cannot be had; nothing is left running then.
-pub async fn start(checked: Checked) -> Result<Running, StartError> {
-    let gateway = Arc::new(Gateway::assemble(checked).await?);
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = Vec::new();
-    if let Some((listener, service)) = gateway.postgres().await? {
-        let permits = Arc::new(Semaphore::new(gateway.connections_max()));
-        let address = listener.local_addr().map_err(|cause| StartError::Listen { what: "postgres", cause })?;
-        tracing::info!(%address, "listening for PostgreSQL clients");
-        let accepting = listen::accept(listener, permits, stopped.clone(), move |stream, from| {
-            let service = service.clone();
-            async move { service.serve(stream, from).await }
-        });
-        tasks.push(tokio::spawn(accepting));
+pub async fn start(source: Source, checked: Checked) -> Result<Running, StartError> {
+    let gateway = Gateway::assemble(
+        source,
+        checked,
+        Arc::new(SystemClock),
+        Arc::new(SystemRandomness),
+    )
+    .await?;
+    let gateway = Arc::new(gateway);
+    let bound = match gateway.bind().await {
+        Ok(bound) => bound,
+        Err(error) => {
+            gateway.close().await;
+            return Err(error);
+        }
+    };
+    for warning in adapt::warnings(&gateway.checked.load()) {
+        tracing::warn!(path = warning.path, "{}; {}", warning.what, warning.mend);
     }
-    tasks.extend(gateway.clone().admin(stopped.clone()).await?);
-    tasks.push(tokio::spawn(tend::tend(gateway.clone(), stopped)));
-    Ok(Running { gateway, stop, tasks })
+    let (stop, stopped) = watch::channel(false);
+    let (stop_api, api_stopped) = watch::channel(false);
+    // Both listen before anything can be asked or revoked.
+    let (asked, changed) = (gateway.db.changes(), gateway.db.changes());
+    let tending = vec![
+        tokio::spawn(adapt::announce(gateway.clone(), asked, api_stopped.clone())),
+        tokio::spawn(tend::tend(gateway.clone(), changed, api_stopped.clone())),
+    ];
+    let addresses = bound.addresses;
+    let serving = bound.serve(&gateway, &stopped, &api_stopped);
+    Ok(Running {
+        gateway,
+        addresses,
+        stop,
+        stop_api,
+        serving,
+        tending,
+    })
 }
 
 impl Running {
+    /// Reads the bundle again and applies it, if it is good.
+    pub async fn reload(&self) {
+        tend::reload(&self.gateway).await;
+    }
+
     /// Stops accepting, lets sessions end within the drain time, cuts the rest, closes the record.
     pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        let drain = self.gateway.drain_max();
-        let live = self.gateway.live.clone();
-        tracing::info!(sessions = live.count(), "draining");
-        let emptied = async {
-            while live.count() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let Self {
+            gateway,
+            stop,
+            stop_api,
+            serving,
+            tending,
+            ..
+        } = self;
+        gateway.draining.store(true, Ordering::Release);
+        stop.send_replace(true);
+        tracing::info!(sessions = gateway.live.count(), "draining");
+        if let Some(accepting) = serving.postgres {
+            let _ended = accepting.await;
+        }
+        if !emptied(&gateway, gateway.drain_max()).await {
+            gateway.live.cut_all(CutReason::Draining);
+            emptied(&gateway, ENDING_MAX).await;
+        }
+        stop_api.send_replace(true);
+        for task in serving.others.into_iter().chain(tending) {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(ENDING_MAX, task).await.is_err() {
+                abort.abort();
             }
-        };
-        if tokio::time::timeout(drain, emptied).await.is_err() {
-            live.cut_all(CutReason::Draining);
-            let emptied = async {
-                while live.count() > 0 {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            };
-            let _ = tokio::time::timeout(Duration::from_secs(5), emptied).await;
         }
-        for task in self.tasks {
-            task.abort();
-        }
-        self.gateway.close().await;
+        gateway.close().await;
+        tracing::info!("stopped");
     }
 }
 
-/// Binds a listener.
-pub(crate) async fn bind(what: &'static str, addr: std::net::SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).await.map_err(|cause| StartError::Listen { what, cause })
+/// Waits until it is true, or nobody is left who could say so.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    let _or_gone = stop.wait_for(|stop| *stop).await.map(|_| ());
+}
+
+/// Waits until no session is open; false when that takes too long.
+async fn emptied(gateway: &Gateway, most: Duration) -> bool {
+    let waiting = async {
+        while gateway.live.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(most, waiting).await.is_ok()
 }

@@ -26,6 +26,7 @@ pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
     fn fill(&self, buf: &mut [u8]) -> Result<(), RecordFailed> {
-        aws_lc_rs::rand::fill(buf).map_err(|_| RecordFailed("the operating system gave no random bytes".to_owned()))
+        aws_lc_rs::rand::fill(buf)
+            .map_err(|_| RecordFailed("the operating system gave no random bytes".to_owned()))
     }
 }

@@ -1,44 +1,62 @@
-//! What has to be done again and again: signing heads, sweeping old questions, noticing a changed bundle; and the list
-//! of sessions.
+//! What has to be done again and again: cutting who was revoked, signing heads, sweeping old questions, noticing that the
+//! record fails; and the list of sessions.
 //!
 //! Lives here: timers. Never: what they do.
 
 use super::Gateway;
-use crate::config;
+use super::source::Look;
+use crate::adapt::Tally;
 use brattice_core::gate::CutReason;
 use brattice_core::ids::{Digest, SessionId};
 use brattice_core::record::Header;
 use brattice_core::time::Clock;
 use brattice_proxy::postgres::Witness;
-use brattice_store::db::{Db, SessionEnd};
+use brattice_store::db::{Change, Db, SessionEnd};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// How often the bundle's files are looked at.
+/// How often revocations and the record's health are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long revocations may be unknown before every session is cut.
+const UNKNOWN_MAX: Duration = Duration::from_secs(10);
 /// How often a head is signed while there is activity.
 const SIGN_EVERY: Duration = Duration::from_secs(30);
 /// How often old questions are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until told to stop.
-pub(super) async fn tend(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    let mut sign = tokio::time::interval(SIGN_EVERY);
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let mut seen = newest(&gateway);
+pub(super) async fn tend(
+    gateway: Arc<Gateway>,
+    mut changes: broadcast::Receiver<Change>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let every = |period| {
+        let mut timer = interval(period);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        timer
+    };
+    let (mut look, mut sign, mut sweep) =
+        (every(LOOK_EVERY), every(SIGN_EVERY), every(SWEEP_EVERY));
+    let mut known_at = Instant::now();
+    let mut files = Files::of(&gateway);
     loop {
         tokio::select! {
-            _ = stop.changed() => return,
+            () = crate::run::told(&mut stop) => return,
             _ = look.tick() => {
-                let now = newest(&gateway);
-                if now != seen {
-                    seen = now;
-                    reload(&gateway);
+                keep_current(&gateway, &mut known_at).await;
+                files.follow(&gateway).await;
+            }
+            change = changes.recv() => {
+                if matters(&change) {
+                    gateway.revocations.forget();
+                    keep_current(&gateway, &mut known_at).await;
                 }
-                if gateway.log.failure().is_some() {
-                    gateway.live.cut_all(CutReason::Failing);
+                cut_credential(&gateway, &change);
+                if matches!(change, Err(RecvError::Closed)) {
+                    return;
                 }
             }
             _ = sign.tick() => {
@@ -48,74 +66,150 @@ pub(super) async fn tend(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>)
             }
             _ = sweep.tick() => {
                 if let Err(error) = gateway.db.expire(gateway.clock.now()).await {
-                    tracing::error!(%error, "old approvals could not be swept");
+                    tracing::error!(error = &error as &dyn std::error::Error, "old approvals could not be swept");
                 }
             }
         }
     }
 }
 
-/// Reads the bundle again; a broken one is refused with its errors and the last good one stays.
-pub fn reload(gateway: &Gateway) {
-    let root = gateway.checked.load().root.clone();
-    match config::load(&root) {
-        Err(report) => tracing::error!("the bundle was not applied:\n{report}"),
-        Ok(checked) if checked.digest == gateway.checked.load().digest => {}
-        Ok(checked) => {
-            if let Err(error) = gateway.apply(checked) {
-                tracing::error!(%error, "the bundle was not applied");
-            }
-        }
+/// Whether somebody may have been revoked.
+fn matters(change: &Result<Change, RecvError>) -> bool {
+    matches!(change, Ok(Change::Revoked(_)) | Err(RecvError::Lagged(_)))
+}
+
+fn cut_credential(gateway: &Gateway, change: &Result<Change, RecvError>) {
+    if let Ok(Change::CredentialRevoked(id)) = change {
+        gateway.live.cut_where(CutReason::Revoked, |s| {
+            s.identity.credential.as_ref() == Some(id)
+        });
     }
 }
 
-/// The newest change among the bundle's files, and how many there are.
-fn newest(gateway: &Gateway) -> (Option<SystemTime>, usize) {
-    let root = gateway.checked.load().root.clone();
-    let mut newest = None;
-    let mut count = 0;
-    for directory in [root.clone(), root.join("policies")] {
-        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
-        for entry in entries.flatten() {
-            let is_ours = entry.path().extension().is_some_and(|e| e == "toml" || e == "cedar");
-            if let (true, Ok(changed)) = (is_ours, entry.metadata().and_then(|m| m.modified())) {
-                newest = newest.max(Some(changed));
-                count += 1;
+/// Sessions go on only while it is known that nobody in them was revoked, and while the record can be kept.
+async fn keep_current(gateway: &Gateway, known_at: &mut Instant) {
+    match gateway.cut_voided().await {
+        Ok(0) => *known_at = Instant::now(),
+        Ok(cut) => {
+            *known_at = Instant::now();
+            tracing::warn!(cut, "sessions of revoked principals were cut");
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "revocations cannot be read"
+            );
+            if known_at.elapsed() >= UNKNOWN_MAX {
+                gateway.live.cut_all(CutReason::Failing);
             }
         }
     }
-    (newest, count)
+    if gateway.log.failure().is_some() {
+        gateway.live.cut_all(CutReason::Failing);
+    }
+}
+
+/// Reads the bundle again; a broken one is refused with its errors and the last good one stays.
+pub(super) async fn reload(gateway: &Gateway) {
+    let checked = match gateway.read().await {
+        Err(why) => {
+            tracing::error!(%why, "the bundle was not read");
+            return;
+        }
+        Ok(Err(report)) => {
+            gateway.note_refused();
+            tracing::error!("the bundle was not applied:\n{report}");
+            return;
+        }
+        Ok(Ok(checked)) => checked,
+    };
+    if let Err(error) = gateway.apply(checked).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the bundle was not applied"
+        );
+    }
+}
+
+/// The bundle's files, where a change of them is a wish to apply it.
+struct Files {
+    seen: Option<Look>,
+    applied: Option<Look>,
+}
+
+impl Files {
+    fn of(gateway: &Gateway) -> Self {
+        let look = gateway.source.is_followed().then(|| gateway.source.look());
+        Self {
+            seen: look,
+            applied: look,
+        }
+    }
+
+    /// Applies what has changed and then stayed as it is for one look.
+    async fn follow(&mut self, gateway: &Gateway) {
+        if self.applied.is_none() {
+            return;
+        }
+        let now = Some(gateway.source.look());
+        if now == self.seen && now != self.applied {
+            self.applied = now;
+            reload(gateway).await;
+        }
+        self.seen = now;
+    }
 }
 
 /// Something to note in the list of sessions.
 enum Note {
     Opened(Box<Header>),
     Closed(SessionId, SessionEnd),
+    /// Tell when everything before this is written.
+    Written(oneshot::Sender<()>),
 }
 
 /// Keeps the list of sessions that outlives them, in the order in which things happened.
 pub(super) struct SessionList {
     notes: mpsc::UnboundedSender<Note>,
+    tally: Arc<Tally>,
     clock: Arc<dyn Clock>,
 }
 
 impl SessionList {
     /// Notes into this database. There is at most one note for each open and each closed connection, so the queue is
     /// bounded by the connection permits.
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(db: Db, tally: Arc<Tally>, clock: Arc<dyn Clock>) -> Self {
         let (notes, mut queue) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Some(note) = queue.recv().await {
-                let done = match &note {
-                    Note::Opened(header) => db.session_opened(header).await,
-                    Note::Closed(id, end) => db.session_closed(id, end).await,
+                let done = match note {
+                    Note::Opened(header) => db.session_opened(&header).await,
+                    Note::Closed(id, end) => db.session_closed(&id, &end).await,
+                    Note::Written(tell) => {
+                        let _gone = tell.send(());
+                        Ok(())
+                    }
                 };
                 if let Err(error) = done {
-                    tracing::error!(%error, "the list of sessions could not be kept");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the list of sessions could not be kept"
+                    );
                 }
             }
         });
-        Self { notes, clock }
+        Self {
+            notes,
+            tally,
+            clock,
+        }
+    }
+
+    /// Waits until everything noted so far is written.
+    pub async fn written(&self) {
+        let (tell, told) = oneshot::channel();
+        self.note(Note::Written(tell));
+        let _gone = told.await;
     }
 
     fn note(&self, note: Note) {
@@ -131,7 +225,14 @@ impl Witness for SessionList {
     }
 
     fn closed(&self, id: &SessionId, reason: &str, commands: u64, recording: Option<Digest>) {
-        let end = SessionEnd { at: self.clock.now(), reason: reason.to_owned(), commands, recording };
+        let tally = self.tally.take(id);
+        let end = SessionEnd {
+            at: self.clock.now(),
+            reason: reason.to_owned(),
+            commands,
+            bytes_to_client: tally.map_or(0, |t| t.bytes_to_client()),
+            recording,
+        };
         self.note(Note::Closed(id.clone(), end));
     }
 }

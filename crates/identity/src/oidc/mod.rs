@@ -307,6 +307,14 @@ fn rejected(refusal: Refusal) -> AuthError {
     AuthError::Rejected(format!("token: {refusal}"))
 }
 
+/// Whether these settings could be taken.
+///
+/// # Errors
+/// With everything that is wrong with them.
+pub fn check(configs: &[IssuerConfig]) -> Result<(), OidcError> {
+    providers(configs.to_vec(), &[]).map(drop)
+}
+
 /// Checked providers; those whose settings are as before stay as they are.
 fn providers(configs: Vec<IssuerConfig>, before: &[Provider]) -> Result<Vec<Provider>, OidcError> {
     let problems = config::problems_of(&configs);

@@ -97,6 +97,7 @@ impl Service {
         let live = LiveSession {
             id: admission.id().clone(),
             chain: admission.identity().chain.clone(),
+            identity: admission.identity().clone(),
             target: admission.target().name.clone(),
             place: database.clone(),
             client: from.to_string(),

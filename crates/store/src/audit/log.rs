@@ -125,6 +125,11 @@ impl Log {
         Ok(self.0.tail()?.next)
     }
 
+    /// How many of them survive the machine's death.
+    pub fn durable_entries(&self) -> u64 {
+        *self.0.synced.borrow()
+    }
+
     /// Why nothing more can be written, if so. For health checks.
     pub fn failure(&self) -> Option<&str> {
         self.0.failed.get().map(String::as_str)

@@ -57,6 +57,19 @@ impl Db {
         Ok(approvals)
     }
 
+    /// How many questions wait for people now.
+    pub async fn approvals_pending(&self) -> Result<u64, StoreError> {
+        let operation = "count pending approvals";
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM approvals WHERE state = 'pending' AND expires_at > $1",
+        )
+        .bind(self.0.clock.now().0)
+        .fetch_one(&self.0.readers)
+        .await
+        .map_err(failed(operation))?;
+        u64::try_from(count).map_err(|_| row::strange(operation, "count"))
+    }
+
     async fn with_answers(&self, id: &str, found: ApprovalRow) -> Result<Approval, StoreError> {
         let operation = "list approvals";
         let answers =

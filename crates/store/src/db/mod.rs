@@ -222,6 +222,16 @@ impl Db {
         self.0.changes.subscribe()
     }
 
+    /// Whether the database answers. For health checks.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let one: i64 = sqlx::query_scalar("SELECT 1")
+            .fetch_one(&self.0.readers)
+            .await
+            .map_err(failed("ask the database anything"))?;
+        debug_assert_eq!(one, 1);
+        Ok(())
+    }
+
     /// Ends all connections, once what is running has finished.
     pub async fn close(&self) {
         self.0.readers.close().await;

@@ -77,7 +77,7 @@ impl GatewayOptions {
         for (name, url) in &self.issuers {
             let _ = write!(
                 text,
-                "[issuers.{name}]\nurl = \"{url}\"\naudiences = [\"brattice\"]\n\
+                "[issuers.{name}]\nurl = \"{url}\"\ndevelopment = true\naudiences = [\"brattice\"]\n\
                  claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n\n"
             );
         }

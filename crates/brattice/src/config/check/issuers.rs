@@ -1,7 +1,7 @@
 //! Identity providers: exact issuers, exact audiences, asymmetric algorithms, short lives.
 
 use super::{Checker, Pem, named};
-use crate::config::checked::{Claims, Issuer};
+use crate::config::checked::{Claims, Issuer, Listen};
 use crate::config::place::Place;
 use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals};
 use brattice_core::principal::PrincipalKind;
@@ -86,7 +86,40 @@ impl Checker<'_> {
             leeway,
             keys_refresh,
             keys_stale_max,
+            development: raw.development,
         })
+    }
+
+    /// Plain http is for providers that are for trying out, and those are for gateways that only this machine reaches.
+    pub(super) fn development(&mut self, issuers: &[Issuer], listen: Option<&Listen>) {
+        for issuer in issuers {
+            let at = Place::root().keys(&["issuers", &issuer.name]);
+            if issuer.is_loopback_http() && !issuer.development {
+                self.wrong(
+                    &at.key("url"),
+                    &issuer.url,
+                    "is not protected",
+                    "use https; for trying out on this machine alone, say development = true beside it",
+                );
+            }
+            let wide = listen.and_then(|l| l.addresses().find(|a| !a.ip().is_loopback()));
+            if let (true, Some(address)) = (issuer.development, wide) {
+                self.wrong(
+                    &at.key("development"),
+                    "true",
+                    format!("is for trying out, and this gateway can be reached from elsewhere at {address}"),
+                    "take it out and give a provider over https, or listen on loopback addresses alone",
+                );
+            }
+            if !self.stand_in && is_stand_in(&issuer.url) {
+                self.wrong(
+                    &at.key("url"),
+                    &issuer.url,
+                    "is the provider that `brattice dev` runs, whose people and agents are made up",
+                    "give your own identity provider",
+                );
+            }
+        }
     }
 
     fn issuer_urls(&mut self, at: &Place, raw: &RawIssuer) {
@@ -251,6 +284,11 @@ impl Checker<'_> {
         }
         raw
     }
+}
+
+/// Whether an issuer is the one of `brattice dev`: what it signs says so in `iss`.
+fn is_stand_in(url: &str) -> bool {
+    url.trim_end_matches('/').ends_with(crate::dev_issuer::PATH)
 }
 
 /// A name, or a path whose parts are not empty.

@@ -30,6 +30,8 @@ pub(super) struct Bundle {
     pub(super) root: PathBuf,
     pub(super) digest: Digest,
     pub(super) policies: Vec<SourceFile>,
+    /// Whether the provider of `brattice dev` stands in for a real one.
+    pub(super) stand_in: bool,
 }
 
 /// Checks everything; a [`Checked`] comes out only when nothing at all was reported.
@@ -58,6 +60,7 @@ pub(super) fn run(
         root: &bundle.root,
         places,
         options,
+        stand_in: bundle.stand_in,
         report,
     };
     let time_zone = c.time_zone(raw.time_zone);
@@ -65,6 +68,7 @@ pub(super) fn run(
     let store = raw.store.and_then(|s| c.store(s));
     let recording = raw.recording.and_then(|r| c.recording(r));
     let issuers = c.issuers(raw.issuers.unwrap_or_default());
+    c.development(&issuers, listen.as_ref());
     let holds = c.holds(raw.holds, &Place::root().key("holds"), Default::default());
     let owners = c.owners(raw.owners, &issuers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
@@ -112,6 +116,7 @@ pub(super) struct Checker<'a> {
     root: &'a Path,
     places: &'a Places,
     options: Options,
+    stand_in: bool,
     report: Report,
 }
 

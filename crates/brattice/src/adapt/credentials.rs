@@ -1,0 +1,113 @@
+//! Short-lived credentials: minted for a target, kept as a verifier, ended with their sessions.
+//!
+//! Lives here: what a credential names and how long it lives. Never: who may have one (the API asks policy whether the
+//! caller may connect, before this is asked), the password after it was told.
+
+use super::failed;
+use crate::run::Gateway;
+use brattice_admin::ports::{CreateError, CredentialView, CredentialsApi, Failed, Minted};
+use brattice_core::gate::CutReason;
+use brattice_core::ids::CredentialId;
+use brattice_core::ports::BoxFuture;
+use brattice_core::principal::{Identity, LoginBy};
+use brattice_identity::mint::{MintError, mint};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The credentials of a gateway.
+pub struct Credentials(pub Arc<Gateway>);
+
+impl Credentials {
+    async fn mint_for(
+        &self,
+        who: &Identity,
+        target: &str,
+        lifetime: Duration,
+    ) -> Result<Minted, CreateError> {
+        let gateway = &self.0;
+        let refused = |why: &str| CreateError::Refused(why.to_owned());
+        if who.by == LoginBy::Minted {
+            return Err(refused(
+                "A minted credential mints no other; use a token of your provider.",
+            ));
+        }
+        let checked = gateway.checked.load_full();
+        let database = match checked.targets.get(target) {
+            None => return Err(refused("There is no such target.")),
+            Some(t) => t
+                .database
+                .as_ref()
+                .map_or_else(|| target.to_owned(), |d| format!("{target}/{d}")),
+        };
+        let Some((host, port)) = gateway.postgres_address() else {
+            return Err(refused(
+                "This gateway has no listener that takes credentials.",
+            ));
+        };
+        let lifetime = lifetime.min(checked.limits.credential_lifetime_max);
+        let now = gateway.clock.now();
+        let minted = mint(target, who, lifetime, now, gateway.randomness.as_ref()).map_err(
+            |why| match why {
+                MintError::Expired => refused("Your token has expired; get a fresh one."),
+                MintError::NoTime => refused("A credential lives longer than that."),
+                MintError::Randomness(why) => Failed::new("mint a credential", why).into(),
+            },
+        )?;
+        gateway
+            .db
+            .insert_credential(&minted.credential, None)
+            .await
+            .map_err(failed)?;
+        Ok(Minted {
+            id: minted.credential.id,
+            password: minted.password,
+            target: target.to_owned(),
+            host,
+            port,
+            database,
+            expires_at: minted.credential.identity.expires_at,
+        })
+    }
+
+    async fn end(&self, id: &CredentialId) -> Result<bool, Failed> {
+        let ended = self.0.db.revoke_credential(id).await.map_err(failed)?;
+        self.0.live.cut_where(CutReason::Revoked, |s| {
+            s.identity.credential.as_ref() == Some(id)
+        });
+        Ok(ended)
+    }
+}
+
+impl CredentialsApi for Credentials {
+    fn create<'a>(
+        &'a self,
+        who: &'a Identity,
+        target: &'a str,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Minted, CreateError>> {
+        Box::pin(self.mint_for(who, target, lifetime))
+    }
+
+    fn get<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<CredentialView>, Failed>> {
+        Box::pin(async move {
+            let found = self
+                .0
+                .db
+                .credential(id, self.0.clock.now())
+                .await
+                .map_err(failed)?;
+            Ok(found.map(|c| CredentialView {
+                id: c.id,
+                target: c.target,
+                chain: c.identity.chain,
+            }))
+        })
+    }
+
+    fn revoke<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(self.end(id))
+    }
+}

@@ -1,0 +1,101 @@
+//! Principals: voiding everything that one has proved, and what is known of one.
+//!
+//! Lives here: the order of voiding. Never: who may (policy says, before this is asked).
+
+use super::failed;
+use crate::run::Gateway;
+use brattice_admin::ports::{Failed, IdentitiesApi, Suspended};
+use brattice_core::gate::CutReason;
+use brattice_core::ports::BoxFuture;
+use brattice_core::principal::{Identity, Principal, PrincipalKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The principals of a gateway.
+pub struct Identities(pub Arc<Gateway>);
+
+impl Identities {
+    /// First nobody gets in any more, then whoever is in is cut. Whoever was on the way in meanwhile is cut by the next
+    /// sweep ([`Gateway::cut_voided`]).
+    async fn void(&self, who: &Principal) -> Result<Suspended, Failed> {
+        let gateway = &self.0;
+        gateway.db.revoke(who).await.map_err(failed)?;
+        gateway.revocations.forget();
+        gateway.oidc.forget_verified();
+        let cut = gateway
+            .live
+            .cut_principal(who.kind, &who.issuer, &who.name, CutReason::Revoked);
+        let credentials = gateway
+            .db
+            .revoke_credentials_of(who)
+            .await
+            .map_err(failed)?;
+        Ok(Suspended {
+            sessions: cut.len() as u64,
+            credentials: credentials.len() as u64,
+        })
+    }
+
+    /// With the groups it was last seen with; without, if it never was.
+    async fn last_seen(
+        &self,
+        kind: PrincipalKind,
+        issuer: &str,
+        name: &str,
+    ) -> Result<Principal, Failed> {
+        let known = self
+            .0
+            .seen
+            .principal(kind, issuer, name)
+            .await
+            .map_err(failed)?;
+        let bare = || Principal {
+            kind,
+            issuer: issuer.to_owned(),
+            name: name.to_owned(),
+            groups: BTreeSet::new(),
+        };
+        Ok(known.unwrap_or_else(bare))
+    }
+
+    async fn fresh_person(&self, id: &str) -> Result<Option<Identity>, Failed> {
+        let Some((issuer, name)) = id.split_once('/') else {
+            return Ok(None);
+        };
+        let Some(known) = self.0.seen.person(issuer, name).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let held = self.0.revocations.current().await.map_err(failed)?;
+        let void = held.voids(&known.chain, known.authenticated_at).is_some();
+        let checked = self.0.checked.load();
+        let still_trusted = checked.issuers.iter().any(|i| i.name == issuer);
+        Ok((!void && still_trusted).then_some(known))
+    }
+}
+
+impl IdentitiesApi for Identities {
+    fn suspend<'a>(
+        &'a self,
+        who: &'a Principal,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Suspended, Failed>> {
+        Box::pin(async move {
+            let suspended = self.void(who).await?;
+            tracing::warn!(%who, reason, sessions = suspended.sessions, credentials = suspended.credentials, "a principal was revoked");
+            Ok(suspended)
+        })
+    }
+
+    fn seen<'a>(
+        &'a self,
+        kind: PrincipalKind,
+        issuer: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Principal, Failed>> {
+        Box::pin(self.last_seen(kind, issuer, name))
+    }
+
+    fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {
+        Box::pin(self.fresh_person(id))
+    }
+}

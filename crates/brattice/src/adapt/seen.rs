@@ -1,0 +1,132 @@
+//! Who proved who they are lately, as they proved it.
+//!
+//! Lives here: a bounded memory in front of the store's. Never: proof; nobody is let in by it.
+
+use brattice_core::ports::StoreError;
+use brattice_core::principal::{Identity, Principal, PrincipalKind};
+use brattice_core::time::{Clock, Timestamp};
+use brattice_store::db::Db;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Most chains whose noting is remembered, so that it is not done again at once.
+const REMEMBERED_MAX: usize = 10_000;
+/// How often the same proof is noted.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// The memory.
+pub struct Seen {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    noted: Mutex<HashMap<String, Noted>>,
+}
+
+struct Noted {
+    identity: Identity,
+    at: Timestamp,
+}
+
+impl Seen {
+    /// In front of this store.
+    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            db,
+            clock,
+            noted: Mutex::default(),
+        }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashMap<String, Noted>> {
+        match self.noted.lock() {
+            Ok(noted) => noted,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Remembers a chain that was proven. The store hears of it without anybody waiting: what is lost is noted again.
+    pub fn note(&self, identity: &Identity) {
+        if !self.is_news(identity) {
+            return;
+        }
+        let (db, identity) = (self.db.clone(), identity.clone());
+        tokio::spawn(async move {
+            if let Err(error) = db.note_seen(&identity).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "who was seen could not be noted"
+                );
+            }
+        });
+    }
+
+    fn is_news(&self, identity: &Identity) -> bool {
+        let now = self.clock.now();
+        let mut noted = self.noted();
+        let name = identity.chain.to_string();
+        let known = noted.get(&name);
+        let same = known
+            .is_some_and(|k| k.identity.chain == identity.chain && now.since(k.at) < NOTE_EVERY);
+        if known.is_none() && noted.len() >= REMEMBERED_MAX {
+            noted.retain(|_, k| now.since(k.at) < NOTE_EVERY);
+        }
+        if known_or_room(&noted, &name) {
+            let at = noted.get(&name).filter(|_| same).map_or(now, |k| k.at);
+            noted.insert(
+                name,
+                Noted {
+                    identity: identity.clone(),
+                    at,
+                },
+            );
+        }
+        !same
+    }
+
+    /// A principal with the groups it was last proven to be in.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn principal(
+        &self,
+        kind: PrincipalKind,
+        issuer: &str,
+        name: &str,
+    ) -> Result<Option<Principal>, StoreError> {
+        let alone = format!("{}{issuer}/{name}", prefix(kind));
+        if let Some(known) = self.noted().get(&alone) {
+            return Ok(Some(known.identity.chain.acting.clone()));
+        }
+        Ok(self.db.seen(kind, issuer, name).await?.map(|s| s.principal))
+    }
+
+    /// A person as they last proved themselves, while that proof holds.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn person(&self, issuer: &str, name: &str) -> Result<Option<Identity>, StoreError> {
+        let alone = format!("{}{issuer}/{name}", prefix(PrincipalKind::User));
+        let known = self.noted().get(&alone).map(|k| k.identity.clone());
+        let known = match known {
+            Some(known) => Some(known),
+            None => self
+                .db
+                .seen(PrincipalKind::User, issuer, name)
+                .await?
+                .and_then(|s| s.identity),
+        };
+        Ok(known.filter(|k| k.expires_at > self.clock.now()))
+    }
+}
+
+fn known_or_room(noted: &HashMap<String, Noted>, name: &str) -> bool {
+    noted.contains_key(name) || noted.len() < REMEMBERED_MAX
+}
+
+/// As a principal's text begins.
+fn prefix(kind: PrincipalKind) -> &'static str {
+    match kind {
+        PrincipalKind::Agent => "agent:",
+        PrincipalKind::User => "user:",
+    }
+}

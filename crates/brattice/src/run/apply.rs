@@ -1,0 +1,118 @@
+//! Putting another bundle in force: whole, on record, or not at all.
+//!
+//! Lives here: the order of it. Never: what is wrong with a bundle.
+
+use super::bundle::{self, Connections};
+use super::error::{StartError, boxed};
+use super::{Gateway, listeners};
+use crate::adapt::Routes;
+use crate::config::Checked;
+use brattice_core::audit::{Entry, Event};
+use brattice_core::gate::InForce;
+use brattice_core::ids::{Digest, Revision};
+use brattice_core::ports::AuditLog;
+use brattice_identity::oidc::IssuerConfig;
+use brattice_proxy::endpoint::Endpoint;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A bundle's parts, all of them made and none of them used.
+struct Ready {
+    issuers: Vec<IssuerConfig>,
+    endpoints: HashMap<String, Arc<Endpoint>>,
+    in_force: InForce,
+    routes: Routes,
+}
+
+impl Gateway {
+    /// Puts another bundle in force. Listeners' addresses and directories stay what they are until the next start.
+    ///
+    /// # Errors
+    /// When anything in it is wrong, or it cannot be put on record: the one before stays in force then.
+    pub async fn apply(&self, checked: Checked) -> Result<Revision, StartError> {
+        let _turn = self.applying.lock().await;
+        let revision = Revision(self.revision.load(Ordering::Acquire) + 1);
+        let done = self.apply_as(checked, revision).await;
+        match &done {
+            Ok(_) => tracing::info!(%revision, "a bundle came into force"),
+            Err(_) => self.note_refused(),
+        }
+        done
+    }
+
+    async fn apply_as(&self, checked: Checked, revision: Revision) -> Result<Revision, StartError> {
+        let ready = self.make_ready(&checked, revision, &self.connections)?;
+        self.note_bundle(revision, checked.digest).await?;
+        self.oidc.reconfigure(ready.issuers)?;
+        self.revocations.set_leeway(bundle::leeway(&checked));
+        self.endpoints.apply(ready.endpoints);
+        self.lender.replace(bundle::credentials(&checked));
+        self.gate.apply(ready.in_force);
+        self.routes.store(Arc::new(ready.routes));
+        self.revision.store(revision.0, Ordering::Release);
+        self.applied_at.store(self.clock.now().0, Ordering::Release);
+        for what in listeners::kept_until_restart(&self.checked.load(), &checked) {
+            tracing::warn!(what, "this change takes effect at the next start");
+        }
+        self.checked.store(Arc::new(checked));
+        let _before = self.applied.send_replace(revision);
+        Ok(revision)
+    }
+
+    /// Whether a bundle could be put in force.
+    ///
+    /// # Errors
+    /// With the first thing that only its parts can tell.
+    pub fn try_out(&self, checked: &Checked) -> Result<(), StartError> {
+        self.make_ready(checked, self.revision(), &Connections::default())
+            .map(drop)
+    }
+
+    /// Counts a bundle that was read and not applied.
+    pub(crate) fn note_refused(&self) {
+        self.refused_bundles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn make_ready(
+        &self,
+        checked: &Checked,
+        revision: Revision,
+        connections: &Connections,
+    ) -> Result<Ready, StartError> {
+        let issuers = bundle::issuers(checked)?;
+        brattice_identity::oidc::check(&issuers)?;
+        Ok(Ready {
+            issuers,
+            endpoints: bundle::endpoints(checked, connections)?,
+            in_force: bundle::in_force(checked, revision, self.tokens.clone(), &|t| {
+                self.kept.of(t)
+            })?,
+            routes: Routes::of(checked, self.clock.clone(), self.randomness.clone())?,
+        })
+    }
+
+    /// Says on record that a bundle comes into force under this number, and waits until that lasts.
+    pub(super) async fn note_bundle(
+        &self,
+        revision: Revision,
+        digest: Digest,
+    ) -> Result<(), StartError> {
+        let event = Event::BundleApplied { digest };
+        let entry = Entry {
+            at: self.clock.now(),
+            session: None,
+            sequence: None,
+            revision,
+            event,
+        };
+        let at = self
+            .tally
+            .append(&entry)
+            .map_err(|e| StartError::Audit(boxed(e)))?;
+        self.tally
+            .durable(at)
+            .await
+            .map_err(|e| StartError::Audit(boxed(e)))
+    }
+}

@@ -1,0 +1,66 @@
+//! Why the gateway does not start, or a bundle is not applied.
+
+use brattice_identity::oidc::OidcError;
+use brattice_proxy::tls;
+use std::path::PathBuf;
+
+/// Why the gateway cannot start, or a bundle cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The bundle is wrong in ways that only its parts can tell.
+    #[error("the bundle cannot be applied:\n  {}", .0.join("\n  "))]
+    Bundle(Vec<String>),
+    /// A file or a directory cannot be used.
+    #[error("{} cannot be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A secret is not there.
+    #[error("{what} is not there: {why}")]
+    Secret {
+        /// Which.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The audit log cannot be opened or written.
+    #[error("the audit log cannot be used")]
+    Audit(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The recordings cannot be opened.
+    #[error("the recordings cannot be opened")]
+    Recordings(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database cannot be opened.
+    #[error("the database cannot be opened")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The providers cannot be set up.
+    #[error(transparent)]
+    Identity(#[from] OidcError),
+    /// The machine gave no random bytes.
+    #[error("there are no random bytes")]
+    Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A port cannot be had.
+    #[error("the {what} listener cannot be opened at {address}: {cause}")]
+    Listen {
+        /// Which listener.
+        what: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// Puts a cause aside as it is.
+pub(super) fn boxed<E: std::error::Error + Send + Sync + 'static>(
+    error: E,
+) -> Box<dyn std::error::Error + Send + Sync> {
+    Box::new(error)
+}

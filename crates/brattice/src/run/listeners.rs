@@ -1,0 +1,311 @@
+//! The listeners: where callers, people and machines come in.
+//!
+//! Lives here: binding, TLS, and which service stands behind which address. Never: a protocol.
+
+use super::Gateway;
+use super::error::{StartError, boxed};
+use crate::adapt::{self, figures::Figures};
+use crate::config::Checked;
+use crate::config::checked::TlsFiles;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::Request;
+use brattice_admin::serve::{Bounds, serve};
+use brattice_admin::{Admin, health};
+use brattice_proxy::postgres::{ListenerTls, OauthDiscovery, Service};
+use brattice_proxy::{listen, tls};
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+/// Where the listeners are.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// PostgreSQL.
+    pub postgres: Option<SocketAddr>,
+    /// The API.
+    pub admin: SocketAddr,
+    /// Metrics and health.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Listeners that are bound and not served yet: either all of them are, or none.
+pub(super) struct Bound {
+    postgres: Option<(TcpListener, Arc<Service>)>,
+    admin: (TcpListener, Option<Arc<ServerConfig>>),
+    metrics: Option<TcpListener>,
+    /// Where they are.
+    pub(super) addresses: Addresses,
+}
+
+impl Gateway {
+    /// Binds every listener of the bundle.
+    pub(super) async fn bind(&self) -> Result<Bound, StartError> {
+        let checked = self.checked.load_full();
+        let postgres = match &checked.listen.postgres {
+            None => None,
+            Some(wanted) => {
+                let service = Arc::new(self.postgres_service(&checked)?);
+                let listener = bind("postgres", wanted.addr).await?;
+                Some((listener, service))
+            }
+        };
+        let wanted = &checked.listen.admin;
+        let admin_tls = wanted
+            .tls
+            .as_ref()
+            .map(|files| server_tls(files, &[b"http/1.1"]))
+            .transpose()?;
+        let admin = bind("admin", wanted.addr).await?;
+        let metrics = match checked.listen.metrics {
+            None => None,
+            Some(address) => Some(bind("metrics", address).await?),
+        };
+        let addresses = Addresses {
+            postgres: postgres
+                .as_ref()
+                .map(|(l, _)| at("postgres", l))
+                .transpose()?,
+            admin: at("admin", &admin)?,
+            metrics: metrics.as_ref().map(|l| at("metrics", l)).transpose()?,
+        };
+        if let Some(address) = addresses.postgres {
+            let _first = self.postgres_at.set(address);
+        }
+        Ok(Bound {
+            postgres,
+            admin: (admin, admin_tls.map(|(config, _)| config)),
+            metrics,
+            addresses,
+        })
+    }
+
+    fn postgres_service(&self, checked: &Checked) -> Result<Service, StartError> {
+        let wanted = checked.listen.postgres.as_ref();
+        let tls = match wanted.and_then(|w| w.tls.as_ref()) {
+            None => None,
+            Some(files) => {
+                let (config, leaf) = server_tls(files, &[b"postgresql"])?;
+                Some(ListenerTls::new(TlsAcceptor::from(config), leaf.as_ref()))
+            }
+        };
+        let mut mock_key = [0; 32];
+        self.randomness
+            .fill(&mut mock_key)
+            .map_err(|e| StartError::Randomness(boxed(e)))?;
+        let limits = brattice_proxy::postgres::Limits {
+            statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max)
+                .unwrap_or(usize::MAX),
+            ..brattice_proxy::postgres::Limits::default()
+        };
+        // A client can be pointed to one provider only.
+        let oauth = match checked.issuers.as_slice() {
+            [only] => Some(OauthDiscovery {
+                configuration_url: format!(
+                    "{}/.well-known/openid-configuration",
+                    only.url.trim_end_matches('/')
+                ),
+                scope: "openid".to_owned(),
+            }),
+            _ => None,
+        };
+        Ok(Service {
+            gate: self.gate.clone(),
+            authenticator: self.authenticator.clone(),
+            lender: self.lender.clone(),
+            recordings: self.recordings.clone(),
+            endpoints: self.endpoints.clone(),
+            live: self.live.clone(),
+            cancels: self.cancels.clone(),
+            witness: self.list.clone(),
+            randomness: self.randomness.clone(),
+            tls,
+            plaintext_loopback: wanted.is_some_and(|w| w.allow_plaintext_loopback),
+            oauth,
+            limits,
+            login_max: checked.limits.login_max,
+            mock_key,
+        })
+    }
+}
+
+impl Bound {
+    /// Serves callers until `stop`, and people and machines until `stop_api`: while sessions end, the API still answers.
+    pub(super) fn serve(
+        self,
+        gateway: &Arc<Gateway>,
+        stop: &watch::Receiver<bool>,
+        stop_api: &watch::Receiver<bool>,
+    ) -> Serving {
+        let postgres = self.postgres.map(|(listener, service)| {
+            let permits = Arc::new(Semaphore::new(gateway.connections_max()));
+            tokio::spawn(listen::accept(
+                listener,
+                permits,
+                stop.clone(),
+                move |stream, from| {
+                    let service = service.clone();
+                    async move { service.serve(stream, from).await }
+                },
+            ))
+        });
+        let bounds = Bounds::default();
+        let (listener, tls) = self.admin;
+        let api = Arc::new(ArcSwap::from_pointee(api(gateway, self.addresses.admin)));
+        tokio::spawn(renew(
+            gateway.clone(),
+            self.addresses.admin,
+            api.clone(),
+            stop_api.clone(),
+        ));
+        let mut others = vec![tokio::spawn(serve(
+            listener,
+            tls,
+            newest(api),
+            bounds,
+            stop_api.clone(),
+        ))];
+        if let Some(listener) = self.metrics {
+            let router = health::router(Arc::new(Figures(gateway.clone())));
+            others.push(tokio::spawn(serve(
+                listener,
+                None,
+                router,
+                bounds,
+                stop_api.clone(),
+            )));
+        }
+        Serving { postgres, others }
+    }
+}
+
+/// The tasks that serve.
+pub(super) struct Serving {
+    pub(super) postgres: Option<JoinHandle<()>>,
+    pub(super) others: Vec<JoinHandle<()>>,
+}
+
+/// The API as the bundle in force has it.
+fn api(gateway: &Arc<Gateway>, bound: SocketAddr) -> Router {
+    brattice_admin::router(Admin::new(
+        adapt::ports(gateway),
+        adapt::settings(gateway, bound),
+    ))
+}
+
+/// Makes the API anew for each bundle: secrets of routes and bounds are the bundle's. The memory of nonces begins anew
+/// with it, which brings no decision back: a person answers a question once, and a closed one is not answered.
+async fn renew(
+    gateway: Arc<Gateway>,
+    bound: SocketAddr,
+    router: Arc<ArcSwap<Router>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut applied = gateway.applied.subscribe();
+    loop {
+        tokio::select! {
+            () = crate::run::told(&mut stop) => return,
+            changed = applied.changed() => if changed.is_err() { return },
+        }
+        router.store(Arc::new(api(&gateway, bound)));
+    }
+}
+
+/// Hands each request to the newest router.
+fn newest(router: Arc<ArcSwap<Router>>) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let router = Router::clone(&router.load());
+        async move { router.oneshot(request).await }
+    })
+}
+
+/// What of a new bundle waits for the next start.
+pub(super) fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
+    let mut kept = Vec::new();
+    let files = |tls: &Option<TlsFiles>| tls.clone();
+    let postgres = |c: &Checked| {
+        let listener = c.listen.postgres.as_ref();
+        listener.map(|p| (p.addr, files(&p.tls), p.allow_plaintext_loopback))
+    };
+    let changes = [
+        (postgres(before) != postgres(after), "listen.postgres"),
+        (
+            before.listen.admin.addr != after.listen.admin.addr,
+            "listen.admin.address",
+        ),
+        (
+            before.listen.admin.tls != after.listen.admin.tls,
+            "listen.admin.tls",
+        ),
+        (
+            before.listen.metrics != after.listen.metrics,
+            "listen.metrics",
+        ),
+        (
+            before.data_dir != after.data_dir || before.database != after.database,
+            "store",
+        ),
+        (before.sealing_key != after.sealing_key, "store.sealing_key"),
+        (
+            before.recording.master_key != after.recording.master_key,
+            "recording.master_key",
+        ),
+        (
+            before.limits.connections_max != after.limits.connections_max,
+            "limits.connections_max",
+        ),
+        (
+            before.limits.login_max != after.limits.login_max,
+            "limits.login_max",
+        ),
+        (
+            before.limits.questions_per_minute_max != after.limits.questions_per_minute_max,
+            "limits.questions_per_minute_max",
+        ),
+    ];
+    kept.extend(
+        changes
+            .into_iter()
+            .filter(|(changed, _)| *changed)
+            .map(|(_, what)| what),
+    );
+    kept
+}
+
+fn server_tls(
+    files: &TlsFiles,
+    alpn: &[&[u8]],
+) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), StartError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|cause| StartError::File {
+            path: path.to_owned(),
+            cause,
+        })
+    };
+    Ok(tls::server(&read(&files.cert)?, &read(&files.key)?, alpn)?)
+}
+
+async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| StartError::Listen {
+            what,
+            address,
+            cause,
+        })
+}
+
+fn at(what: &'static str, listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|cause| StartError::Listen {
+        what,
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        cause,
+    })
+}
