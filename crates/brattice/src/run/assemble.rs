@@ -357,11 +357,11 @@ async fn database(
         .map_err(|e| StartError::Database(boxed(e)))
 }
 
+/// Sealed secrets and the keys that open them.
+type Sealing = (Arc<dyn SealedStore>, SealingKeys);
+
 /// What opens the sealed store, where the bundle has one.
-fn sealing(
-    checked: &Checked,
-    db: &Db,
-) -> Result<Option<(Arc<dyn SealedStore>, SealingKeys)>, StartError> {
+fn sealing(checked: &Checked, db: &Db) -> Result<Option<Sealing>, StartError> {
     let Some(source) = &checked.sealing_key else {
         return Ok(None);
     };

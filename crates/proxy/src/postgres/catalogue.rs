@@ -121,18 +121,17 @@ impl TargetCatalogues {
     ) -> Result<(Reader, Snapshot), CatalogueUnavailable> {
         if let Some(mut reader) = reader {
             // A connection that has died since is made anew below.
-            if let Ok(done) = self.compare(database, &mut reader, known.clone()).await {
+            if let Ok(done) = self.compare(&mut reader, known.clone()).await {
                 return Ok((reader, done));
             }
         }
         let mut reader = self.connect(database).await?;
-        let snapshot = self.compare(database, &mut reader, None).await?;
+        let snapshot = self.compare(&mut reader, None).await?;
         Ok((reader, snapshot))
     }
 
     async fn compare(
         &self,
-        database: &str,
         reader: &mut Reader,
         known: Option<Arc<Snapshot>>,
     ) -> Result<Snapshot, CatalogueUnavailable> {
