@@ -4,12 +4,12 @@ use crate::world::CATALOGUE;
 use brattice_core::action::{Act, FIGURE_MAX, Object, Verb};
 use brattice_core::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use brattice_core::classify::sql::{
-    Command, Context, Lists, NothingPrepared, SqlLimits, classify, parse,
+    Command, Context, Lists, NothingPrepared, Parsed, SqlLimits, classify, parse,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-const FILES: &[(&str, &str)] = &[
+pub const FILES: &[(&str, &str)] = &[
     ("read", include_str!("corpus/read.txt")),
     ("write", include_str!("corpus/write.txt")),
     ("structure", include_str!("corpus/structure.txt")),
@@ -71,24 +71,31 @@ pub fn judged(case: &Case) -> Result<Command, String> {
 }
 
 pub fn judged_against(case: &Case, catalogue: &Catalogue) -> Result<Command, String> {
-    let major = Major(case.major);
-    let parsed =
-        parse(case.sql.as_bytes(), major, &SqlLimits::default()).map_err(|u| u.rule.to_owned())?;
+    let parsed = parse(
+        case.sql.as_bytes(),
+        Major(case.major),
+        &SqlLimits::default(),
+    )
+    .map_err(|u| u.rule.to_owned())?;
+    Ok(judged_parsed(case, &parsed, catalogue))
+}
+
+pub fn judged_parsed(case: &Case, parsed: &Parsed, catalogue: &Catalogue) -> Command {
     let path = SearchPath(case.path.clone());
     let lists = Lists::new();
-    Ok(classify(
-        &parsed,
+    classify(
+        parsed,
         &Context {
             catalogue,
             path: &path,
-            major,
+            major: Major(case.major),
             prepared: &NothingPrepared,
             lists: &lists,
             in_transaction: case.in_transaction,
             parameter_types: &[],
             earlier: None,
         },
-    ))
+    )
 }
 
 fn object(object: &Object) -> String {

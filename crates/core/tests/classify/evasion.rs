@@ -164,6 +164,68 @@ fn judges_the_deepest_that_parses_on_a_small_stack() {
     });
 }
 
+/// Every message of the corpus, and each with tokens left out, doubled or swapped: nothing panics.
+#[test]
+fn judges_broken_messages_without_panicking() {
+    on_a_small_stack(|| {
+        let mut state = 7_u64;
+        let mut next = move |bound: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound.max(1)
+        };
+        let mut parsed = 0;
+        for text in crate::corpus::FILES.iter().map(|(_, t)| *t).chain([
+            include_str!("corpus/evasions.txt"),
+            include_str!("corpus/twins.txt"),
+        ]) {
+            for case in blocks(text) {
+                let words: Vec<&str> = case.sql.split_inclusive([' ', '(', ',']).collect();
+                for _ in 0..8 {
+                    let mut changed = words.clone();
+                    let (a, b) = (next(words.len()), next(words.len()));
+                    match next(3) {
+                        0 => drop(changed.remove(a)),
+                        1 => changed.insert(a, words[b]),
+                        _ => changed.swap(a, b),
+                    }
+                    parsed += usize::from(judged(&Case::of(&changed.concat())).is_ok());
+                }
+            }
+        }
+        assert!(parsed > 500, "enough of them still parse: {parsed}");
+    });
+}
+
+/// How long judging takes; with optimisation a typical statement takes a tenth of what is printed here.
+#[test]
+#[ignore = "measures"]
+fn measures_judging() {
+    let statements = [
+        "SELECT id, name FROM customers WHERE id = $1",
+        "UPDATE customers SET name = $1, email = lower($2) WHERE id = $3 RETURNING id",
+        "SELECT c.name, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id \
+         WHERE c.active AND o.status IN ('a', 'b') GROUP BY c.name HAVING count(*) > 1 ORDER BY 2 DESC LIMIT 10",
+    ];
+    for sql in statements {
+        let limits = SqlLimits::default();
+        let rounds = 2_000_u32;
+        let start = std::time::Instant::now();
+        for _ in 0..rounds {
+            parse(sql.as_bytes(), Major(15), &limits).expect("parses");
+        }
+        let parsing = start.elapsed() / rounds;
+        let parsed = parse(sql.as_bytes(), Major(15), &limits).expect("parses");
+        let start = std::time::Instant::now();
+        for _ in 0..rounds {
+            crate::corpus::judged_parsed(&Case::of(sql), &parsed, &CATALOGUE);
+        }
+        let judging = start.elapsed() / rounds;
+        println!("parse {parsing:?}, classify {judging:?}: {sql}");
+    }
+}
+
 #[test]
 fn refuses_what_is_not_text() {
     let limits = SqlLimits::default();

@@ -192,6 +192,8 @@ pub struct Catalogue {
     pub types: HashMap<u32, Type>,
     /// OIDs of types by name.
     pub type_names: HashMap<String, Vec<u32>>,
+    /// Types outside the server's own that literals and built-in values turn into by themselves.
+    pub loose_types: Vec<u32>,
     /// Schemas.
     pub schemas: Vec<String>,
     /// Installed extensions, name → version.
@@ -200,6 +202,8 @@ pub struct Catalogue {
     pub own_code: Vec<OwnCode>,
     /// The server's encoding, e.g. `UTF8`.
     pub server_encoding: String,
+    /// Subscriptions of the server: without any, what says how they connect says nothing.
+    pub subscriptions: u64,
 }
 
 /// The schemas in which unqualified names are looked up, in order, as the server resolves them

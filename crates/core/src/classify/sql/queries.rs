@@ -118,7 +118,8 @@ const PATH: &str = "SELECT u.s::pg_catalog.text \
 FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS u(s, n) ORDER BY u.n";
 
 const DATABASE: &str = "SELECT pg_catalog.current_database()::pg_catalog.text, \
-pg_catalog.current_setting('server_encoding')";
+pg_catalog.current_setting('server_encoding'), \
+(SELECT pg_catalog.count(s.subname) FROM pg_catalog.pg_subscription s)::pg_catalog.text";
 
 const SCHEMAS: &str =
     "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n WHERE {of_session}";
@@ -302,6 +303,7 @@ fn fingerprint() -> String {
         by_oid("pg_constraint"),
         by_oid("pg_event_trigger"),
         sum("x.oid, x.xmin, x.ctid", "pg_catalog.pg_extension x"),
+        sum("x.subdbid, x.subname", "pg_catalog.pg_subscription x"),
         sum(
             "x.oid, x.xmin, x.ctid",
             &format!(

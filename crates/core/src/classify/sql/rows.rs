@@ -66,6 +66,7 @@ impl Catalogue {
         for row in of(Part::Database).rows() {
             catalogue.database = row.text(0)?;
             catalogue.server_encoding = row.text(1)?;
+            catalogue.subscriptions = row.number(2)?;
         }
         for row in of(Part::Schemas).rows() {
             catalogue.schemas.push(row.text(0)?);

@@ -127,6 +127,7 @@ pub(super) fn behind(
             function,
         });
     }
+    catalogue.loose_types = loose(catalogue);
     for row in of_types.rows() {
         let function = functions.get(&row.oid(1)?).cloned();
         if let (Some(of), Some(function)) = (catalogue.types.get_mut(&row.oid(0)?), function) {
@@ -156,4 +157,22 @@ pub(super) fn called(
             })
         }
     }
+}
+
+/// Literals turn into preferred string types, built-in values into whatever an implicit cast leads to.
+fn loose(catalogue: &Catalogue) -> Vec<u32> {
+    let preferred = catalogue
+        .types
+        .values()
+        .filter(|t| t.preferred_string && t.oid >= FIRST_USER_OID)
+        .map(|t| t.oid);
+    let cast_to = catalogue
+        .casts
+        .iter()
+        .filter(|c| c.implicit && c.source < FIRST_USER_OID && c.target >= FIRST_USER_OID)
+        .map(|c| c.target);
+    let mut all: Vec<u32> = preferred.chain(cast_to).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -222,7 +222,18 @@ impl Bounding<'_> {
 fn is_value(node: &N) -> bool {
     match node {
         N::AConst(_) | N::ParamRef(_) | N::SqlvalueFunction(_) => true,
-        N::TypeCast(c) => child(&c.arg).is_some_and(is_value),
+        N::TypeCast(c) => {
+            // A type with an equality of its own may find more than the key does.
+            let plain = c
+                .type_name
+                .as_ref()
+                .is_some_and(|t| match names(&t.names).as_deref() {
+                    Some(["pg_catalog", _]) => true,
+                    Some([one]) => matches!(*one, "text" | "uuid" | "date" | "bytea"),
+                    _ => false,
+                });
+            plain && child(&c.arg).is_some_and(is_value)
+        }
         _ => false,
     }
 }

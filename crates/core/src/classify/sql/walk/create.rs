@@ -160,7 +160,11 @@ impl Walk<'_> {
     pub(super) fn create_schema(&mut self, s: &pb::CreateSchemaStmt) {
         self.changes_catalogue();
         let name = match (&s.authrole, s.schemaname.as_str()) {
-            (Some(role), "") => role.rolename.clone(),
+            (Some(role), "") if !role.rolename.is_empty() => role.rolename.clone(),
+            (_, "") => {
+                self.not_modelled("CREATE SCHEMA without a name");
+                return;
+            }
             (_, name) => name.to_owned(),
         };
         let database = self.database();

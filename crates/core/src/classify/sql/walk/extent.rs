@@ -17,7 +17,9 @@ impl Walk<'_> {
             return;
         };
         let items = level.items.clone();
-        let limit = Self::literal_limit(&s.limit_count);
+        // WITH TIES goes beyond its limit.
+        let ties = s.limit_option == pb::LimitOption::WithTies as i32;
+        let limit = Self::literal_limit(&s.limit_count).filter(|_| !ties);
         // Only a plain list of columns stops reading at the limit.
         let plain = items.len() == 1
             && s.sort_clause.is_empty()

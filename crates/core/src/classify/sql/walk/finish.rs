@@ -135,6 +135,31 @@ impl Walk<'_> {
         let below = touch.relation.view_reads.iter().map(|(oid, _)| oid);
         self.relations
             .extend(below.chain(&touch.relation.views_below));
+        if touch.verb.effect() != Effect::Read {
+            self.writes_below(&touch, &facts);
+        }
+    }
+
+    /// Writing to a view writes to what it shows: which of them the server picks is not told here, so all count.
+    fn writes_below(&mut self, touch: &Touch, facts: &SqlFacts) {
+        let bases: BTreeSet<u32> = touch
+            .relation
+            .view_reads
+            .iter()
+            .map(|(oid, _)| *oid)
+            .collect();
+        for oid in bases {
+            let Some(base) = self.ctx.catalogue.by_oid.get(&oid).cloned() else {
+                continue;
+            };
+            for relation in self.reached_from(&base, false) {
+                self.note_relation(&relation);
+                let object = self.relation_object(&relation);
+                let mut act = Act::new(touch.verb, object);
+                act.facts.has_where = facts.has_where;
+                self.now.acts.push(act);
+            }
+        }
     }
 
     /// The relation itself, and those whose data is reached through it: children, and what it is a part of.
@@ -178,6 +203,9 @@ impl Walk<'_> {
             } else {
                 self.unclear(unclear);
             }
+        }
+        if relation.name == "pg_subscription" && self.ctx.catalogue.subscriptions == 0 {
+            return;
         }
         let read = |c: &str| touch.whole || touch.columns.contains(c);
         if let Some(reason) = self.ctx.lists.sensitive(relation, read) {

@@ -17,6 +17,20 @@ impl Walk<'_> {
         if !self.now.computes && self.now.touches.is_empty() {
             return;
         }
+        let matters = |operators: &BTreeSet<(Option<String>, String)>| {
+            let known = &self.ctx.catalogue.operators;
+            operators.iter().any(|(_, name)| known.contains_key(name))
+        };
+        let nothing_named = self.now.casts.is_empty() && self.now.read_as.is_empty();
+        let no_casts = self
+            .ctx
+            .catalogue
+            .casts
+            .iter()
+            .all(|c| c.function.is_none());
+        if nothing_named && no_casts && !matters(&self.now.operators) {
+            return;
+        }
         let around = self.types_around();
         for (schema, name) in std::mem::take(&mut self.now.operators) {
             self.judge_operator(schema.as_deref(), &name, &around);
@@ -115,21 +129,7 @@ impl Walk<'_> {
             any |= !touch.columns_known;
             open.extend(touch.relation.columns.iter().map(|c| c.type_oid));
         }
-        // Literals and built-in values turn into these by themselves.
-        open.extend(
-            catalogue
-                .casts
-                .iter()
-                .filter(|c| c.implicit && c.source < FIRST_USER_OID)
-                .map(|c| c.target),
-        );
-        open.extend(
-            catalogue
-                .types
-                .values()
-                .filter(|t| t.preferred_string && t.oid >= FIRST_USER_OID)
-                .map(|t| t.oid),
-        );
+        open.extend(&catalogue.loose_types);
         let mut types = HashSet::new();
         while let Some(oid) = open.pop() {
             if oid >= FIRST_USER_OID && types.insert(oid) {
