@@ -3,7 +3,7 @@
 //! Lives here: every kind of expression that the parser makes. A kind that is not here is a doubt. Never: clauses.
 
 use super::names;
-use super::scope::{Col, Cols, Found, Level, join};
+use super::scope::{Col, Cols, Found, Item, Level, join};
 use super::tracer::{Ctx, Inside, Tracer};
 use crate::action::Verb;
 use pg_query::NodeEnum;
@@ -73,6 +73,7 @@ impl Tracer<'_> {
             Some(NodeEnum::SubLink(s)) if s.sub_link_type() == SubLinkType::ExprSublink => {
                 self.scalar(s, level)
             }
+            Some(NodeEnum::AIndirection(a)) => row_field(a, level),
             _ => None,
         };
         match col {
@@ -98,6 +99,7 @@ impl Tracer<'_> {
 
     /// A column that is referred to. `None` when it is a whole row or a function of one, which is recorded here.
     fn column(&mut self, reference: &ColumnRef, level: &Level<'_>, ctx: Ctx<'_>) -> Option<Col> {
+        self.cost(level);
         match take_apart(reference) {
             Some(Reference::Column(None, name)) => match level.column(name) {
                 Found::Column(col) => Some(col),
@@ -155,19 +157,8 @@ impl Tracer<'_> {
         let Some(arg) = a.arg.as_deref() else {
             return Cols::unknown();
         };
-        if let (Some(NodeEnum::ColumnRef(r)), 1) = (arg.node.as_ref(), a.indirection.len()) {
-            let relation = match take_apart(r) {
-                Some(Reference::Column(None, name))
-                    if matches!(level.column(name), Found::Nothing) =>
-                {
-                    Some((None, name))
-                }
-                Some(Reference::RelationStar(schema, name)) => Some((schema, name)),
-                _ => None,
-            };
-            if let Some(item) = relation.and_then(|(schema, name)| level.item(schema, name)) {
-                return item.cols.clone();
-            }
+        if let Some(item) = row_of(arg, level).filter(|_| a.indirection.len() == 1) {
+            return item.cols.clone();
         }
         self.expr(arg, level, Ctx::derive(place).inside(Inside::Word("(…).*")));
         Cols::unknown()
@@ -348,7 +339,7 @@ impl Tracer<'_> {
         );
     }
 
-    /// `(row).field`, `array[i]`: of a table's row, the field alone is used.
+    /// `(row).field`, `array[i]`.
     fn indirection(&mut self, a: &AIndirection, level: &Level<'_>, ctx: Ctx<'_>) {
         let inside = ctx.inside(Inside::Word("a selection of a field or an element"));
         for index in a
@@ -358,27 +349,10 @@ impl Tracer<'_> {
         {
             self.expr(index, level, inside);
         }
-        let Some(arg) = a.arg.as_deref() else { return };
-        let field = a.indirection.first().and_then(names::string);
-        if let (Some(NodeEnum::ColumnRef(r)), Some(field)) = (arg.node.as_ref(), field) {
-            let relation = match take_apart(r) {
-                Some(Reference::Column(None, name))
-                    if matches!(level.column(name), Found::Nothing) =>
-                {
-                    Some((None, name))
-                }
-                Some(Reference::RelationStar(schema, name)) => Some((schema, name)),
-                _ => None,
-            };
-            let col = relation
-                .and_then(|(s, n)| level.item(s, n))
-                .and_then(|i| i.column(field));
-            if let Some(col) = col {
-                self.record(&col.fields, inside);
-                return;
-            }
+        match row_field(a, level) {
+            Some(col) => self.record(&col.fields, ctx),
+            None => self.maybe(a.arg.as_deref(), level, inside),
         }
-        self.expr(arg, level, inside);
     }
 
     fn sublink(&mut self, s: &SubLink, level: &Level<'_>, ctx: Ctx<'_>) {
@@ -423,4 +397,26 @@ fn ends_in_star(a: &AIndirection) -> bool {
         a.indirection.last().and_then(|n| n.node.as_ref()),
         Some(NodeEnum::AStar(_))
     )
+}
+
+/// The entry whose whole row an expression is: `t`, where there is no column of that name, or `t.*`.
+fn row_of<'l>(arg: &Node, level: &'l Level<'_>) -> Option<&'l Item> {
+    let Some(NodeEnum::ColumnRef(r)) = arg.node.as_ref() else {
+        return None;
+    };
+    match take_apart(r)? {
+        Reference::Column(None, name) if matches!(level.column(name), Found::Nothing) => {
+            level.item(None, name)
+        }
+        Reference::RelationStar(schema, name) => level.item(schema, name),
+        _ => None,
+    }
+}
+
+/// `(t).c` of a table's row is the column `t.c` and nothing else, on the server too.
+fn row_field(a: &AIndirection, level: &Level<'_>) -> Option<Col> {
+    let [field] = a.indirection.as_slice() else {
+        return None;
+    };
+    row_of(a.arg.as_deref()?, level)?.column(names::string(field)?)
 }

@@ -23,7 +23,8 @@ impl Tracer<'_> {
                 Cols::unknown()
             }
         });
-        cols.unwrap_or_else(Cols::unknown)
+        let cols = cols.unwrap_or_else(Cols::unknown);
+        self.bounded(cols)
     }
 
     pub(super) fn select(&mut self, s: &SelectStmt, parent: Option<&Level<'_>>) -> Cols {

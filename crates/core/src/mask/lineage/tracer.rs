@@ -13,7 +13,11 @@ use std::sync::Arc;
 /// Nested deeper than this is not traced. The parser itself gives up at about half of it.
 pub(super) const DEPTH_MAX: usize = 160;
 /// Nodes visited for one statement: recursive queries are walked until nothing changes.
-const STEPS_MAX: usize = 400_000;
+const STEPS_MAX: usize = 1_000_000;
+/// The most columns of a result (`MaxTupleAttributeNumber`).
+const COLUMNS_MAX: usize = 1664;
+/// Columns looked at that count as one step.
+const COLUMNS_PER_STEP: usize = 16;
 /// Things that could not be told are listed up to here.
 const UNCLEAR_MAX: usize = 8;
 
@@ -124,6 +128,22 @@ impl<'c> Tracer<'c> {
         let out = step(self);
         self.depth -= 1;
         Some(out)
+    }
+
+    /// Counts what looking a name up costs.
+    pub(super) fn cost(&mut self, level: &Level<'_>) {
+        let columns: usize = level.items.iter().map(|i| i.cols.list.len()).sum();
+        self.steps += columns / COLUMNS_PER_STEP;
+    }
+
+    /// A result, unless it has more columns than the server makes.
+    pub(super) fn bounded(&mut self, cols: Cols) -> Cols {
+        self.steps += cols.list.len() / COLUMNS_PER_STEP;
+        if cols.list.len() <= COLUMNS_MAX {
+            return cols;
+        }
+        self.doubt("a result with more columns than the server makes");
+        Cols::unknown()
     }
 
     pub(super) fn doubt(&mut self, what: impl Into<String>) {

@@ -267,7 +267,13 @@ fn expressions_derive() {
             "SELECT s FROM (SELECT ssn FROM customers) s",
             "[-] derive:ssn",
         ),
-        ("SELECT (c).ssn FROM customers c", "[-] derive:ssn"),
+        ("SELECT (c).ssn FROM customers c", "[ssn]"),
+        ("SELECT (c).ssn || '' FROM customers c", "[-] derive:ssn"),
+        ("SELECT (c.*).ssn FROM customers c", "[ssn]"),
+        (
+            "SELECT 1 FROM customers c WHERE (c).ssn = 'x'",
+            "[-] filter:ssn",
+        ),
         ("SELECT (c).id FROM customers c", "[-]"),
         (
             "SELECT ssn(c) FROM customers c",
@@ -766,6 +772,21 @@ fn the_rest_is_left_alone() {
         ("TRUNCATE customers", "[]"),
         ("CREATE TABLE t (LIKE customers)", "[]"),
         ("ANALYZE customers", "[]"),
+    ]);
+}
+
+/// Each round of this one would double its columns.
+#[test]
+fn columns_that_multiply_end_in_a_doubt() {
+    check(&[
+        (
+            "WITH RECURSIVE r AS (SELECT *, ssn FROM customers, r AS a, r AS b) SELECT 1 FROM r",
+            "[-] unclear",
+        ),
+        (
+            "WITH RECURSIVE r AS (UPDATE customers SET name = 'x' FROM r a, r b RETURNING *) SELECT 1 FROM r",
+            "[-] unclear",
+        ),
     ]);
 }
 
