@@ -4,8 +4,10 @@
 
 use crate::action::Object;
 use crate::classify::sql::catalogue::{Catalogue, Relation};
+use crate::mask::detect::compile;
+use regex_automata::meta::Regex;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +104,8 @@ pub struct MaskedColumns {
     columns: BTreeMap<u32, BTreeMap<i16, Arc<Field>>>,
     tainted: BTreeMap<u32, Vec<Arc<Field>>>,
     unresolved: Vec<Unresolved>,
+    /// The names of all these relations, to be searched for at once.
+    names: Option<Regex>,
 }
 
 impl MaskedColumns {
@@ -134,6 +138,7 @@ impl MaskedColumns {
         }
         out.spread(catalogue);
         out.taint(catalogue);
+        out.names = out.compile_names(catalogue);
         out
     }
 
@@ -166,14 +171,35 @@ impl MaskedColumns {
         self.columns.contains_key(&relation) || self.tainted.contains_key(&relation)
     }
 
-    /// Every relation that has masked columns or reads some.
-    pub fn relations(&self) -> impl Iterator<Item = u32> {
-        self.columns.keys().chain(self.tainted.keys()).copied()
+    /// The name of a relation that has masked columns, or reads some, stands in these bytes.
+    pub(crate) fn named_in(&self, bytes: &[u8]) -> bool {
+        match &self.names {
+            Some(names) => names.is_match(bytes),
+            // Their names could not be made searchable: then any bytes may name one.
+            None => !self.is_empty(),
+        }
     }
 
     /// Lines of the list that mask nothing, or not what they say: to be shown, never swallowed.
     pub fn unresolved(&self) -> &[Unresolved] {
         &self.unresolved
+    }
+
+    fn compile_names(&self, catalogue: &Catalogue) -> Option<Regex> {
+        let oids = self.columns.keys().chain(self.tainted.keys());
+        let names: BTreeSet<&str> = oids
+            .map(|o| catalogue.by_oid.get(o).map(|r| r.name.as_str()))
+            .collect::<Option<_>>()?;
+        let escape = |name: &str| {
+            name.bytes()
+                .map(|b| format!("\\x{b:02x}"))
+                .collect::<String>()
+        };
+        let patterns: Vec<String> = names.into_iter().map(escape).collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        (!patterns.is_empty())
+            .then(|| compile(&patterns).ok())
+            .flatten()
     }
 
     fn add(&mut self, catalogue: &Catalogue, relation: &Relation, spec: &MaskSpec) -> bool {

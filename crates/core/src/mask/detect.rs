@@ -128,6 +128,21 @@ impl Detector {
         })
     }
 
+    /// The same detectors for someone who may see some classes as they are: those are only reported.
+    pub fn showing(&self, shown: impl Fn(&str) -> bool) -> Self {
+        let mut out = self.clone();
+        let custom = out
+            .custom
+            .iter_mut()
+            .flat_map(|(_, labels)| labels.iter_mut());
+        for label in out.labels.values_mut().chain(custom) {
+            if shown(&label.class) {
+                label.action = OnHit::Report;
+            }
+        }
+        out
+    }
+
     /// Finds every value, in order, without overlaps.
     pub fn scan(&self, bytes: &[u8]) -> impl Iterator<Item = Hit> + use<> {
         self.hits(bytes).into_iter()
@@ -200,11 +215,7 @@ impl Detector {
                 self.push(Finder::IpAddress, range, &mut hits)
             });
         }
-        if let Some(secrets) = self
-            .secrets
-            .as_ref()
-            .filter(|_| summary.bytes >= secrets::BYTES_MIN)
-        {
+        if let Some(secrets) = self.secrets.as_ref().filter(|_| summary.token) {
             secrets.find(bytes, |finder, range| self.push(finder, range, &mut hits));
         }
         if let Some((regex, labels)) = &self.custom {

@@ -166,6 +166,7 @@ fn masks_that_come_back_are_recognised() {
         "[mask",
         "[masked:",
         "[masked:ema",
+        "UPDATE t SET email = '[masked:em' WHERE id = 1",
         "{\"a\":\"[masked:us_ssn]\"}",
     ] {
         assert!(looks_like_mask(yes.as_bytes()), "{yes}");
@@ -182,6 +183,6 @@ fn masks_that_come_back_are_recognised() {
         "a@b.example",
         "[mas",
     ] {
-        assert_eq!(looks_like_mask(no.as_bytes()), no == "[masked:]", "{no}");
+        assert!(!looks_like_mask(no.as_bytes()), "{no}");
     }
 }

@@ -33,7 +33,8 @@ const ISSUERS: &[(u32, u32, u32, &[usize])] = &[
 ];
 
 /// The fewest and the most digits of a card number.
-pub(crate) const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+pub(crate) const DIGITS_MIN: usize = 13;
+pub(crate) const DIGITS: std::ops::RangeInclusive<usize> = DIGITS_MIN..=19;
 
 /// Whether these ASCII digits are a card number.
 pub(crate) fn is_card(digits: &[u8]) -> bool {

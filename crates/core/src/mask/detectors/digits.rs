@@ -9,10 +9,15 @@ use std::ops::Range;
 /// Fewer digits make none of these: the shortest is `1.1.1.1`.
 pub(crate) const DIGITS_MIN: usize = 4;
 /// Groups of one run that are looked at together; a longer run is looked at piece by piece.
-const GROUPS_MAX: usize = 24;
+const GROUPS_MAX: usize = 12;
+/// How many of them the next piece begins with: one fewer than the most groups of a value.
+const GROUPS_SHARED: usize = 4;
+/// The fewest digits of a telephone number.
+const PHONE_DIGITS_MIN: usize = 8;
+const SSN_DIGITS: usize = 9;
 
 /// Digits without anything between them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Group {
     start: usize,
     end: usize,
@@ -26,22 +31,90 @@ impl Group {
     }
 }
 
+/// What a run amounts to, before its groups are kept: most are dates, numbers and parts of hashes.
+struct Shape {
+    digits: usize,
+    groups: usize,
+    dots: usize,
+    /// A group of three: social security and American telephone numbers begin with one.
+    three: bool,
+    plus: bool,
+    end: usize,
+}
+
+impl Shape {
+    /// It can be none of these values.
+    fn is_idle(&self) -> bool {
+        let long = self.digits >= cards::DIGITS_MIN;
+        let grouped = self.three && self.groups >= 3 && self.digits >= SSN_DIGITS;
+        let called = self.plus && self.digits >= PHONE_DIGITS_MIN;
+        !(long || grouped || called || self.dots >= 3)
+    }
+}
+
+fn shape(bytes: &[u8], start: usize) -> Shape {
+    let plus = start.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'+');
+    let mut shape = Shape {
+        digits: 0,
+        groups: 1,
+        dots: 0,
+        three: false,
+        plus,
+        end: start,
+    };
+    let (mut gap, mut length) = (0, 0);
+    for (i, b) in bytes.get(start..).unwrap_or_default().iter().enumerate() {
+        if b.is_ascii_digit() {
+            if gap > 0 {
+                shape.groups += 1;
+                (gap, length) = (0, 0);
+            }
+            shape.digits += 1;
+            length += 1;
+            shape.end = start + i + 1;
+        } else if gap < 2 && is_separator(*b) {
+            shape.three |= length == 3;
+            shape.dots += usize::from(*b == b'.');
+            gap += 1;
+        } else {
+            break;
+        }
+    }
+    shape
+}
+
+/// Groups that follow each other, on the stack: this is the busiest of the detectors.
+struct Run {
+    groups: [Group; GROUPS_MAX],
+    count: usize,
+    digits: usize,
+    dots: usize,
+    end: usize,
+}
+
+impl Run {
+    fn groups(&self) -> &[Group] {
+        self.groups.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// Calls `hit` for every value that is found.
 pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
     let mut at = 0;
-    let mut groups: Vec<Group> = Vec::new();
     while let Some(start) = next_digit(bytes, at) {
         if let Some(range) = iban_at(bytes, start) {
             at = range.end;
             hit(Finder::Iban, range);
             continue;
         }
-        groups.clear();
-        at = run(bytes, start, &mut groups);
-        let digits: usize = groups.iter().map(|g| g.length()).sum();
-        if digits >= DIGITS_MIN {
-            judge(bytes, &groups, &mut hit);
+        let shape = shape(bytes, start);
+        if shape.is_idle() {
+            at = shape.end;
+            continue;
         }
+        let run = run(bytes, start);
+        at = run.end;
+        judge(bytes, &run, &mut hit);
     }
 }
 
@@ -62,59 +135,83 @@ fn iban_at(bytes: &[u8], digit: usize) -> Option<Range<usize>> {
     iban::end(bytes, start).map(|end| start..end)
 }
 
-/// Cuts a run into groups and returns where it ends. One or two separators join groups.
-fn run(bytes: &[u8], start: usize, groups: &mut Vec<Group>) -> usize {
-    let mut at = start;
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
+/// Cuts a run into groups. One or two separators join groups.
+fn run(bytes: &[u8], start: usize) -> Run {
+    let mut run = Run {
+        groups: [Group::default(); GROUPS_MAX],
+        count: 0,
+        digits: 0,
+        dots: 0,
+        end: start,
+    };
+    for group in &mut run.groups {
+        let rest = bytes.get(run.end..).unwrap_or_default();
         let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        let end = at + length;
-        groups.push(Group {
-            start: at,
+        let end = run.end + length;
+        *group = Group {
+            start: run.end,
             end,
             joint: 0,
-        });
-        let tail = bytes.get(end..).unwrap_or_default();
+        };
+        run.count += 1;
+        run.digits += length;
+        run.end = end;
+        let tail = rest.get(length..).unwrap_or_default();
         let gap = tail
             .iter()
             .take(2)
             .take_while(|b| is_separator(**b))
             .count();
-        let more = tail.get(gap).is_some_and(u8::is_ascii_digit);
-        if gap == 0 || !more || groups.len() == GROUPS_MAX {
-            return end;
+        if gap == 0 || !tail.get(gap).is_some_and(u8::is_ascii_digit) {
+            return run;
         }
-        if let (1, Some(last), Some(b)) = (gap, groups.last_mut(), tail.first()) {
-            last.joint = *b;
+        if let (1, Some(b)) = (gap, tail.first()) {
+            group.joint = *b;
+            run.dots += usize::from(*b == b'.');
         }
-        at = end + gap;
+        run.end = end + gap;
     }
+    // There is more: the next piece begins with the last groups of this one.
+    if let Some(group) = run.groups.get(GROUPS_MAX - GROUPS_SHARED) {
+        run.end = group.start;
+    }
+    run
 }
 
 fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/')
 }
 
-fn judge(bytes: &[u8], groups: &[Group], hit: &mut impl FnMut(Finder, Range<usize>)) {
-    let mut at = 0;
-    while let Some(rest) = groups.get(at..).filter(|r| !r.is_empty()) {
-        let before = at.checked_sub(1).and_then(|i| groups.get(i));
-        let found = card(bytes, before, rest)
-            .map(|n| (Finder::PaymentCard, n))
-            .or_else(|| ssn(bytes, before, rest).map(|n| (Finder::UsSsn, n)))
-            .or_else(|| ipv4(bytes, before, rest).map(|n| (Finder::IpAddress, n)));
-        match found {
-            Some((finder, taken)) => {
-                let (first, last) = (rest.first(), rest.get(taken - 1));
-                if let (Some(first), Some(last)) = (first, last) {
-                    hit(finder, first.start..last.end);
+/// What a run of so many digits cannot be is not asked.
+fn judge(bytes: &[u8], run: &Run, hit: &mut impl FnMut(Finder, Range<usize>)) {
+    let groups = run.groups();
+    let (may_card, may_ssn, may_ipv4) = (
+        run.digits >= cards::DIGITS_MIN,
+        run.digits >= SSN_DIGITS && run.count >= 3,
+        run.dots >= 3,
+    );
+    if may_card || may_ssn || may_ipv4 {
+        let mut at = 0;
+        while let Some(rest) = groups.get(at..).filter(|r| !r.is_empty()) {
+            let before = at.checked_sub(1).and_then(|i| groups.get(i));
+            let card = || card(bytes, before, rest).map(|n| (Finder::PaymentCard, n));
+            let ssn = || ssn(bytes, before, rest).map(|n| (Finder::UsSsn, n));
+            let ipv4 = || ipv4(bytes, before, rest).map(|n| (Finder::IpAddress, n));
+            let found = may_card.then(card).flatten();
+            let found = found.or_else(|| may_ssn.then(ssn).flatten());
+            let found = found.or_else(|| may_ipv4.then(ipv4).flatten());
+            at += match found {
+                Some((finder, taken)) => {
+                    if let (Some(first), Some(last)) = (rest.first(), rest.get(taken - 1)) {
+                        hit(finder, first.start..last.end);
+                    }
+                    taken
                 }
-                at += taken;
-            }
-            None => at += 1,
+                None => 1,
+            };
         }
     }
-    if let Some(range) = phone(bytes, groups) {
+    if let Some(range) = phone(bytes, run) {
         hit(Finder::Phone, range);
     }
 }
@@ -218,17 +315,21 @@ fn ipv4(bytes: &[u8], before: Option<&Group>, groups: &[Group]) -> Option<usize>
 }
 
 /// `+` and 8 to 15 digits (E.164), or the North American `(555) 123-4567`.
-fn phone(bytes: &[u8], groups: &[Group]) -> Option<Range<usize>> {
+fn phone(bytes: &[u8], run: &Run) -> Option<Range<usize>> {
+    let groups = run.groups();
     let (first, last) = (groups.first()?, groups.last()?);
-    let digits: usize = groups.iter().map(|g| g.length()).sum();
-    if !stands_free(bytes, first.start, last.end) {
+    if run.digits < PHONE_DIGITS_MIN || !stands_free(bytes, first.start, last.end) {
         return None;
     }
     let prefix = first.start.checked_sub(1).and_then(|i| bytes.get(i));
-    if prefix == Some(&b'+') && (8..=15).contains(&digits) {
+    if prefix == Some(&b'+') && (PHONE_DIGITS_MIN..=15).contains(&run.digits) {
         return Some(first.start - 1..last.end);
     }
-    let lengths: Vec<usize> = groups.iter().map(|g| g.length()).collect();
-    let american = lengths == [3, 3, 4] || lengths == [1, 3, 3, 4];
+    let national = match groups {
+        [country, rest @ ..] if country.length() == 1 => rest,
+        all => all,
+    };
+    let american =
+        national.len() == 3 && national.iter().zip([3, 3, 4]).all(|(g, n)| g.length() == n);
     american.then_some(first.start..last.end)
 }

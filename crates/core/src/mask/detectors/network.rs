@@ -11,37 +11,40 @@ const BYTES_MAX: usize = 45;
 /// Calls `hit` for every address.
 pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Range<usize>)) {
     let mut at = 0;
-    while let Some(start) = bytes
-        .get(at..)
-        .and_then(|r| r.iter().position(|b| is_part(*b)))
-        .map(|i| at + i)
-    {
-        let word = bytes.get(start..).unwrap_or_default();
-        let length = word.iter().take_while(|b| is_part(**b)).count();
-        at = start + length;
-        let free = start == 0
-            || !bytes
-                .get(start - 1)
-                .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let ends = !bytes
-            .get(at)
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let word = word.get(..length).unwrap_or_default();
+    while let Some(colon) = next_colon(bytes, at) {
+        let before = bytes.get(at..colon).unwrap_or_default();
+        let start = colon - before.iter().rev().take_while(|b| is_part(**b)).count();
+        let rest = bytes.get(colon..).unwrap_or_default();
+        at = colon + rest.iter().take_while(|b| is_part(**b)).count();
+        let word = bytes.get(start..at).unwrap_or_default();
         let trailing = word.iter().rev().take_while(|b| **b == b'.').count();
-        let word = word.get(..length - trailing).unwrap_or_default();
-        if free && ends && word.len() <= BYTES_MAX && is_address(word) {
+        let word = word.get(..word.len() - trailing).unwrap_or_default();
+        let glued = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let free = !glued(start.checked_sub(1).and_then(|i| bytes.get(i))) && !glued(bytes.get(at));
+        if free && word.len() <= BYTES_MAX && is_address(word) {
             hit(start..start + word.len());
         }
     }
+}
+
+/// The next colon that a hexadecimal digit or another colon follows.
+fn next_colon(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let found = rest
+        .windows(2)
+        .position(|w| matches!(w, [b':', b] if *b == b':' || b.is_ascii_hexdigit()));
+    found.map(|i| from + i)
 }
 
 fn is_part(b: u8) -> bool {
     b.is_ascii_hexdigit() || b == b':' || b == b'.'
 }
 
-/// `::` and `::1` are nobody's address.
+/// Seven colons, six before an embedded IPv4 address, or two in a row; `::` and `::1` are nobody's address.
 fn is_address(word: &[u8]) -> bool {
-    word.iter().filter(|b| **b == b':').count() >= 2
+    let colons = word.iter().filter(|b| **b == b':').count();
+    let possible = colons >= 6 || word.windows(2).any(|w| w == b"::");
+    possible
         && std::str::from_utf8(word)
             .ok()
             .and_then(|w| w.parse::<Ipv6Addr>().ok())

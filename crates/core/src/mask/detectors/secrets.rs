@@ -11,9 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_automata::meta::{BuildError, Regex};
 use std::ops::Range;
 
-/// Nothing shorter is a key.
-pub(crate) const BYTES_MIN: usize = 20;
-
+/// None is shorter than a long word of the summary, or it has the dashes of a PEM block.
 const PATTERNS: &[(Finder, &str)] = &[
     (
         Finder::Jwt,

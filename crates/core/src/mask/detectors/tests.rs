@@ -96,6 +96,16 @@ fn cards() {
 }
 
 #[test]
+fn cards_among_many_numbers() {
+    for count in 0..40 {
+        let before: String = (0..count).map(|i| format!("{} ", i % 7)).collect();
+        let text = format!("{before}4111 1111 1111 1111 5 6");
+        finds(&text, "payment_card", "4111 1111 1111 1111");
+        finds(&format!("{before}123-45-6789 8 9"), "us_ssn", "123-45-6789");
+    }
+}
+
+#[test]
 fn social_security_numbers() {
     finds("123-45-6789", "us_ssn", "123-45-6789");
     finds("ssn 123 45 6789.", "us_ssn", "123 45 6789");
@@ -230,6 +240,15 @@ fn redacts_in_place_and_keeps_utf8() {
         "Größe: [masked:email], [masked:payment_card] ✓"
     );
     assert_eq!(tally.masked.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn classes_that_may_be_seen_are_only_reported() {
+    let detector = detector().showing(|class| class == "email");
+    let (mut out, mut tally) = (Vec::new(), Tally::default());
+    assert!(detector.redact(b"jo@example.org 123-45-6789", &mut out, &mut tally));
+    assert_eq!(out, b"jo@example.org [masked:us_ssn]");
+    assert_eq!(tally.reported.get("email"), Some(&1));
 }
 
 #[test]

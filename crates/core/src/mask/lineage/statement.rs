@@ -36,7 +36,7 @@ pub(super) fn statement(
         Some(node) => tracer.statement(node),
         None => Made::nothing(),
     };
-    let touches = tracer.touches || mentions::any(raw, catalogue, masked);
+    let touches = tracer.touches || mentions::any(raw, masked);
     let hidden = tracer.hidden;
     let (uses, mut unclear) = tracer.finish();
     // A doubt about a statement that nowhere names anything masked is none about masking.
