@@ -167,11 +167,15 @@ impl World {
 
     /// What holds the data directory and the gateway's records.
     pub fn file_system(&self) -> String {
-        Command::new("stat")
-            .args(["--file-system", "--format=%T"])
+        Command::new("df")
+            .arg("--output=fstype")
             .arg(self.dir.path())
             .output()
-            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .ok()
+            .and_then(|output| {
+                let out = String::from_utf8_lossy(&output.stdout);
+                Some(out.lines().nth(1)?.trim().to_owned())
+            })
             .unwrap_or_default()
     }
 }
