@@ -15,6 +15,7 @@ mod from;
 mod functions;
 mod mentions;
 mod names;
+mod reference;
 mod scope;
 mod select;
 mod statement;
