@@ -84,7 +84,7 @@ pub enum Command {
     Agents(AgentsArgs),
     /// Mint and revoke short-lived credentials.
     #[command(
-        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential revoke crd_0123456789abcdef"
+        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
     /// Follow, take away and verify the audit log.
@@ -278,6 +278,20 @@ pub enum CredentialCommand {
     Revoke {
         /// The credential.
         id: String,
+    },
+    /// Seal the password of a target whose credential is `sealed`: read from standard input, kept encrypted in the
+    /// bundle's store. Run it where the store is.
+    Seal {
+        /// The target.
+        target: String,
+        /// The bundle.
+        #[arg(
+            long,
+            default_value = ".",
+            env = "BRATTICE_CONFIG",
+            value_name = "PATH"
+        )]
+        config: PathBuf,
     },
 }
 

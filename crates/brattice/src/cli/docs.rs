@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod errors;
+mod metrics;
 
 use super::args::DocsArgs;
 use super::exit::Failure;
@@ -63,6 +64,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("configuration.md", format!("{MADE}{}", config::document())),
         ("configuration.schema.json", pretty(&raw::schema())),
         ("errors.md", format!("{MADE}{}", errors::document())),
+        ("metrics.md", format!("{MADE}{}", metrics::document())),
         (
             "openapi.json",
             pretty(&openapi::document("https://brattice.example.com")),

@@ -41,7 +41,8 @@ pub fn run(gateway: &GatewayArgs, args: PolicyArgs, out: &mut Output) -> Result<
     }
 }
 
-fn load(path: &Path, out: &mut Output) -> Result<Checked, Failure> {
+/// Loads a bundle, or tells everything that is wrong with it.
+pub(super) fn load(path: &Path, out: &mut Output) -> Result<Checked, Failure> {
     config::load_with(path, Options { files: false }).map_err(|report| {
         if out.is_json() {
             out.json(&json!({ "valid": false, "problems": report.problems }));
