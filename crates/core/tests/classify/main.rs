@@ -15,6 +15,7 @@
 )]
 
 mod corpus;
+mod depends;
 mod evasion;
 mod server;
 mod world;

@@ -58,6 +58,12 @@ pub fn live_catalogue() -> Option<(Catalogue, Major)> {
     ))
 }
 
+/// Runs a script on the server that `BRATTICE_TEST_POSTGRES` names.
+pub fn run(database: &str, sql: &str) -> Result<Rows, String> {
+    let server = std::env::var("BRATTICE_TEST_POSTGRES").map_err(|e| e.to_string())?;
+    psql(&server, database, sql)
+}
+
 fn server() -> Option<(String, Major)> {
     let server = std::env::var("BRATTICE_TEST_POSTGRES").ok()?;
     let version = psql(&server, "postgres", "SHOW server_version_num").expect("the server answers");
