@@ -227,6 +227,23 @@ fn measures_judging() {
 }
 
 #[test]
+fn refuses_what_the_server_would_convert_first() {
+    let mut catalogue = CATALOGUE.clone();
+    catalogue.server_encoding = "LATIN1".to_owned();
+    let other = judged_against(&Case::of("SELECT 'é'"), &catalogue).expect("parses");
+    assert_eq!(other.refusals.len(), 1);
+    let ascii = judged_against(&Case::of("SELECT 'e'"), &catalogue).expect("parses");
+    assert!(ascii.refusals.is_empty());
+    let limits = SqlLimits::default();
+    for version in [12, 19] {
+        let rule = parse(b"SELECT 1", Major(version), &limits)
+            .expect_err("refused")
+            .rule;
+        assert_eq!(rule, "brattice.sql.version");
+    }
+}
+
+#[test]
 fn refuses_what_is_not_text() {
     let limits = SqlLimits::default();
     for bytes in [

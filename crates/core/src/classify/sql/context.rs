@@ -3,7 +3,7 @@
 //! Lives here: the inputs of judging. Never: the walk over the tree.
 
 use super::catalogue::{Catalogue, Major, SearchPath};
-use super::command::{Command, PreparedLookup};
+use super::command::{Command, PreparedLookup, Unclear};
 use super::lists::Lists;
 use super::parse::Parsed;
 use super::pending::Pending;
@@ -35,6 +35,16 @@ pub fn classify(parsed: &Parsed, ctx: &Context<'_>) -> Command {
     let mut walk = Walk::new(*ctx, parsed.text());
     for (statement, range) in parsed.statements() {
         walk.statement(statement, range.clone());
+    }
+    let encoding = ctx.catalogue.server_encoding.as_str();
+    if !matches!(encoding, "" | "UTF8") && !parsed.text().is_ascii() {
+        walk.refuse(
+            Unclear::new(
+                "brattice.sql.encoding",
+                "The server's encoding is not UTF8, so only ASCII statements can be judged.",
+            )
+            .hint("Pass other characters as parameters."),
+        );
     }
     let mut command = walk.finish();
     command.redacted = parsed.redacted().map(str::to_owned);

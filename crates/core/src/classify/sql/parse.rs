@@ -9,6 +9,11 @@ use pg_query::protobuf;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// The oldest server whose reading is known.
+const OLDEST: u16 = 13;
+/// The newest: the version whose grammar this is.
+const NEWEST: u16 = 18;
+
 /// The sizes within which a message is parsed at all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SqlLimits {
@@ -66,6 +71,15 @@ impl Parsed {
 
 /// Parses a message as a server of that version would, or says why it cannot be sure to.
 pub fn parse(sql: &[u8], major: Major, limits: &SqlLimits) -> Result<Parsed, Unclear> {
+    if !(OLDEST..=NEWEST).contains(&major.0) {
+        return Err(Unclear::new(
+            "brattice.sql.version",
+            format!(
+                "PostgreSQL {} may read statements differently; {OLDEST} to {NEWEST} are judged.",
+                major.0
+            ),
+        ));
+    }
     let text = text(sql, limits)?;
     let tokens = tokens::scan(text)?;
     tokens::check(text, &tokens, major, limits)?;

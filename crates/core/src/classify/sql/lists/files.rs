@@ -132,6 +132,7 @@ pack_files!(
     "tsm_system_time",
     "unaccent",
     "uuid-ossp",
+    "vector",
     "xml2",
 );
 

@@ -48,6 +48,10 @@ impl Walk<'_> {
 
     /// Ends the message.
     pub(in crate::classify::sql) fn finish(mut self) -> Command {
+        // What was said of the message as a whole.
+        for act in std::mem::take(&mut self.now.acts) {
+            self.merge(act);
+        }
         let objects: BTreeSet<&Object> = self.acts.keys().map(|(_, o)| o).collect();
         let objects = i64::try_from(objects.len()).unwrap_or(FIGURE_MAX);
         self.out.acts = std::mem::take(&mut self.acts)

@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A refusal that no policy lifts.
-    fn refuse(&mut self, refusal: Unclear) {
+    pub(in crate::classify::sql) fn refuse(&mut self, refusal: Unclear) {
         if !self.out.refusals.contains(&refusal) {
             self.out.refusals.push(refusal.clone());
         }
