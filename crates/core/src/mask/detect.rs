@@ -6,7 +6,7 @@
 
 use crate::mask::cell::marker;
 use crate::mask::classes::{Class, Classes, Finder, OnHit};
-use crate::mask::detectors::pem::Body;
+use crate::mask::detectors::pem::{Block, Blocks, Body};
 use crate::mask::detectors::{digits, email, network, secrets, summary::Summary, url};
 use regex_automata::meta::{BuildError, Regex};
 use regex_automata::util::syntax;
@@ -74,6 +74,7 @@ struct Label {
 #[derive(Debug, Clone)]
 pub struct Detector {
     labels: BTreeMap<Finder, Label>,
+    blocks: Blocks,
     secrets: Option<secrets::Secrets>,
     custom: Option<(Regex, Vec<Label>)>,
 }
@@ -121,8 +122,10 @@ impl Detector {
             true => None,
             false => Some((compile(&patterns).map_err(NotCompiled)?, custom)),
         };
+        let blocks = Blocks::new().map_err(NotCompiled)?;
         Ok(Self {
             labels,
+            blocks,
             secrets,
             custom,
         })
@@ -181,9 +184,15 @@ impl Detector {
         taken
     }
 
-    /// A private key that begins in the text and runs to its end.
+    /// A private key that is masked, begins in the text and runs to its end.
     pub(crate) fn open_block(&self, text: &[u8]) -> Option<Body> {
-        self.secrets.as_ref()?.open_block(text)
+        let last = self.blocks(text).pop()?;
+        (last.range.end == text.len()).then_some(last.body)
+    }
+
+    /// No class has anything to find.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.labels.is_empty() && self.custom.is_none()
     }
 
     /// There are patterns of the bundle, of which nothing is known.
@@ -193,7 +202,58 @@ impl Detector {
 
     fn hits(&self, bytes: &[u8]) -> Vec<Hit> {
         let summary = Summary::of(bytes);
+        let blocks = match summary.fence {
+            true => self.blocks(bytes),
+            false => Vec::new(),
+        };
+        if blocks.is_empty() {
+            return self.region(bytes, summary);
+        }
+        // A block is one value; what stands around it is looked at apart.
         let mut hits = Vec::new();
+        let mut from = 0;
+        for block in &blocks {
+            self.shifted(bytes, from..block.range.start, &mut hits);
+            self.push(Finder::PrivateKey, block.range.clone(), &mut hits);
+            from = block.range.end;
+        }
+        self.shifted(bytes, from..bytes.len(), &mut hits);
+        hits
+    }
+
+    /// Private keys that are to be masked; one that is only reported is text like any other.
+    fn blocks(&self, bytes: &[u8]) -> Vec<Block> {
+        let masks = self
+            .labels
+            .get(&Finder::PrivateKey)
+            .is_some_and(|l| l.action == OnHit::Mask);
+        if masks {
+            self.blocks.find(bytes)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn shifted(&self, bytes: &[u8], range: Range<usize>, hits: &mut Vec<Hit>) {
+        let part = bytes.get(range.clone()).unwrap_or_default();
+        hits.extend(
+            self.region(part, Summary::of(part))
+                .into_iter()
+                .map(|hit| Hit {
+                    range: hit.range.start + range.start..hit.range.end + range.start,
+                    ..hit
+                }),
+        );
+    }
+
+    /// Text without a block that is masked.
+    fn region(&self, bytes: &[u8], summary: Summary) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        if summary.fence && self.labels.contains_key(&Finder::PrivateKey) {
+            for block in self.blocks.find(bytes) {
+                self.push(Finder::PrivateKey, block.range, &mut hits);
+            }
+        }
         if summary.at {
             if let Some(label) = self.labels.get(&Finder::UrlPassword) {
                 url::find(bytes, |range| hits.push(label.hit(range)));

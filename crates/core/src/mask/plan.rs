@@ -131,7 +131,8 @@ impl RowPlan {
                 modifier: column.type_modifier,
                 format: column.format,
             };
-            cells.push((decide(&fields, reveal, of), of));
+            let seen = !detector.is_idle();
+            cells.push((decide(&fields, reveal, of, seen), of));
         }
         let pass_all = cells.iter().all(|(cell, _)| matches!(cell, Cell::Pass));
         Ok(Self {
@@ -185,7 +186,12 @@ impl RowPlan {
 }
 
 /// Several fields at one position: the one of which least may be seen decides.
-fn decide(fields: &[&Arc<Field>], reveal: &dyn Fn(&Field) -> Reveal, of: ValueType) -> Cell {
+fn decide(
+    fields: &[&Arc<Field>],
+    reveal: &dyn Fn(&Field) -> Reveal,
+    of: ValueType,
+    seen: bool,
+) -> Cell {
     match fields
         .iter()
         .map(|f| (reveal(f), *f))
@@ -197,7 +203,7 @@ fn decide(fields: &[&Arc<Field>], reveal: &dyn Fn(&Field) -> Reveal, of: ValueTy
             form,
         },
         Some((Reveal::Full, _)) => Cell::Pass,
-        None if cell::kind(of.oid).is_mute() => Cell::Pass,
+        None if !seen || cell::kind(of.oid).is_mute() => Cell::Pass,
         None => Cell::Scan,
     }
 }

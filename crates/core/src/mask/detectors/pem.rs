@@ -2,8 +2,12 @@
 //!
 //! Lives here: how far a block goes, piece by piece. Never: what is in it.
 
-/// The words that end the opening line of a block that we hide.
-pub(crate) const OPENING: &str = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----";
+use crate::mask::detect::compile;
+use regex_automata::meta::{BuildError, Regex};
+use std::ops::Range;
+
+/// The opening line of a block that we hide.
+const OPENING: &str = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----";
 /// The longest block that is followed; a key of 16,384 bits is shorter.
 pub(crate) const BYTES_MAX: usize = 32 << 10;
 
@@ -44,10 +48,38 @@ impl Body {
     }
 }
 
-/// The end of a block whose opening line ends at `from`, and how it stands there.
-pub(crate) fn end(bytes: &[u8], from: usize) -> (usize, Body) {
-    let mut body = Body::default();
-    let rest = bytes.get(from..).unwrap_or_default();
-    let taken = rest.iter().take_while(|b| body.take(**b)).count();
-    (from + taken, body)
+/// A block that was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub range: Range<usize>,
+    /// How it stands at its end, for when more comes.
+    pub body: Body,
+}
+
+/// Finds blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Blocks(Regex);
+
+impl Blocks {
+    pub(crate) fn new() -> Result<Self, Box<BuildError>> {
+        compile(&[OPENING]).map(Self)
+    }
+
+    /// Every block, in order.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Block> {
+        let mut blocks: Vec<Block> = Vec::new();
+        for opening in self.0.find_iter(bytes) {
+            if blocks.last().is_some_and(|b| opening.start() < b.range.end) {
+                continue;
+            }
+            let mut body = Body::default();
+            let rest = bytes.get(opening.end()..).unwrap_or_default();
+            let taken = rest.iter().take_while(|b| body.take(**b)).count();
+            blocks.push(Block {
+                range: opening.start()..opening.end() + taken,
+                body,
+            });
+        }
+        blocks
+    }
 }

@@ -1,9 +1,8 @@
-//! Values that are known by how they begin: tokens, provider keys, private keys.
+//! Values that are known by how they begin: tokens and provider keys.
 //!
 //! Lives here: their patterns, all beginning with literals so that one vectorised search finds candidates.
-//! Never: digits and addresses.
+//! Never: digits, addresses, PEM blocks.
 
-use super::pem;
 use crate::mask::classes::Finder;
 use crate::mask::detect::compile;
 use base64::Engine as _;
@@ -11,13 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_automata::meta::{BuildError, Regex};
 use std::ops::Range;
 
-/// None is shorter than a long word of the summary, or it has the dashes of a PEM block.
+/// None is shorter than a long word of the summary.
 const PATTERNS: &[(Finder, &str)] = &[
     (
         Finder::Jwt,
         r"\beyJ[A-Za-z0-9_\-]{6}[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){1,4}",
     ),
-    (Finder::PrivateKey, pem::OPENING),
     // Amazon: access key ids.
     (Finder::CloudKey, r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"),
     // Google: API keys, OAuth tokens, client secrets.
@@ -108,43 +106,15 @@ impl Secrets {
         }))
     }
 
-    /// The state of a private key's block that has begun and whose end has not come.
-    pub(crate) fn open_block(&self, bytes: &[u8]) -> Option<pem::Body> {
-        let mut open = None;
-        let mut floor = 0;
-        for found in self.regex.find_iter(bytes) {
-            let value = bytes.get(found.range()).unwrap_or_default();
-            let is_key = self.finders.get(found.pattern().as_usize()) == Some(&Finder::PrivateKey);
-            if is_key && found.start() >= floor && value.starts_with(b"-----") {
-                let (end, body) = pem::end(bytes, found.end());
-                floor = end;
-                open = (end == bytes.len()).then_some(body);
-            }
-        }
-        open
-    }
-
     /// Calls `hit` for every value.
     pub(crate) fn find(&self, bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
-        let mut floor = 0;
         for found in self.regex.find_iter(bytes) {
             let Some(finder) = self.finders.get(found.pattern().as_usize()) else {
                 continue;
             };
-            let range = found.range();
-            // A block of a private key reaches further than its opening line.
-            if range.start < floor {
-                continue;
-            }
-            let value = bytes.get(range.clone()).unwrap_or_default();
-            match finder {
-                Finder::PrivateKey if value.starts_with(b"-----") => {
-                    let (end, _) = pem::end(bytes, range.end);
-                    floor = end;
-                    hit(*finder, range.start..end);
-                }
-                Finder::Jwt if !is_jwt(value) => {}
-                _ => hit(*finder, range),
+            let value = bytes.get(found.range()).unwrap_or_default();
+            if *finder != Finder::Jwt || is_jwt(value) {
+                hit(*finder, found.range());
             }
         }
     }

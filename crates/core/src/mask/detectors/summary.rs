@@ -11,8 +11,10 @@ pub(crate) struct Summary {
     pub digits: usize,
     /// Colons.
     pub colons: usize,
-    /// It may hold a token: a word that is long enough, or the dashes of a PEM block.
+    /// It may hold a token: a word that is long enough.
     pub token: bool,
+    /// It has the dashes around the opening words of a PEM block.
+    pub fence: bool,
 }
 
 /// Counters are single bytes within a block, so that sixteen or more of them fit a register.
@@ -30,7 +32,8 @@ impl Summary {
             at: false,
             digits: 0,
             colons: 0,
-            token: false,
+            token: bytes.len() > WORDS_BYTES_MAX || long_word(bytes),
+            fence: false,
         };
         let mut all_dashes = 0;
         for block in bytes.chunks(BLOCK) {
@@ -46,7 +49,7 @@ impl Summary {
             out.colons += usize::from(colons);
             all_dashes += usize::from(dashes);
         }
-        out.token = all_dashes >= DASHES_MIN || bytes.len() > WORDS_BYTES_MAX || long_word(bytes);
+        out.fence = all_dashes >= DASHES_MIN;
         out
     }
 }
@@ -118,6 +121,6 @@ mod tests {
         assert!(
             !Summary::of(b"550e8400-e29b-41d4-a716-446655440000 2026-11-23T18:42:49.123456Z").token
         );
-        assert!(Summary::of(b"-----BEGIN PRIVATE KEY-----").token);
+        assert!(Summary::of(b"-----BEGIN PRIVATE KEY-----").fence);
     }
 }

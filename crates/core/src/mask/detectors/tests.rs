@@ -249,6 +249,12 @@ fn classes_that_may_be_seen_are_only_reported() {
     assert!(detector.redact(b"jo@example.org 123-45-6789", &mut out, &mut tally));
     assert_eq!(out, b"jo@example.org [masked:us_ssn]");
     assert_eq!(tally.reported.get("email"), Some(&1));
+    // A key that is only reported hides nothing that stands in it.
+    let key = "-----BEGIN PRIVATE KEY-----\n123-45-6789\n-----END PRIVATE KEY-----";
+    let all = self::detector().showing(|class| class == "private_key");
+    let mut out = Vec::new();
+    assert!(all.redact(key.as_bytes(), &mut out, &mut tally));
+    assert!(out.starts_with(b"-----BEGIN") && !out.windows(5).any(|w| w == b"45-67"));
 }
 
 #[test]

@@ -110,3 +110,67 @@ fn a_pause_lets_a_prompt_through() {
     masker.pause(&mut out, &mut tally);
     assert_eq!((out.as_slice(), masker.held()), (&b"password:"[..], 0));
 }
+
+/// Pieces of values and of what stands between them, in any order.
+#[test]
+fn any_mixture_gives_the_same_however_it_is_split() {
+    const PARTS: &[&str] = &[
+        "jo@example.org",
+        "@example.org",
+        "4111 1111 1111 1111",
+        "4111",
+        "1111-",
+        "123-45-6789",
+        "DE89 3704 0044 0532 0130 00",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN RSA ",
+        "-----END PRIVATE KEY-----",
+        "MIIEabc/+=",
+        "\\n",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+        "http://u:p",
+        "://",
+        ":",
+        "2001:db8::7",
+        "10.0.0.1",
+        "+49 30 1234567",
+        "é",
+        "x",
+        "word",
+        "7",
+        "-----",
+        "-",
+        ".",
+        "_",
+        " ",
+        " ",
+        "\n",
+        "\"",
+        "\t",
+    ];
+    let detector = builtin();
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for _ in 0..400 {
+        let text: String = (0..=next(10)).map(|_| PARTS[next(PARTS.len())]).collect();
+        let bytes = text.as_bytes();
+        let mut whole = Vec::new();
+        if !detector.redact(bytes, &mut whole, &mut Tally::default()) {
+            whole = bytes.to_vec();
+        }
+        let whole = String::from_utf8(whole).unwrap();
+        assert_eq!(run(&detector, &[bytes]).0, whole, "whole {text:?}");
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(run(&detector, &single).0, whole, "bytes {text:?}");
+        for _ in 0..6 {
+            let (a, b) = bytes.split_at(next(bytes.len() + 1));
+            assert_eq!(run(&detector, &[a, b]).0, whole, "{} {text:?}", a.len());
+        }
+    }
+}
