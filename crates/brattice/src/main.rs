@@ -5,6 +5,7 @@
 pub mod adapt;
 mod cli;
 pub mod config;
+pub mod dev;
 pub mod dev_issuer;
 pub mod run;
 

@@ -18,6 +18,9 @@ mod sessions;
 mod tally;
 mod webhooks;
 
+#[cfg(test)]
+mod tests;
+
 pub use authenticator::Unrevoked;
 pub(crate) use bundle::warnings;
 pub use revocations::Revocations;

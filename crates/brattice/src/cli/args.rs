@@ -59,6 +59,12 @@ pub enum Command {
         after_help = "Examples:\n  brattice serve --config /etc/brattice\n  BRATTICE_LOG=debug brattice serve --config examples/orders"
     )]
     Serve(ServeArgs),
+    /// Try the gateway out on this machine, with an identity provider of its own.
+    #[command(
+        after_help = "Examples:\n  brattice dev --config examples/orders\n  PGPASSWORD=… brattice dev --target-url postgres://app@127.0.0.1:5432/app\n  PGPASSWORD=\"$(brattice dev token analyst-1)\" psql …",
+        args_conflicts_with_subcommands = true
+    )]
+    Dev(DevArgs),
     /// Check a bundle and tell everything that is wrong with it.
     #[command(
         after_help = "Examples:\n  brattice check /etc/brattice\n  brattice check --without-files . --format json\n  brattice check --schema > brattice.schema.json"
@@ -120,6 +126,44 @@ pub struct ServeArgs {
         value_name = "PATH"
     )]
     pub config: PathBuf,
+}
+
+/// `dev`.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// The bundle's directory, or its brattice.toml. Default: the one here.
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// A database to stand in front of, with the rules of an example. Its password is in BRATTICE_TARGET_PASSWORD or
+    /// PGPASSWORD.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub target_url: Option<String>,
+    /// Where keys, secrets and records of trying out are kept.
+    #[arg(long, global = true, default_value = crate::dev::STATE, value_name = "DIRECTORY")]
+    pub state: PathBuf,
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<DevCommand>,
+}
+
+/// What to do beside a gateway that is tried out.
+#[derive(Debug, Subcommand)]
+pub enum DevCommand {
+    /// Print a fresh token of one of the agents and people that `brattice dev` made up.
+    #[command(
+        after_help = "Examples:\n  brattice dev token analyst-1\n  brattice dev token analyst-1 --on-behalf-of dana"
+    )]
+    Token(DevTokenArgs),
+}
+
+/// `dev token`.
+#[derive(Debug, Args)]
+pub struct DevTokenArgs {
+    /// Whose.
+    pub name: String,
+    /// For whom it acts; nearest first, once for each.
+    #[arg(long, value_name = "NAME")]
+    pub on_behalf_of: Vec<String>,
 }
 
 /// `check`.

@@ -11,6 +11,7 @@ mod client;
 mod completions;
 mod credential;
 mod decision;
+mod dev;
 mod docs;
 mod exit;
 mod gateway;
@@ -41,8 +42,10 @@ pub fn run() -> ExitCode {
             return exit.into();
         }
     };
-    if let Command::Serve(args) = &program.command {
-        return crate::run::serve(&args.config);
+    match &program.command {
+        Command::Serve(args) => return crate::run::serve(&args.config),
+        Command::Dev(args) => return dev::run(args),
+        _ => {}
     }
     let mut out = Output::new(program.format);
     let done = dispatch(program, &mut out);
@@ -54,8 +57,8 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         gateway, command, ..
     } = program;
     match command {
-        // Answers with a log rather than with output, so it has ended by now.
-        Command::Serve(_) => Ok(()),
+        // These answer with a log rather than with output, and have ended by now.
+        Command::Serve(_) | Command::Dev(_) => Ok(()),
         Command::Check(args) => check::run(&args, out),
         Command::Whoami => whoami::run(&gateway, out),
         Command::Approvals(args) => approvals::run(&gateway, args, out),

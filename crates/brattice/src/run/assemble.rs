@@ -78,8 +78,8 @@ pub struct Gateway {
     /// Random bytes.
     pub randomness: Arc<dyn Randomness>,
     pub(super) source: Source,
-    pub(super) recordings: Arc<CountedRecordings>,
-    pub(super) list: Arc<SessionList>,
+    pub(crate) recordings: Arc<CountedRecordings>,
+    pub(crate) list: Arc<SessionList>,
     pub(super) kept: catalogues::Kept,
     pub(super) connections: bundle::Connections,
     pub(super) tokens: TokenKey,

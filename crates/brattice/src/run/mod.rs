@@ -12,7 +12,7 @@ pub mod log;
 mod serve;
 mod source;
 mod system;
-mod tend;
+pub(crate) mod tend;
 
 pub use assemble::Gateway;
 pub use error::StartError;

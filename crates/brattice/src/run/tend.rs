@@ -169,7 +169,7 @@ enum Note {
 }
 
 /// Keeps the list of sessions that outlives them, in the order in which things happened.
-pub(super) struct SessionList {
+pub(crate) struct SessionList {
     notes: mpsc::UnboundedSender<Note>,
     tally: Arc<Tally>,
     clock: Arc<dyn Clock>,
