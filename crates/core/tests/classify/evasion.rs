@@ -2,9 +2,12 @@
 
 use crate::corpus::{Case, cases, judged, judged_against};
 use crate::world::CATALOGUE;
-use brattice_core::action::Effect;
-use brattice_core::classify::sql::catalogue::{Catalogue, Major};
-use brattice_core::classify::sql::{SqlLimits, parse};
+use brattice_core::action::{Effect, Verb};
+use brattice_core::classify::sql::catalogue::{Catalogue, Major, SearchPath};
+use brattice_core::classify::sql::{
+    Command, Context, Lists, PreparedLookup, SqlLimits, classify, parse,
+};
+use std::sync::Arc;
 
 const VERSIONS: &[u16] = &[13, 14, 15, 16, 17, 18];
 
@@ -241,6 +244,60 @@ fn refuses_what_the_server_would_convert_first() {
             .rule;
         assert_eq!(rule, "brattice.sql.version");
     }
+}
+
+/// A session that keeps whole PREPARE and DECLARE statements, as the gate does.
+struct Kept(Vec<(&'static str, &'static str)>);
+
+impl PreparedLookup for Kept {
+    fn prepared(&self, name: &str) -> Option<Arc<Command>> {
+        let (_, text) = self.0.iter().find(|(n, _)| *n == name)?;
+        judged(&Case::of(text)).ok().map(Arc::new)
+    }
+    fn cursor(&self, name: &str) -> Option<Arc<Command>> {
+        self.prepared(name)
+    }
+}
+
+#[test]
+fn executes_by_name_what_was_prepared_and_nothing_else() {
+    let kept = Kept(vec![
+        ("p", "PREPARE p AS DELETE FROM customers RETURNING id"),
+        ("s1", "DELETE FROM customers"),
+        ("c", "DECLARE c CURSOR FOR SELECT ssn FROM customers"),
+    ]);
+    let run = |sql: &str| {
+        let parsed = parse(sql.as_bytes(), Major(15), &SqlLimits::default()).expect("parses");
+        let (path, lists) = (
+            SearchPath(vec!["pg_catalog".into(), "public".into()]),
+            Lists::new(),
+        );
+        classify(
+            &parsed,
+            &Context {
+                catalogue: &CATALOGUE,
+                path: &path,
+                major: Major(15),
+                prepared: &kept,
+                lists: &lists,
+                in_transaction: true,
+                parameter_types: &[],
+                earlier: None,
+            },
+        )
+    };
+    for name in ["p", "s1"] {
+        let command = run(&format!("EXECUTE {name}"));
+        assert!(command.has(Verb::SqlDeleteAll), "{name}");
+        assert_eq!(command.steps[0].returns_rows, Some(name == "p"));
+        assert!(command.consequences.is_empty());
+    }
+    assert!(run("EXECUTE p2").has(Verb::SqlUnknown));
+    assert!(run("DEALLOCATE p; EXECUTE p").has(Verb::SqlUnknown));
+    let fetched = run("FETCH 1 FROM c");
+    assert!(fetched.has(Verb::SqlSelect) && fetched.reads_only());
+    assert_eq!(fetched.steps[0].fetches.as_deref(), Some("c"));
+    assert!(run("CLOSE c; FETCH 1 FROM c").has(Verb::SqlUnknown));
 }
 
 #[test]
