@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod demo;
 pub mod gateway;
 pub mod idp;
 pub mod postgres;
