@@ -92,6 +92,16 @@ impl Denial {
             approval_url: None,
         }
     }
+    /// What a recording keeps of it, beside the command that was refused: JSON.
+    pub fn recorded(&self, command: &[u8]) -> Vec<u8> {
+        let said = serde_json::json!({
+            "command": String::from_utf8_lossy(command),
+            "code": self.code.as_str(),
+            "rules": self.rules,
+            "reason": self.reason,
+        });
+        said.to_string().into_bytes()
+    }
     /// The same with advice.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

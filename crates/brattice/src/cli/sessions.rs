@@ -7,6 +7,7 @@ use super::output::Output;
 use super::show;
 use super::whoami::chain;
 use brattice_admin::body::{DoneBody, FrameBody, ReasonRequest, SessionBody, SessionsBody};
+use serde::Deserialize;
 
 /// Frames asked for at once.
 const PAGE: &str = "1000";
@@ -115,7 +116,35 @@ fn replay(client: &Client, id: &str, output: bool, out: &mut Output) -> Result<(
     }
 }
 
+/// What a verdict in a recording says of a command that was refused.
+#[derive(Deserialize)]
+struct Refused {
+    command: String,
+    code: String,
+    rules: Vec<String>,
+    reason: String,
+}
+
 fn show_frame(frame: &FrameBody, out: &mut Output) {
+    let refused = frame
+        .text
+        .as_deref()
+        .filter(|_| frame.kind == "verdict")
+        .and_then(|text| serde_json::from_str::<Refused>(text).ok());
+    if let Some(refused) = refused {
+        let mut lines = show::lines(&refused.command).into_iter();
+        let first = lines.next().unwrap_or_default();
+        out.line(format!("{} refused  {first}", show::visible(&frame.at)));
+        for line in lines {
+            out.line(format!("  | {line}"));
+        }
+        return out.line(format!(
+            "  = {} ({}): {}",
+            show::visible(&refused.code),
+            show::visible(&refused.rules.join(", ")),
+            show::visible(&refused.reason)
+        ));
+    }
     let head = format!(
         "{} #{} {}",
         show::visible(&frame.at),

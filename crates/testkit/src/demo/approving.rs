@@ -6,13 +6,12 @@ use super::asking::PROMPT;
 use super::failure::During;
 use super::shell::Shell;
 use super::terminal::{End, Terminal};
-use super::{ANSWER_MAX, Demo, Failure};
-use crate::client::Said;
+use super::{ANSWER_MAX, Demo, Failure, stage};
 
 /// The write; the server's log and row are looked at for it.
 const UPDATE: &str = "UPDATE orders SET status = 'refunded' WHERE id = 3;";
-/// Exit code of a command whose caller is not permitted.
-const NOT_PERMITTED: i32 = 4;
+/// How many digits of an action's hash name it.
+const HASH_DIGITS: usize = 16;
 
 /// (c) and (d): held, refused to the wrong people, approved by the right one, completed in the same psql.
 pub fn waits_for_a_person(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<(), Failure> {
@@ -28,6 +27,12 @@ pub fn waits_for_a_person(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<()
     let dana = demo.stage.person("dana");
     demo.shown
         .tell("psql now waits. In another terminal, dana, who is a DBA, sees what is asked:");
+    let url = dana.variable("BRATTICE_URL");
+    let login = format!(
+        "export BRATTICE_URL={url} BRATTICE_TOKEN=\"$({})\"",
+        stage::token_line("dana")
+    );
+    demo.shown.typed(&dana.prompt(), &login);
     let listed = demo.types(&dana, "brattice approvals ls")?;
     let Some(id) = word_with(&listed.out, "apr_") else {
         return demo.broken(
@@ -43,7 +48,7 @@ pub fn waits_for_a_person(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<()
         "dana sees the exact statement, who asks, and for which rule",
         "the question",
         question.out.contains(UPDATE.trim_end_matches(';'))
-            && question.out.contains("agent:dev/fixer")
+            && question.out.contains("agent:dev/etl-7")
             && question.out.contains("production-writes-wait"),
         &question.out,
     )?;
@@ -86,15 +91,20 @@ fn nobody_else_may(demo: &mut Demo<'_>, id: &str, action: &str) -> Result<(), Fa
     let line = format!("brattice approvals approve {id} --action {action}");
     let agent = demo.stage.agent.clone();
     cannot(demo, "The agent itself, with its own token:", &agent, &line)?;
-    let olive = demo.stage.person("olive");
+    let omar = demo.stage.person("omar");
     cannot(
         demo,
-        "olive, a DBA, but the one who answers for this agent:",
-        &olive,
+        "omar, a DBA too, but the one who answers for this agent (its owner):",
+        &omar,
         &line,
     )?;
-    let sam = demo.stage.person("sam");
-    cannot(demo, "sam, who is in support and no DBA:", &sam, &line)?;
+    let avery = demo.stage.person("avery");
+    cannot(
+        demo,
+        "avery, an auditor, who may see everything and answer nothing:",
+        &avery,
+        &line,
+    )?;
     let dana = demo.stage.person("dana");
     let still = dana.answer(&format!("brattice approvals show {id} --format json"))?;
     let state = serde_json::from_str(&still).unwrap_or(serde_json::Value::Null);
@@ -108,14 +118,11 @@ fn nobody_else_may(demo: &mut Demo<'_>, id: &str, action: &str) -> Result<(), Fa
 
 fn cannot(demo: &mut Demo<'_>, told: &str, shell: &Shell, line: &str) -> Result<(), Failure> {
     demo.shown.tell(told);
-    let Said { status, out, err } = demo.types(shell, line)?;
-    if status.and_then(|s| s.code()) == Some(NOT_PERMITTED) {
-        return Ok(());
+    let said = demo.types(shell, line)?;
+    if said.is_good() {
+        return demo.broken(&format!("{} cannot approve", shell.who), &said.out);
     }
-    demo.broken(
-        &format!("{} is not permitted to approve", shell.who),
-        &format!("{status:?}\n{out}{err}"),
-    )
+    Ok(())
 }
 
 fn updates(demo: &Demo<'_>, mark: crate::postgres::Mark) -> usize {
@@ -134,12 +141,13 @@ pub fn word_with(text: &str, beginning: &str) -> Option<String> {
     Some(word.to_owned())
 }
 
-/// The hash behind `action` in what `approvals show` prints.
+/// The beginning of the hash behind `action` in what `approvals show` prints.
 fn action_of(text: &str) -> Option<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("action "))
-        .map(|hash| hash.trim().to_owned())
-        .filter(|hash| hash.len() >= 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|hash| hash.trim().get(..HASH_DIGITS))
+        .filter(|hash| hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -149,12 +157,9 @@ mod tests {
     #[test]
     fn finds_the_question_and_its_action() {
         let shown =
-            "ID  STATE\napr_0a1b  pending  agent:dev/fixer\naction   00112233445566778899aabb\n";
+            "ID  STATE\napr_0a1b  pending  agent:dev/etl-7\naction   00112233445566778899aabb\n";
         assert_eq!(word_with(shown, "apr_").as_deref(), Some("apr_0a1b"));
-        assert_eq!(
-            action_of(shown).as_deref(),
-            Some("00112233445566778899aabb")
-        );
+        assert_eq!(action_of(shown).as_deref(), Some("0011223344556677"));
         assert_eq!(action_of("action  none"), None);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::failure::During;
 use super::terminal::Terminal;
-use super::{ANSWER_MAX, Demo, Failure};
+use super::{ANSWER_MAX, Demo, Failure, stage};
 
 /// psql's prompt: the database as the agent names it.
 pub const PROMPT: &str = "orders-db/app=>";
@@ -13,14 +13,16 @@ pub const PROMPT: &str = "orders-db/app=>";
 pub fn connects(demo: &mut Demo<'_>) -> Result<Terminal, Failure> {
     demo.shown.chapter("An agent connects with plain psql");
     demo.shown.tell(
-        "The agent `fixer` has a token of its identity provider, valid for minutes, and no password of any database. \
+        "The agent etl-7 has a token of its identity provider, valid for minutes, and no password of any database. \
          The token is its password at the gateway. The database name says which target: orders-db, database app.",
     );
-    let fixer = demo.stage.agent.clone();
+    let agent = demo.stage.agent.clone();
     let line = demo.stage.psql_line();
-    demo.shown.typed(&fixer.prompt(), &line);
+    let login = format!("export PGPASSWORD=\"$({})\"", stage::token_line(&agent.who));
+    demo.shown.typed(&agent.prompt(), &login);
+    demo.shown.typed(&agent.prompt(), &line);
     let mut psql =
-        Terminal::open(fixer.command(&format!("exec {line}"))).during("starting psql")?;
+        Terminal::open(agent.command(&format!("exec {line}"))).during("starting psql")?;
     let (said, _) = psql.ask("", ANSWER_MAX).during("typing into psql")?;
     demo.shown.said(&said);
     let backends = demo.stage.backends()?;

@@ -32,9 +32,9 @@ pub fn stay_apart(demo: &mut Demo<'_>, session: &str) -> Result<(), Failure> {
     demo.shown.tell("The agent tries its token at PostgreSQL directly, past the gateway, as each role there is:");
     let agent = demo.stage.agent.clone();
     let port = demo.stage.postgres.port();
-    for role in ["brattice", "postgres", "fixer"] {
+    for role in ["brattice", "postgres", "etl-7"] {
         let line = format!(
-            "PGPASSWORD=\"$BRATTICE_TOKEN\" psql 'host=127.0.0.1 port={port} user={role} dbname=app' --command 'SELECT 1'"
+            "psql 'host=127.0.0.1 port={port} user={role} dbname=app' --command 'SELECT 1'"
         );
         let tried = demo.types(&agent, &line)?;
         demo.fact(
@@ -44,8 +44,8 @@ pub fn stay_apart(demo: &mut Demo<'_>, session: &str) -> Result<(), Failure> {
             &format!("{}{}", tried.out, tried.err),
         )?;
     }
-    let ada = demo.stage.person("ada");
-    let replay = ada.answer(&format!(
+    let avery = demo.stage.person("avery");
+    let replay = avery.answer(&format!(
         "brattice sessions replay {session} --output --format json"
     ))?;
     let everything = format!("{}{replay}", demo.shown.plain());

@@ -17,12 +17,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub fn is_cut_when_revoked(demo: &mut Demo<'_>, mut psql: Terminal) -> Result<(), Failure> {
     demo.shown
         .chapter("Revoking the agent cuts its live session");
-    let gus = demo.stage.person("gus");
+    let sasha = demo.stage.person("sasha");
     demo.shown
-        .tell("gus, of security, voids everything the agent has proved so far:");
-    let line = "brattice agents revoke dev/fixer --reason 'acts strangely'";
+        .tell("sasha, of security, voids everything the agent has proved so far:");
+    let line = "brattice agents revoke dev/etl-7 --reason 'acts strangely'";
     let began = Instant::now();
-    let revoked = demo.types(&gus, line)?;
+    let revoked = demo.types(&sasha, line)?;
     let mut backends = demo.stage.backends()?;
     while !backends.is_empty() && began.elapsed() < CUT_MAX * 2 {
         thread::sleep(LOOK_EVERY);

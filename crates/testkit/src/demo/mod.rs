@@ -137,7 +137,7 @@ fn epilogue(shown: &mut Transcript, dir: &Path, took: Duration) {
             "the agent's session, replayed with its output",
         ),
         (
-            "state/recordings/",
+            "state/data/recordings/",
             "the same session as it lies on disk, encrypted",
         ),
         ("postgres.log", "what PostgreSQL logged"),
@@ -154,7 +154,7 @@ fn epilogue(shown: &mut Transcript, dir: &Path, took: Duration) {
         format!("brattice audit verify {here}/audit --key {here}/kept/signing.pub"),
         format!("brattice policy test {here}/orders"),
         format!(
-            "brattice policy explain {here}/orders --agent dev/fixer --group dev/agents --group dev/writers \
+            "brattice policy explain {here}/orders --agent dev/etl-7 --group dev/agents --group dev/writers \
              --target orders-db --act sql.delete --on app/public.orders"
         ),
     ] {

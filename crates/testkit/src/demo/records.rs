@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 pub fn replays(demo: &mut Demo<'_>) -> Result<String, Failure> {
     demo.shown.chapter("The session replays");
     demo.shown
-        .tell("ada, an auditor, looks at what the agent did:");
-    let ada = demo.stage.person("ada");
-    let listed = demo.types(&ada, "brattice sessions ls")?;
+        .tell("avery, an auditor, looks at what the agent did:");
+    let avery = demo.stage.person("avery");
+    let listed = demo.types(&avery, "brattice sessions ls")?;
     let Some(session) = word_with(&listed.out, "ses_") else {
         return demo.broken(
             "the session is listed",
             &format!("{}{}", listed.out, listed.err),
         );
     };
-    let replayed = demo.types(&ada, &format!("brattice sessions replay {session}"))?;
+    let replayed = demo.types(&avery, &format!("brattice sessions replay {session}"))?;
     let wanted = [
         "SELECT id, name, email, card FROM customers",
         "DROP TABLE orders",
@@ -38,7 +38,7 @@ pub fn replays(demo: &mut Demo<'_>) -> Result<String, Failure> {
         replayed.is_good() && missing.is_empty(),
         &format!("missing: {missing:?}\n{}", replayed.err),
     )?;
-    let whole = ada.answer(&format!("brattice sessions replay {session} --output"))?;
+    let whole = avery.answer(&format!("brattice sessions replay {session} --output"))?;
     fs::write(demo.stage.dir.join("replay.txt"), format!("{whole}\n"))
         .during("writing the replay")?;
     let leaked: Vec<String> = demo
@@ -60,14 +60,14 @@ pub fn replays(demo: &mut Demo<'_>) -> Result<String, Failure> {
 pub fn verifies(demo: &mut Demo<'_>) -> Result<(), Failure> {
     demo.shown.chapter("The audit log proves itself");
     demo.shown.tell(
-        "ada takes the log's files away. To verify them she needs no gateway and no secret, only the public key that was \
+        "avery takes the log's files away. To verify them she needs no gateway and no secret, only the public key that was \
          copied to a safe place when the gateway was set up (kept/signing.pub).",
     );
-    let ada = demo.stage.person("ada");
-    demo.types(&ada, "brattice audit export --out audit")?;
+    let avery = demo.stage.person("avery");
+    demo.types(&avery, "brattice audit export --out audit")?;
     let verify = "brattice audit verify audit --key kept/signing.pub";
     // Verified as anyone could: without the gateway's address and without a token.
-    let anyone = demo.stage.anyone("ada");
+    let anyone = demo.stage.anyone("avery");
     let good = demo.types(&anyone, verify)?;
     demo.fact(
         "the log is complete and unchanged",
@@ -103,7 +103,7 @@ fn change_one_byte(demo: &mut Demo<'_>) -> Result<(u64, String), Failure> {
     copy_flat(&from, &to)?;
     let listed = demo
         .stage
-        .person("ada")
+        .person("avery")
         .answer("brattice audit tail --lines 1000 --format json")?;
     let answered = listed
         .lines()

@@ -14,9 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The agent.
-const AGENT: &str = "fixer";
-/// The people, and what each is asked for.
-const PEOPLE: [&str; 5] = ["dana", "olive", "sam", "ada", "gus"];
+const AGENT: &str = "etl-7";
+/// The people: two DBAs, an auditor, one of security.
+const PEOPLE: [&str; 4] = ["dana", "omar", "avery", "sasha"];
 
 /// Everything that runs, and where it is.
 #[derive(Debug)]
@@ -51,36 +51,34 @@ impl Stage {
         shown.tell(&format!(
             "A PostgreSQL {version} now runs on this machine, with customers and orders. Only the gateway gets its password."
         ));
-        shown.typed("SELECT * FROM customers, at the server itself:", "");
-        shown.said(&postgres.psql(
-            "app",
-            "SELECT id, name, email, card FROM customers ORDER BY id",
-        )?);
+        let everything = "SELECT id, name, email, card FROM customers ORDER BY id;";
+        shown.typed("app=#", everything);
+        shown.said(&postgres.psql("app", everything)?);
 
         let programs = programs(&postgres, brattice);
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
-        let bundle = bundle::copy(&dir.join("orders"), postgres.port())?;
+        let ports = bundle::copy(&dir.join("orders"), postgres.port())?;
         let anyone = Shell::new("you", &dir, &programs);
-        let operator = anyone.clone().with("ORDERS_DB_PASSWORD", &password).with(
-            "BRATTICE_RECORDING_KEY",
-            &format!("{}{}", random_hex()?, random_hex()?),
-        );
-        let gateway = Running::start(&operator, &dir, &bundle, shown)?;
+        let operator = anyone.clone().with("ORDERS_DB_PASSWORD", &password);
+        let gateway = Running::start(&operator, &dir, &ports, shown)?;
 
         let knows = anyone.clone().with("BRATTICE_URL", &gateway.url());
-        let mut shells = Vec::new();
-        for who in std::iter::once(AGENT).chain(PEOPLE) {
-            let token = gateway.token(&operator, who)?;
-            shells.push(knows.of(who).with("BRATTICE_TOKEN", &token));
+        let its_own = token(&anyone, AGENT)?;
+        let agent = knows
+            .of(AGENT)
+            .with("PGPASSWORD", &its_own)
+            .with("BRATTICE_TOKEN", &its_own);
+        let mut people = Vec::new();
+        for who in PEOPLE {
+            people.push(knows.of(who).with("BRATTICE_TOKEN", &token(&anyone, who)?));
         }
-        let agent = shells.remove(0);
         keep_public_key(&dir)?;
         Ok(Stage {
             dir,
             postgres,
             password,
             agent,
-            people: shells,
+            people,
             gateway,
             anyone,
         })
@@ -101,14 +99,17 @@ impl Stage {
     pub fn psql_line(&self) -> String {
         let port = self.gateway.postgres_port();
         format!(
-            "PGPASSWORD=\"$BRATTICE_TOKEN\" psql 'host=127.0.0.1 port={port} user={AGENT} dbname=orders-db/app'"
+            "psql \"host=127.0.0.1 port={port} user={AGENT} dbname=orders-db/app \\\n  \
+             sslmode=verify-full sslrootcert=state/ca.crt\""
         )
     }
 
     /// Every token that was handed out.
     pub fn tokens(&self) -> Vec<String> {
-        let all = std::iter::once(&self.agent).chain(&self.people);
-        all.map(|shell| shell.variable("BRATTICE_TOKEN").to_owned())
+        let people = self.people.iter().map(|p| p.variable("BRATTICE_TOKEN"));
+        std::iter::once(self.agent.variable("PGPASSWORD"))
+            .chain(people)
+            .map(str::to_owned)
             .collect()
     }
 
@@ -207,12 +208,22 @@ INSERT INTO orders VALUES
   (3, 3, 'chair', 120.00, 'paid'), (4, 1, 'shelf', 89.90, 'new');
 ";
 
+/// A token, as the identity provider hands it to whoever has its client's secret.
+fn token(shell: &Shell, who: &str) -> Result<String, Failure> {
+    shell.answer(&token_line(who))
+}
+
+/// How one gets a token.
+pub fn token_line(who: &str) -> String {
+    format!("brattice dev token {who} --state state")
+}
+
 /// Whoever verifies the log later has the key from the beginning, not from where the log lies.
 fn keep_public_key(dir: &Path) -> Result<(), Failure> {
     let kept = dir.join("kept");
     fs::create_dir_all(&kept).during("making a place for the public key")?;
     fs::copy(
-        dir.join("state/audit/signing.pub"),
+        dir.join("state/data/audit/signing.pub"),
         kept.join("signing.pub"),
     )
     .during("keeping the public key")?;

@@ -1,4 +1,4 @@
-//! The bundle: that of `examples/orders`, word for word but for the ports of this run and where state is kept.
+//! The bundle: that of `examples/orders`, word for word but for the ports of this run.
 
 use super::super::failure::{During, Failure};
 use crate::postgres::process::free_port;
@@ -7,26 +7,23 @@ use std::path::Path;
 
 /// The ports that the bundle names.
 #[derive(Debug)]
-pub struct Bundle {
+pub struct Ports {
     /// Where agents connect.
     pub postgres: u16,
     /// Where the REST API answers.
     pub admin: u16,
     /// Where health answers.
     pub metrics: u16,
-    /// Where the identity provider answers.
-    pub issuer: u16,
 }
 
 /// Copies the example, in front of a server on this port.
-pub fn copy(to: &Path, server: u16) -> Result<Bundle, Failure> {
+pub fn copy(to: &Path, server: u16) -> Result<Ports, Failure> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     copy_tree(&from, to)?;
-    let bundle = Bundle {
+    let ports = Ports {
         postgres: free_port()?,
         admin: free_port()?,
         metrics: free_port()?,
-        issuer: free_port()?,
     };
     let file = to.join("brattice.toml");
     let text = fs::read_to_string(&file).during("reading the example's brattice.toml")?;
@@ -34,16 +31,14 @@ pub fn copy(to: &Path, server: u16) -> Result<Bundle, Failure> {
     let text = replaced(
         text,
         &[
-            ("127.0.0.1:6432", &here(bundle.postgres)),
-            ("127.0.0.1:8443", &here(bundle.admin)),
-            ("127.0.0.1:9464", &here(bundle.metrics)),
-            ("127.0.0.1:8081", &here(bundle.issuer)),
+            ("127.0.0.1:6432", &here(ports.postgres)),
+            ("127.0.0.1:8443", &here(ports.admin)),
+            ("127.0.0.1:9464", &here(ports.metrics)),
             ("port = 5432", &format!("port = {server}")),
-            ("directory = \"data\"", "directory = \"../state\""),
         ],
     )?;
     fs::write(&file, text).during("writing the bundle's brattice.toml")?;
-    Ok(bundle)
+    Ok(ports)
 }
 
 /// Each is there exactly once, or the example is no longer what this knows.
@@ -80,10 +75,10 @@ mod tests {
     fn the_example_has_what_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("orders");
-        let bundle = copy(&to, 1).unwrap();
+        let ports = copy(&to, 1).unwrap();
         let text = fs::read_to_string(to.join("brattice.toml")).unwrap();
         assert!(
-            text.contains(&format!("127.0.0.1:{}", bundle.admin)),
+            text.contains(&format!("127.0.0.1:{}", ports.admin)),
             "{text}"
         );
         assert!(to.join("policies/agents.cedar").is_file());

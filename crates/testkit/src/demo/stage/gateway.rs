@@ -5,7 +5,7 @@
 use super::super::failure::{During, Failure};
 use super::super::shell::Shell;
 use super::super::transcript::Transcript;
-use super::bundle::Bundle;
+use super::bundle::Ports;
 use crate::postgres::watchdog::Watchdog;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(15);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How it is started.
-const COMMAND: &str = "brattice dev orders";
+const COMMAND: &str = "brattice dev --config orders --state state";
 
 /// A running gateway. Dropping it kills it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Running {
     pub fn start(
         operator: &Shell,
         dir: &Path,
-        bundle: &Bundle,
+        ports: &Ports,
         shown: &mut Transcript,
     ) -> Result<Running, Failure> {
         shown.tell("The rules and the configuration are those of examples/orders. They are checked as a whole:");
@@ -62,10 +62,10 @@ impl Running {
         let mut running = Running {
             process: Some(process),
             _watchdog: (watchdog, home),
-            postgres: bundle.postgres,
-            admin: bundle.admin,
+            postgres: ports.postgres,
+            admin: ports.admin,
         };
-        running.wait_until_ready(bundle.metrics, &log)?;
+        running.wait_until_ready(ports.metrics, &log)?;
         Ok(running)
     }
 
@@ -77,11 +77,6 @@ impl Running {
     /// Where the REST API answers.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin)
-    }
-
-    /// A token for a party of the identity provider.
-    pub fn token(&self, operator: &Shell, who: &str) -> Result<String, Failure> {
-        operator.answer(&format!("brattice dev token {who}"))
     }
 
     /// Asks it to stop, and waits until it has.

@@ -45,13 +45,9 @@ impl Machine {
                 Ok(None)
             }
             Verdict::Deny(denial) => {
-                super::note(
-                    recorder,
-                    now,
-                    FrameKind::Verdict,
-                    0,
-                    denial.to_string().as_bytes(),
-                )?;
+                let command = self.asked.as_ref().map_or(&[][..], Asked::text);
+                let kept = denial.recorded(command);
+                super::note(recorder, now, FrameKind::Verdict, 0, &kept)?;
                 self.deny(&denial);
                 Ok(None)
             }
@@ -103,7 +99,7 @@ impl Machine {
         self.masked_in_reach |= passed.results.as_ref().is_some_and(|r| r.touches_masked);
         self.lane = passed.lane.take();
         match asked {
-            Asked::Query => {
+            Asked::Query { .. } => {
                 self.record_command(&passed.text, passed.number, now, recorder)?;
                 let run = self.run(&passed, passed.command.as_deref());
                 self.set_name(Bytes::new(), None);
@@ -122,7 +118,9 @@ impl Machine {
                 let before = self.set_name(name.clone(), Some(prepared));
                 self.expect.push_back(Expect::Parse { name, before });
             }
-            Asked::Bind { portal, parameters } => {
+            Asked::Bind {
+                portal, parameters, ..
+            } => {
                 let Some(bound) = passed.portal else {
                     return Ok(());
                 };
@@ -193,7 +191,7 @@ impl Machine {
             return;
         }
         match self.asked.take() {
-            Some(Asked::Query) => self.refuse_query(denial),
+            Some(Asked::Query { .. }) => self.refuse_query(denial),
             Some(Asked::Sync) => self.end(denial),
             Some(_) => self.refuse_in_pipeline(Some(denial.clone())),
             None => {}
@@ -203,7 +201,7 @@ impl Machine {
     /// In a failed transaction the target refuses everything itself; only its own words are wanted.
     fn fail(&mut self) {
         match self.asked.take() {
-            Some(Asked::Query) => {
+            Some(Asked::Query { .. }) => {
                 self.outbox.plumbing(&Plumbing::NothingQuery);
                 self.expect.push_back(Expect::Instead {
                     denial: None,

@@ -118,7 +118,8 @@ impl Machine {
         let mut frame = BytesMut::with_capacity(sql.len() + 6);
         encode::query(&mut frame, &sql)
             .map_err(|_| unexpected("a query that cannot be written again"))?;
-        Ok(self.hold(Asked::Query, What::Query { text: sql }, frame))
+        let asked = Asked::Query { text: sql.clone() };
+        Ok(self.hold(asked, What::Query { text: sql }, frame))
     }
 
     fn ask_parse(&mut self, name: Bytes, sql: Bytes, types: Vec<u32>) -> Step {
@@ -222,6 +223,7 @@ impl Machine {
         param_formats.iter().for_each(|f| shape.put_i16(*f));
         let asked = Asked::Bind {
             portal,
+            prepared: prepared.clone(),
             parameters: raw,
         };
         self.hold(

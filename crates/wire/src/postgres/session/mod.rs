@@ -76,19 +76,34 @@ enum Mode {
 /// What the gate was asked about, to act on its answer.
 #[derive(Debug)]
 enum Asked {
-    Query,
+    Query {
+        text: Bytes,
+    },
     Parse {
         name: Bytes,
         prepared: Arc<brattice_core::gate::Prepared>,
     },
     Bind {
         portal: Bytes,
+        prepared: Arc<brattice_core::gate::Prepared>,
         parameters: Bytes,
     },
     Execute {
         state: Arc<PortalState>,
     },
     Sync,
+}
+
+impl Asked {
+    /// The statement that it is about.
+    fn text(&self) -> &[u8] {
+        match self {
+            Asked::Query { text } => text,
+            Asked::Parse { prepared, .. } | Asked::Bind { prepared, .. } => &prepared.text,
+            Asked::Execute { state } => &state.portal.prepared.text,
+            Asked::Sync => &[],
+        }
+    }
 }
 
 /// A portal and how its rows are shown, known once it was described.

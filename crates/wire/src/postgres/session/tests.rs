@@ -28,6 +28,12 @@ fn refuses_a_denied_query_without_a_byte_to_the_target() {
     assert_eq!(seen.tags(), "EZ");
     assert_eq!(seen.states(), ["42501"]);
     assert_eq!(b.intents(), 0);
+    let recorded = b.verdicts.0.join("\n");
+    assert!(
+        recorded.contains("\"command\":\"DROP TABLE t\"")
+            && recorded.contains("\"code\":\"forbidden\""),
+        "{recorded}"
+    );
 }
 
 #[test]

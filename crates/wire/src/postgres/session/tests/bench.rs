@@ -20,7 +20,7 @@ use brattice_core::ports::{
     Approvals, AuditLog, BoxFuture, Randomness, RecordFailed, Recorder, StoreError,
 };
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
-use brattice_core::record::Frame;
+use brattice_core::record::{Frame, FrameKind};
 use brattice_core::target::{Protocol, Target as PolicyTarget};
 use brattice_core::time::{Clock, Timestamp};
 use bytes::{Bytes, BytesMut};
@@ -45,6 +45,8 @@ pub(super) struct Bench {
     pub target: Target,
     client_in: BytesMut,
     target_in: BytesMut,
+    /// Refusals as they were recorded.
+    pub verdicts: Verdicts,
 }
 
 impl Bench {
@@ -133,6 +135,7 @@ impl Bench {
             target: Target::default(),
             client_in: BytesMut::new(),
             target_in: BytesMut::new(),
+            verdicts: Verdicts::default(),
         }
     }
 
@@ -144,7 +147,7 @@ impl Bench {
     pub fn try_run(&mut self) -> Result<Seen, String> {
         self.client_in
             .extend_from_slice(&std::mem::take(&mut self.client.bytes));
-        let mut recorder = Nowhere;
+        let mut recorder = Verdicts::default();
         loop {
             let mut moved = false;
             let step = self
@@ -198,7 +201,7 @@ impl Bench {
         let texts = |look: Look| gate.look_texts(session, look);
         assert!(
             self.machine
-                .answer(verdict, texts, NOW, &mut Nowhere)
+                .answer(verdict, texts, NOW, &mut self.verdicts)
                 .unwrap()
                 .is_none()
         );
@@ -329,9 +332,15 @@ impl AuditLog for Kept {
     }
 }
 
-struct Nowhere;
-impl Recorder for Nowhere {
-    fn frame(&mut self, _: Frame<'_>) -> Result<(), RecordFailed> {
+/// Keeps what is recorded of refusals, and nothing else.
+#[derive(Default)]
+pub struct Verdicts(pub Vec<String>);
+impl Recorder for Verdicts {
+    fn frame(&mut self, frame: Frame<'_>) -> Result<(), RecordFailed> {
+        if frame.kind == FrameKind::Verdict {
+            self.0
+                .push(String::from_utf8(frame.bytes.to_vec()).unwrap());
+        }
         Ok(())
     }
     fn flush(&mut self) -> Result<(), RecordFailed> {
