@@ -17,6 +17,7 @@ mod exit;
 mod gateway;
 mod output;
 mod policy;
+mod rows;
 mod sessions;
 mod show;
 mod whoami;

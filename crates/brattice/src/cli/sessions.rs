@@ -4,6 +4,7 @@ use super::args::{GatewayArgs, SessionsArgs, SessionsCommand};
 use super::client::Client;
 use super::exit::Failure;
 use super::output::Output;
+use super::rows;
 use super::show;
 use super::whoami::chain;
 use brattice_admin::body::{DoneBody, FrameBody, ReasonRequest, SessionBody, SessionsBody};
@@ -125,6 +126,18 @@ struct Refused {
     reason: String,
 }
 
+/// What the caller received, line by line, where it reads as the protocol's messages.
+fn output_of(frame: &FrameBody) -> Option<Vec<String>> {
+    if frame.kind != "output" {
+        return None;
+    }
+    match (&frame.text, &frame.hex) {
+        (Some(text), _) => rows::lines(text.as_bytes()),
+        (None, Some(hex)) => rows::lines(&hex::decode(hex).ok()?),
+        (None, None) => None,
+    }
+}
+
 fn show_frame(frame: &FrameBody, out: &mut Output) {
     let refused = frame
         .text
@@ -151,6 +164,13 @@ fn show_frame(frame: &FrameBody, out: &mut Output) {
         frame.command,
         show::visible(&frame.kind)
     );
+    if let Some(rows) = output_of(frame) {
+        out.line(head);
+        for line in rows {
+            out.line(format!("  < {}", show::visible(&line)));
+        }
+        return;
+    }
     match (&frame.text, &frame.hex) {
         (Some(text), _) => {
             let lines = show::lines(text);
