@@ -5,11 +5,12 @@
 use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
-use super::{bundle, catalogues};
+use super::{bundle, catalogues, ended};
 use crate::adapt::{CountedRecordings, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked};
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
 use brattice_admin::ports::Failed;
+use brattice_core::approval::ApprovalState;
 use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::{CutReason, Gate};
 use brattice_core::ids::{CredentialId, Revision};
@@ -196,6 +197,11 @@ impl Gateway {
             version,
             interrupted: left.interrupted,
         })?;
+        for id in &left.not_run {
+            if let Some(event) = ended::event(id, ApprovalState::NotRun) {
+                gateway.note(event)?;
+            }
+        }
         gateway
             .note_bundle(revision, gateway.checked.load().digest)
             .await?;
