@@ -2,6 +2,7 @@
 //!
 //! Lives here: who gets which port. Never: what a part does.
 
+use super::certificates::{self, Certificates};
 use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
@@ -81,6 +82,7 @@ pub struct Gateway {
     pub(super) source: Source,
     pub(crate) recordings: Arc<CountedRecordings>,
     pub(crate) list: Arc<SessionList>,
+    pub(super) certificates: Certificates,
     pub(super) kept: catalogues::Kept,
     pub(super) connections: bundle::Connections,
     pub(super) tokens: TokenKey,
@@ -159,6 +161,7 @@ impl Gateway {
             Arc::new(db.clone()),
         );
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
+        let certificates = Certificates::new(certificates::Read::of(&checked)?);
         let now = clock.now();
         let gateway = Self {
             gate: Arc::new(gate),
@@ -189,6 +192,7 @@ impl Gateway {
             randomness,
             source,
             kept,
+            certificates,
             connections,
             tokens,
         };

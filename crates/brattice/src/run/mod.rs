@@ -6,6 +6,7 @@ mod apply;
 mod assemble;
 mod bundle;
 mod catalogues;
+mod certificates;
 mod ended;
 mod error;
 mod listeners;
@@ -14,6 +15,8 @@ mod serve;
 mod source;
 mod system;
 pub(crate) mod tend;
+#[cfg(test)]
+mod tests;
 
 pub use assemble::Gateway;
 pub use error::StartError;
