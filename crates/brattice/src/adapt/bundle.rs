@@ -52,7 +52,10 @@ impl BundleApi for Bundle {
     ) -> BoxFuture<'a, Result<Result<BundleView, Vec<BundleProblem>>, Failed>> {
         Box::pin(async move {
             let checked = match self.0.read().await? {
-                Err(report) => return Ok(Err(problems(report))),
+                Err(report) => {
+                    self.0.note_refused();
+                    return Ok(Err(problems(report)));
+                }
                 Ok(checked) => checked,
             };
             match self.0.apply(checked).await {

@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub struct Identities(pub Arc<Gateway>);
 
 impl Identities {
-    /// First nobody gets in any more, then whoever is in is cut. Whoever was on the way in meanwhile is cut by the next
+    /// First nobody gets in any more, then whoever is in is cut; then what they were lent and what was approved for them
+    /// or by them ends. Whoever was on the way in meanwhile is cut by the next
     /// sweep ([`Gateway::cut_voided`]).
     async fn void(&self, who: &Principal) -> Result<Suspended, Failed> {
         let gateway = &self.0;
@@ -30,6 +31,13 @@ impl Identities {
             .revoke_credentials_of(who)
             .await
             .map_err(failed)?;
+        let standing = gateway.db.end_standing(who).await.map_err(failed)?;
+        tracing::info!(
+            %who,
+            approvals = standing.approvals.len(),
+            grants = standing.grants.len(),
+            "what was approved with a revoked principal was ended"
+        );
         Ok(Suspended {
             sessions: cut.len() as u64,
             credentials: credentials.len() as u64,

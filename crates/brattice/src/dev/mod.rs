@@ -97,6 +97,12 @@ pub enum DevError {
     NoToken(String),
 }
 
+/// Writes an authority's certificate, and this machine's with its key, for tests.
+#[cfg(test)]
+pub(crate) fn certificate_files(dir: &Path) -> Result<(), DevError> {
+    certificate::write(&State::at(dir)?, SystemClock.now())
+}
+
 /// Runs until the process is told to stop. What is wrong is written to standard error.
 pub fn run(options: &Options) -> ExitCode {
     run::log::begin();

@@ -16,13 +16,14 @@ const POSTGRES_PORT: u16 = 6432;
 const ADMIN_PORT: u16 = 8443;
 
 /// What of a bundle's own tables stays in those that stand in for them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Stage {
     issuer: String,
     postgres: SocketAddr,
     admin: SocketAddr,
     metrics: Option<SocketAddr>,
     sealing_key: Option<String>,
+    limits: Table,
 }
 
 impl Stage {
@@ -70,6 +71,11 @@ impl Stage {
             admin: here(address("admin"), ADMIN_PORT),
             metrics: address("metrics").map(|a| here(Some(a), a.port())),
             sealing_key: text_at("store", "sealing_key"),
+            limits: own
+                .get("limits")
+                .and_then(Value::as_table)
+                .cloned()
+                .unwrap_or_default(),
         })
     }
 
@@ -112,9 +118,13 @@ impl Stage {
             ("leeway", Value::from("1s")),
             ("claims", claims),
         ]);
+        // Whoever tries something out does not wait for it to end.
+        let mut limits = self.limits.clone();
+        limits.insert("drain_max".to_owned(), Value::from("1s"));
         Table::from_iter([
             ("listen".to_owned(), Value::Table(listen)),
             ("store".to_owned(), Value::Table(store)),
+            ("limits".to_owned(), Value::Table(limits)),
             (
                 "recording".to_owned(),
                 table([("master_key", Value::from(key))]),

@@ -4,7 +4,7 @@
 
 use super::bundle::{self, Connections};
 use super::error::{StartError, boxed};
-use super::{Gateway, listeners};
+use super::{Gateway, certificates};
 use crate::adapt::Routes;
 use crate::config::Checked;
 use brattice_core::audit::{Entry, Event};
@@ -23,6 +23,7 @@ struct Ready {
     endpoints: HashMap<String, Arc<Endpoint>>,
     in_force: InForce,
     routes: Routes,
+    certificates: certificates::Read,
 }
 
 impl Gateway {
@@ -50,9 +51,10 @@ impl Gateway {
         self.lender.replace(bundle::credentials(&checked));
         self.gate.apply(ready.in_force);
         self.routes.store(Arc::new(ready.routes));
+        self.certificates.renew(ready.certificates);
         self.revision.store(revision.0, Ordering::Release);
         self.applied_at.store(self.clock.now().0, Ordering::Release);
-        for what in listeners::kept_until_restart(&self.checked.load(), &checked) {
+        for what in kept_until_restart(&self.checked.load(), &checked) {
             tracing::warn!(what, "this change takes effect at the next start");
         }
         self.checked.store(Arc::new(checked));
@@ -89,6 +91,7 @@ impl Gateway {
                 self.kept.of(t)
             })?,
             routes: Routes::of(checked, self.clock.clone(), self.randomness.clone())?,
+            certificates: certificates::Read::of(checked)?,
         })
     }
 
@@ -115,4 +118,43 @@ impl Gateway {
             .await
             .map_err(|e| StartError::Audit(boxed(e)))
     }
+}
+
+/// What of a new bundle waits for the next start. Certificates do not; whether there are any does.
+fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
+    let postgres = |c: &Checked| {
+        let listener = c.listen.postgres.as_ref();
+        listener.map(|p| (p.addr, p.tls.is_some(), p.allow_plaintext_loopback))
+    };
+    let admin = |c: &Checked| (c.listen.admin.addr, c.listen.admin.tls.is_some());
+    let store = |c: &Checked| (c.data_dir.clone(), c.database.clone());
+    let (old, new) = (&before.limits, &after.limits);
+    let changes = [
+        (postgres(before) != postgres(after), "listen.postgres"),
+        (admin(before) != admin(after), "listen.admin"),
+        (
+            before.listen.metrics != after.listen.metrics,
+            "listen.metrics",
+        ),
+        (store(before) != store(after), "store"),
+        (before.sealing_key != after.sealing_key, "store.sealing_key"),
+        (
+            before.recording.master_key != after.recording.master_key,
+            "recording.master_key",
+        ),
+        (
+            old.connections_max != new.connections_max,
+            "limits.connections_max",
+        ),
+        (old.login_max != new.login_max, "limits.login_max"),
+        (
+            old.questions_per_minute_max != new.questions_per_minute_max,
+            "limits.questions_per_minute_max",
+        ),
+    ];
+    changes
+        .into_iter()
+        .filter(|(changed, _)| *changed)
+        .map(|(_, what)| what)
+        .collect()
 }

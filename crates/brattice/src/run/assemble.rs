@@ -2,14 +2,16 @@
 //!
 //! Lives here: who gets which port. Never: what a part does.
 
+use super::certificates::{self, Certificates};
 use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
-use super::{bundle, catalogues};
+use super::{bundle, catalogues, ended};
 use crate::adapt::{CountedRecordings, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked};
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
 use brattice_admin::ports::Failed;
+use brattice_core::approval::ApprovalState;
 use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::{CutReason, Gate};
 use brattice_core::ids::{CredentialId, Revision};
@@ -80,6 +82,7 @@ pub struct Gateway {
     pub(super) source: Source,
     pub(crate) recordings: Arc<CountedRecordings>,
     pub(crate) list: Arc<SessionList>,
+    pub(super) certificates: Certificates,
     pub(super) kept: catalogues::Kept,
     pub(super) connections: bundle::Connections,
     pub(super) tokens: TokenKey,
@@ -158,6 +161,7 @@ impl Gateway {
             Arc::new(db.clone()),
         );
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
+        let certificates = Certificates::new(certificates::Read::of(&checked)?);
         let now = clock.now();
         let gateway = Self {
             gate: Arc::new(gate),
@@ -188,6 +192,7 @@ impl Gateway {
             randomness,
             source,
             kept,
+            certificates,
             connections,
             tokens,
         };
@@ -196,6 +201,11 @@ impl Gateway {
             version,
             interrupted: left.interrupted,
         })?;
+        for id in &left.not_run {
+            if let Some(event) = ended::event(id, ApprovalState::NotRun) {
+                gateway.note(event)?;
+            }
+        }
         gateway
             .note_bundle(revision, gateway.checked.load().digest)
             .await?;

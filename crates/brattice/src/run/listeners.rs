@@ -6,23 +6,19 @@ use super::Gateway;
 use super::error::{StartError, boxed};
 use crate::adapt::{self, figures::Figures};
 use crate::config::Checked;
-use crate::config::checked::TlsFiles;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::Request;
 use brattice_admin::serve::{Bounds, serve};
 use brattice_admin::{Admin, health};
-use brattice_proxy::postgres::{ListenerTls, OauthDiscovery, Service};
-use brattice_proxy::{listen, tls};
+use brattice_proxy::listen;
+use brattice_proxy::postgres::{OauthDiscovery, Service};
 use rustls::ServerConfig;
-use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// Where the listeners are.
@@ -58,11 +54,6 @@ impl Gateway {
             }
         };
         let wanted = &checked.listen.admin;
-        let admin_tls = wanted
-            .tls
-            .as_ref()
-            .map(|files| server_tls(files, &[b"http/1.1"]))
-            .transpose()?;
         let admin = bind("admin", wanted.addr).await?;
         let metrics = match checked.listen.metrics {
             None => None,
@@ -81,7 +72,7 @@ impl Gateway {
         }
         Ok(Bound {
             postgres,
-            admin: (admin, admin_tls.map(|(config, _)| config)),
+            admin: (admin, self.certificates.admin()),
             metrics,
             addresses,
         })
@@ -89,13 +80,6 @@ impl Gateway {
 
     fn postgres_service(&self, checked: &Checked) -> Result<Service, StartError> {
         let wanted = checked.listen.postgres.as_ref();
-        let tls = match wanted.and_then(|w| w.tls.as_ref()) {
-            None => None,
-            Some(files) => {
-                let (config, leaf) = server_tls(files, &[b"postgresql"])?;
-                Some(ListenerTls::new(TlsAcceptor::from(config), leaf.as_ref()))
-            }
-        };
         let mut mock_key = [0; 32];
         self.randomness
             .fill(&mut mock_key)
@@ -126,7 +110,7 @@ impl Gateway {
             cancels: self.cancels.clone(),
             witness: self.list.clone(),
             randomness: self.randomness.clone(),
-            tls,
+            tls: self.certificates.postgres(),
             plaintext_loopback: wanted.is_some_and(|w| w.allow_plaintext_loopback),
             oauth,
             limits,
@@ -224,72 +208,6 @@ fn newest(router: Arc<ArcSwap<Router>>) -> Router {
         let router = Router::clone(&router.load());
         async move { router.oneshot(request).await }
     })
-}
-
-/// What of a new bundle waits for the next start.
-pub(super) fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
-    let mut kept = Vec::new();
-    let files = |tls: &Option<TlsFiles>| tls.clone();
-    let postgres = |c: &Checked| {
-        let listener = c.listen.postgres.as_ref();
-        listener.map(|p| (p.addr, files(&p.tls), p.allow_plaintext_loopback))
-    };
-    let changes = [
-        (postgres(before) != postgres(after), "listen.postgres"),
-        (
-            before.listen.admin.addr != after.listen.admin.addr,
-            "listen.admin.address",
-        ),
-        (
-            before.listen.admin.tls != after.listen.admin.tls,
-            "listen.admin.tls",
-        ),
-        (
-            before.listen.metrics != after.listen.metrics,
-            "listen.metrics",
-        ),
-        (
-            before.data_dir != after.data_dir || before.database != after.database,
-            "store",
-        ),
-        (before.sealing_key != after.sealing_key, "store.sealing_key"),
-        (
-            before.recording.master_key != after.recording.master_key,
-            "recording.master_key",
-        ),
-        (
-            before.limits.connections_max != after.limits.connections_max,
-            "limits.connections_max",
-        ),
-        (
-            before.limits.login_max != after.limits.login_max,
-            "limits.login_max",
-        ),
-        (
-            before.limits.questions_per_minute_max != after.limits.questions_per_minute_max,
-            "limits.questions_per_minute_max",
-        ),
-    ];
-    kept.extend(
-        changes
-            .into_iter()
-            .filter(|(changed, _)| *changed)
-            .map(|(_, what)| what),
-    );
-    kept
-}
-
-fn server_tls(
-    files: &TlsFiles,
-    alpn: &[&[u8]],
-) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), StartError> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|cause| StartError::File {
-            path: path.to_owned(),
-            cause,
-        })
-    };
-    Ok(tls::server(&read(&files.cert)?, &read(&files.key)?, alpn)?)
 }
 
 async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

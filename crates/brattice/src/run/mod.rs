@@ -6,6 +6,8 @@ mod apply;
 mod assemble;
 mod bundle;
 mod catalogues;
+mod certificates;
+mod ended;
 mod error;
 mod listeners;
 pub mod log;
@@ -13,6 +15,8 @@ mod serve;
 mod source;
 mod system;
 pub(crate) mod tend;
+#[cfg(test)]
+mod tests;
 
 pub use assemble::Gateway;
 pub use error::StartError;
@@ -71,11 +75,25 @@ pub async fn start(source: Source, checked: Checked) -> Result<Running, StartErr
     }
     let (stop, stopped) = watch::channel(false);
     let (stop_api, api_stopped) = watch::channel(false);
-    // Both listen before anything can be asked or revoked.
-    let (asked, changed) = (gateway.db.changes(), gateway.db.changes());
+    // All of them listen before anything can be asked or revoked.
+    let changes = || gateway.db.changes();
     let tending = vec![
-        tokio::spawn(adapt::announce(gateway.clone(), asked, api_stopped.clone())),
-        tokio::spawn(tend::tend(gateway.clone(), changed, api_stopped.clone())),
+        tokio::spawn(adapt::announce(
+            gateway.clone(),
+            changes(),
+            api_stopped.clone(),
+        )),
+        tokio::spawn(ended::record(
+            gateway.clone(),
+            changes(),
+            api_stopped.clone(),
+        )),
+        tokio::spawn(tend::keep_current(
+            gateway.clone(),
+            changes(),
+            api_stopped.clone(),
+        )),
+        tokio::spawn(tend::keep_house(gateway.clone(), api_stopped.clone())),
     ];
     let addresses = bound.addresses;
     let serving = bound.serve(&gateway, &stopped, &api_stopped);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// How often revocations and the record's health are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,38 +27,41 @@ const SIGN_EVERY: Duration = Duration::from_secs(30);
 /// How often old questions are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// Runs until told to stop.
-pub(super) async fn tend(
+/// Cuts whoever was revoked and notices that the record fails, until told to stop.
+pub(super) async fn keep_current(
     gateway: Arc<Gateway>,
     mut changes: broadcast::Receiver<Change>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let every = |period| {
-        let mut timer = interval(period);
-        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        timer
-    };
-    let (mut look, mut sign, mut sweep) =
-        (every(LOOK_EVERY), every(SIGN_EVERY), every(SWEEP_EVERY));
+    let mut look = every(LOOK_EVERY);
     let mut known_at = Instant::now();
-    let mut files = Files::of(&gateway);
     loop {
         tokio::select! {
-            () = crate::run::told(&mut stop) => return,
-            _ = look.tick() => {
-                keep_current(&gateway, &mut known_at).await;
-                files.follow(&gateway).await;
-            }
+            () = super::told(&mut stop) => return,
+            _ = look.tick() => check(&gateway, &mut known_at).await,
             change = changes.recv() => {
                 if matters(&change) {
                     gateway.revocations.forget();
-                    keep_current(&gateway, &mut known_at).await;
+                    check(&gateway, &mut known_at).await;
                 }
                 cut_credential(&gateway, &change);
                 if matches!(change, Err(RecvError::Closed)) {
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Signs heads, sweeps old questions and follows a bundle's files, until told to stop.
+pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
+    let (mut follow, mut sign, mut sweep) =
+        (every(LOOK_EVERY), every(SIGN_EVERY), every(SWEEP_EVERY));
+    let mut files = Files::of(&gateway);
+    loop {
+        tokio::select! {
+            () = super::told(&mut stop) => return,
+            _ = follow.tick() => files.follow(&gateway).await,
             _ = sign.tick() => {
                 if let Err(error) = gateway.log.sign_head().await {
                     tracing::error!(%error, "a head of the audit log could not be signed");
@@ -71,6 +74,12 @@ pub(super) async fn tend(
             }
         }
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut timer = interval(period);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
 }
 
 /// Whether somebody may have been revoked.
@@ -87,7 +96,7 @@ fn cut_credential(gateway: &Gateway, change: &Result<Change, RecvError>) {
 }
 
 /// Sessions go on only while it is known that nobody in them was revoked, and while the record can be kept.
-async fn keep_current(gateway: &Gateway, known_at: &mut Instant) {
+async fn check(gateway: &Gateway, known_at: &mut Instant) {
     match gateway.cut_voided().await {
         Ok(0) => *known_at = Instant::now(),
         Ok(cut) => {

@@ -20,6 +20,7 @@ use brattice_wire::{PeerMisbehaved, Unencodable};
 use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -62,6 +63,8 @@ pub(super) enum NotIn {
 /// A client before it is known.
 struct Stranger<'a> {
     service: &'a Service,
+    /// What it was offered for encryption.
+    tls: Option<Arc<super::ListenerTls>>,
     from: SocketAddr,
     stream: Stream,
     input: BytesMut,
@@ -74,9 +77,11 @@ pub(super) async fn admit(
     tcp: TcpStream,
     from: SocketAddr,
 ) -> Result<Admitted, NotIn> {
-    let (stream, startup) = open(service, tcp).await?;
+    let tls = service.tls.as_ref().map(|newest| newest.load_full());
+    let (stream, startup) = open(service, tls.as_deref(), tcp).await?;
     let mut stranger = Stranger {
         service,
+        tls,
         from,
         stream: stream.0,
         input: stream.1,
@@ -116,8 +121,12 @@ type Opened = (
 );
 
 /// Up to the start-up message: encryption, or a cancel request.
-async fn open(service: &Service, tcp: TcpStream) -> Result<Opened, NotIn> {
-    let mut opening = Opening::new(service.tls.is_some());
+async fn open(
+    service: &Service,
+    tls: Option<&super::ListenerTls>,
+    tcp: TcpStream,
+) -> Result<Opened, NotIn> {
+    let mut opening = Opening::new(tls.is_some());
     let mut stream = Stream::Plain(tcp);
     let mut input = BytesMut::with_capacity(1024);
     loop {
@@ -136,7 +145,7 @@ async fn open(service: &Service, tcp: TcpStream) -> Result<Opened, NotIn> {
             Step::Cancel(key) => return Err(NotIn::Cancel(key)),
             Step::Startup(message) => return Ok(((stream, input), message)),
             Step::StartTls { answer } => {
-                let (Stream::Plain(mut tcp), Some(tls)) = (stream, &service.tls) else {
+                let (Stream::Plain(mut tcp), Some(tls)) = (stream, tls) else {
                     return Err(NotIn::Gone(std::io::ErrorKind::InvalidData.into()));
                 };
                 tcp.write_all(answer).await?;
@@ -322,7 +331,6 @@ impl Stranger<'_> {
 
     fn method(&self, startup: &Startup, minted: bool) -> Result<Method, Denial> {
         let end_point = self
-            .service
             .tls
             .as_ref()
             .filter(|_| startup.encrypted)

@@ -12,6 +12,7 @@ mod serve;
 
 use crate::endpoint::Endpoints;
 use crate::live::Live;
+use arc_swap::ArcSwap;
 use brattice_core::gate::Gate;
 use brattice_core::ids::{Digest, SessionId};
 use brattice_core::ports::{Authenticator, CredentialSource, Randomness, Recordings};
@@ -71,8 +72,8 @@ pub struct Service {
     pub witness: Arc<dyn Witness>,
     /// Random bytes.
     pub randomness: Arc<dyn Randomness>,
-    /// TLS towards clients, unless there is none.
-    pub tls: Option<ListenerTls>,
+    /// TLS towards clients, unless there is none. A connection keeps what it began with.
+    pub tls: Option<Arc<ArcSwap<ListenerTls>>>,
     /// Whether a token in clear is taken over loopback.
     pub plaintext_loopback: bool,
     /// Where OAUTHBEARER clients get their token, if offered.

@@ -18,6 +18,7 @@ mod schema;
 mod sealed;
 mod seen;
 mod sessions;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use revocations::Revocation;
 pub use schema::SchemaError;
 pub use seen::Seen;
 pub use sessions::{SessionEnd, SessionFilter, SessionState, StoredSession};
+pub use standing::Ended;
 
 use brattice_core::ids::{ApprovalId, CredentialId, GrantId, SessionId};
 use brattice_core::ports::{Randomness, StoreError};
