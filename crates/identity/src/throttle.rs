@@ -56,8 +56,9 @@ impl Throttle {
             .forgiven_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        // There must be room for one more failure; time passes between those in a row.
         map.get(&key_of(source))
-            .is_none_or(|at| at.since(now) < self.full())
+            .is_none_or(|at| at.since(now).saturating_add(self.limits.forgiven_each) <= self.full())
     }
 
     /// Counts a failure.
@@ -140,6 +141,20 @@ mod tests {
             NOW.plus(Duration::from_millis(100).saturating_mul(0))
         ));
         assert!(t.may_try("10.0.0.1", NOW.plus(Duration::from_secs(4))));
+    }
+
+    #[test]
+    fn failures_that_follow_each_other_count_like_those_at_once() {
+        let t = Throttle::new(limits(3));
+        let tried = (0..100).filter(|n| {
+            let now = NOW.plus(Duration::from_millis(*n));
+            let may = t.may_try("10.0.0.1", now);
+            if may {
+                t.failed("10.0.0.1", now);
+            }
+            may
+        });
+        assert_eq!(tried.count(), 3);
     }
 
     #[test]

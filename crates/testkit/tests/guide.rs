@@ -2,6 +2,13 @@
 //!
 //! Here lives comparing the two. Whether the examples decide as they say is the gateway's own test.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

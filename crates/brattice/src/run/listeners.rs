@@ -84,11 +84,7 @@ impl Gateway {
         self.randomness
             .fill(&mut mock_key)
             .map_err(|e| StartError::Randomness(boxed(e)))?;
-        let limits = brattice_proxy::postgres::Limits {
-            statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max)
-                .unwrap_or(usize::MAX),
-            ..brattice_proxy::postgres::Limits::default()
-        };
+        let limits = frame_limits(checked.limits.statement_bytes_max);
         // A client can be pointed to one provider only.
         let oauth = match checked.issuers.as_slice() {
             [only] => Some(OauthDiscovery {
@@ -226,4 +222,16 @@ fn at(what: &'static str, listener: &TcpListener) -> Result<SocketAddr, StartErr
         address: SocketAddr::from(([0, 0, 0, 0], 0)),
         cause,
     })
+}
+
+/// A statement that is too long is refused by the gate, and the session goes on; frames are cut off well beyond it.
+fn frame_limits(statement_bytes_max: u32) -> brattice_proxy::postgres::Limits {
+    let usual = brattice_proxy::postgres::Limits::default();
+    let statement = usize::try_from(statement_bytes_max).unwrap_or(usize::MAX);
+    let frame = statement.saturating_mul(2).max(usual.frame_bytes_max);
+    brattice_proxy::postgres::Limits {
+        statement_bytes_max: frame,
+        frame_bytes_max: frame,
+        ..usual
+    }
 }

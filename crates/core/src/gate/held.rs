@@ -8,6 +8,7 @@ use crate::approval::{Approval, Grant};
 use crate::classify::sql::Command;
 use crate::denial::Denial;
 use crate::ids::{ApprovalId, Revision};
+use crate::time::Timestamp;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,6 +103,9 @@ pub(super) struct Lifting {
     pub(super) approval: Option<Box<Approval>>,
     pub(super) grants: Vec<Grant>,
     pub(super) looked: bool,
+    /// A picture of the catalogue that was compared with the server since then is fresh enough for this command, however
+    /// long the comparison took: otherwise a slow target would be compared with for ever.
+    pub(super) fresh_since: Option<Timestamp>,
 }
 
 impl Held {

@@ -45,8 +45,9 @@ impl Gate {
         (session, thought)
     }
 
-    async fn refresh(&self, session: &mut Session, held: Held) -> Thought {
+    async fn refresh(&self, session: &mut Session, mut held: Held) -> Thought {
         let guarded = session.admission.guarded.clone();
+        held.lifted.fresh_since = Some(self.clock.now());
         match guarded.catalogues.refresh(&session.admission.place).await {
             Ok(_) => Thought::Again(held),
             Err(_) => {
@@ -244,6 +245,8 @@ impl Gate {
             ApprovalState::Approved => {
                 let mut held = parked.held;
                 held.lifted.approval = Some(Box::new(approval));
+                // Whatever was known of the catalogue was known before people thought about it.
+                held.lifted.fresh_since = None;
                 return Thought::Again(held);
             }
             ApprovalState::Denied => {

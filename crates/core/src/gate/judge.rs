@@ -15,7 +15,7 @@ use super::understand::{Scope, Understood, is_masked_use};
 use crate::action::{Act, ActionKey};
 use crate::approval::Asked;
 use crate::audit::Position;
-use crate::classify::sql::{Transaction, Unclear};
+use crate::classify::sql::{Consequence, Transaction, Unclear};
 use crate::denial::{Code, Denial};
 use crate::ids::Digest;
 use crate::policy::{self, Budget, Lifted, Moment};
@@ -177,14 +177,15 @@ impl Gate {
             return Ok(Verdict::Failed);
         }
         if understood.command.needs_names {
-            if let Some(look) = self.look_needed(session) {
-                return if held.tx == Tx::Failed {
-                    Ok(Verdict::Failed)
-                } else {
-                    Ok(Verdict::Look(held, look))
-                };
+            if let Some(look) = self.look_needed(session, &held) {
+                if held.tx == Tx::Failed {
+                    return Ok(Verdict::Failed);
+                }
+                let mut held = held;
+                held.lifted.fresh_since = Some(self.clock.now());
+                return Ok(Verdict::Look(held, look));
             }
-            if session.overlay.is_none() && self.is_stale(session) {
+            if session.overlay.is_none() && self.is_stale(session, &held) {
                 return Err(Pending::Refresh(held));
             }
         }
@@ -239,6 +240,15 @@ impl Gate {
         if let Some(refusal) = understood.command.refusals.first().filter(|_| !observe) {
             let mut denial = Denial::new(Code::NotSupported, refusal.rule, refusal.reason.clone());
             denial.hint = refusal.hint.clone();
+            return Ok(self.refuse(session, &held, action, denial));
+        }
+        if takes_own_name(&understood) {
+            let denial = Denial::new(
+                Code::NotSupported,
+                "brattice.protocol",
+                "this name is the gateway's own",
+            )
+            .hint("choose another name");
             return Ok(self.refuse(session, &held, action, denial));
         }
         let (forms, all_shown) = self.forms(session, &understood);
@@ -321,6 +331,13 @@ impl Gate {
             rows_so_far: 0,
         }
     }
+}
+
+/// Whether it would prepare or declare something under the name that the gateway needs for its own reads.
+fn takes_own_name(understood: &Understood) -> bool {
+    understood.command.consequences.iter().any(|c| {
+        matches!(c, Consequence::Prepares { name, .. } | Consequence::Declares { name, .. } if name == super::OWN_NAME)
+    })
 }
 
 fn ends_transaction(understood: &Understood) -> bool {

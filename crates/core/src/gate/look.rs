@@ -3,13 +3,14 @@
 //! Lives here: which picture a statement is judged by. Never: how a picture is fetched.
 
 use super::Gate;
-use super::held::{Look, Rows};
+use super::held::{Held, Look, Rows};
 use super::session::{Overlay, Session};
 use crate::action::RelationKind;
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::classify::sql::{CatalogueQueries, Rows as TextRows, queries};
 use crate::denial::{Code, Denial};
 use crate::mask::MaskedColumns;
+use crate::time::Timestamp;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,16 +62,23 @@ impl Gate {
     }
 
     /// Whether the shared picture is missing or too old to judge by.
-    pub(super) fn is_stale(&self, session: &Session) -> bool {
+    pub(super) fn is_stale(&self, session: &Session, held: &Held) -> bool {
         let guarded = &session.admission.guarded;
         match guarded.catalogues.current(&session.admission.place) {
             None => true,
             Some(s) => {
-                let old = self.clock.now().since(s.checked_at) > guarded.catalogue_age_max;
+                let old = self.is_old(s.checked_at, session, held);
                 // What this session changed itself must have been seen.
                 old || session.shared_since.is_some_and(|at| s.checked_at < at)
             }
         }
+    }
+
+    /// Whether a picture of this time is too old for this command, and was not taken for it.
+    fn is_old(&self, at: Timestamp, session: &Session, held: &Held) -> bool {
+        let for_it = held.lifted.fresh_since.is_some_and(|asked| at >= asked);
+        let age_max = session.admission.guarded.catalogue_age_max;
+        !for_it && self.clock.now().since(at) > age_max
     }
 
     /// The masked columns of a picture, resolved once for each version.
@@ -109,10 +117,11 @@ impl Gate {
     }
 
     /// What must be read through the session's own connection before names can be trusted.
-    pub(super) fn look_needed(&self, session: &Session) -> Option<Look> {
-        let old = session.overlay.as_ref().is_some_and(|o| {
-            self.clock.now().since(o.read_at) > session.admission.guarded.catalogue_age_max
-        });
+    pub(super) fn look_needed(&self, session: &Session, held: &Held) -> Option<Look> {
+        let old = session
+            .overlay
+            .as_ref()
+            .is_some_and(|o| self.is_old(o.read_at, session, held));
         let catalogue = session.overlay_in_doubt || old;
         let path = session.path_in_doubt;
         (catalogue || path).then_some(Look { path, catalogue })

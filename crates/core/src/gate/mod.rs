@@ -38,6 +38,9 @@ use crate::time::Clock;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
+/// The name of the statements and portals that the gateway itself prepares on a target; callers may not take it.
+pub const OWN_NAME: &str = "brattice gateway";
+
 /// What the gate is made of.
 pub struct Gate {
     in_force: ArcSwap<InForce>,

@@ -44,6 +44,11 @@ impl Admission {
     pub fn place(&self) -> &str {
         &self.place
     }
+    /// Whether a search path that is asked for at the start may name this schema.
+    pub fn path_may_name(&self, schema: &str) -> bool {
+        matches!(schema, "" | "pg_catalog" | "pg_temp" | "$user")
+            || self.guarded.lists.path_may_name(schema)
+    }
     /// The bundle it was admitted under.
     pub fn revision(&self) -> Revision {
         self.force.revision

@@ -253,6 +253,21 @@ impl Stranger<'_> {
                 .hint("name one that is, e.g. dbname=TARGET/DATABASE"),
             ));
         }
+        let strange = startup
+            .search_path
+            .iter()
+            .flatten()
+            .find(|schema| !admission.path_may_name(schema));
+        if let Some(schema) = strange {
+            return Err(NotIn::Refused(
+                Denial::new(
+                    Code::Forbidden,
+                    "brattice.sql.search_path",
+                    format!("the search path may not name \"{schema}\""),
+                )
+                .hint("name schemas that this target allows in its search path"),
+            ));
+        }
         Ok((startup, admission, place))
     }
 

@@ -108,7 +108,10 @@ fn change_one_byte(demo: &mut Demo<'_>) -> Result<(u64, String), Failure> {
     let answered = listed
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find(|line| line["entry"]["kind"] == "approval_answered");
+        .find(|line| {
+            line.pointer("/entry/kind")
+                .is_some_and(|kind| kind == "approval_answered")
+        });
     let position = answered.as_ref().and_then(|line| line["position"].as_u64());
     let Some(position) = position else {
         return demo.broken("the answer is on record", &listed);

@@ -90,7 +90,12 @@ impl Terminal {
 
     /// What it has said since, as soon as that holds this text; nothing if that takes too long.
     pub fn hears(&mut self, text: &str, within: Duration) -> Option<String> {
-        let (answer, whole) = self.listen(within, |said| said.contains(text).then_some(said.len()));
+        let (answer, whole) = self.listen(within, |said| {
+            // Up to the end of its line: what is said after belongs to whoever listens next.
+            let at = said.find(text)?;
+            let rest = said.get(at..)?;
+            rest.find('\n').map(|end| at + end + 1)
+        });
         whole.then(|| {
             self.read += answer.len();
             answer

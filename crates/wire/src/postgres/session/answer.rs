@@ -193,7 +193,10 @@ impl Machine {
         match self.asked.take() {
             Some(Asked::Query { .. }) => self.refuse_query(denial),
             Some(Asked::Sync) => self.end(denial),
-            Some(_) => self.refuse_in_pipeline(Some(denial.clone())),
+            Some(asked) => {
+                let unnamed = matches!(asked, Asked::Parse { name, .. } if name.is_empty());
+                self.refuse_in_pipeline(Some(denial.clone()), unnamed);
+            }
             None => {}
         }
     }
@@ -208,7 +211,7 @@ impl Machine {
                     as_query: true,
                 });
             }
-            Some(_) => self.refuse_in_pipeline(None),
+            Some(_) => self.refuse_in_pipeline(None, false),
             None => {}
         }
     }

@@ -364,17 +364,22 @@ impl Machine {
 
     /// Refuses a message of a pipeline without asking the gate: what it names does not exist here.
     fn refuse_here(&mut self, what: &'static str, denial: Denial) -> Step {
-        self.refuse_in_pipeline(Some(denial.clone()));
+        self.refuse_in_pipeline(Some(denial.clone()), false);
         Step::Refused { what, denial }
     }
 
     /// Fails the pipeline in place of the refused message: the target aborts and skips to Sync as it would itself.
-    pub(super) fn refuse_in_pipeline(&mut self, denial: Option<Denial>) {
-        self.outbox.plumbing(if denial.is_some() {
-            &Plumbing::Fail
-        } else {
-            &Plumbing::Nothing
-        });
+    /// `unnamed`: it was a Parse of the unnamed statement.
+    pub(super) fn refuse_in_pipeline(&mut self, denial: Option<Denial>, unnamed: bool) {
+        let instead = match (&denial, unnamed) {
+            (None, _) => Plumbing::Nothing,
+            (Some(_), false) => Plumbing::Fail,
+            (Some(_), true) => Plumbing::FailUnnamed,
+        };
+        if matches!(instead, Plumbing::FailUnnamed) {
+            self.set_name(Bytes::new(), None);
+        }
+        self.outbox.plumbing(&instead);
         self.outbox.plumbing(&Plumbing::Flush);
         self.expect.push_back(Expect::Instead {
             denial,

@@ -7,7 +7,7 @@ use brattice_core::gate::Cleared;
 use bytes::{Bytes, BytesMut};
 
 /// The name of the statements and portals that the gateway itself prepares; clients may not use it.
-pub const OWN_NAME: &[u8] = b"brattice gateway";
+pub const OWN_NAME: &[u8] = brattice_core::gate::OWN_NAME.as_bytes();
 
 /// What the gateway sends on its own account. None of it carries a client's text.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Plumbing {
     Describe(NameKind, Bytes),
     /// A statement that fails in the place of a refused one, so that the target's transaction really aborts.
     Fail,
+    /// The same in place of a Parse of the unnamed statement: that one is gone then, as after any Parse that fails.
+    FailUnnamed,
     /// The same as a simple query.
     FailQuery,
     /// A harmless statement: in a failed transaction the target answers it with its own error.
@@ -85,6 +87,7 @@ impl Outbox {
             Plumbing::Close(kind, name) => encode::close(out, *kind, name),
             Plumbing::Describe(kind, name) => encode::describe(out, *kind, name),
             Plumbing::Fail => encode::parse(out, OWN_NAME, FAILS, &[]),
+            Plumbing::FailUnnamed => encode::parse(out, b"", FAILS, &[]),
             Plumbing::FailQuery => encode::query(out, FAILS),
             Plumbing::Nothing => encode::parse(out, OWN_NAME, DOES_NOTHING, &[]),
             Plumbing::NothingQuery => encode::query(out, DOES_NOTHING),

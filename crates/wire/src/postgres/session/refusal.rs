@@ -16,6 +16,9 @@ fn sqlstate(denial: &Denial) -> &'static str {
             _ => "08P01",
         };
     }
+    if let Some(state) = denial.rules.first().and_then(|rule| of_rule(rule)) {
+        return state;
+    }
     match denial.code {
         Code::Unauthenticated => "28000",
         Code::Forbidden | Code::Masked => "42501",
@@ -26,6 +29,21 @@ fn sqlstate(denial: &Denial) -> &'static str {
         Code::SessionEnded => "57P01",
         Code::Unavailable => "58000",
     }
+}
+
+/// Where the gateway finds out before the target would, the target's own code: drivers and migrations ask for it.
+fn of_rule(rule: &str) -> Option<&'static str> {
+    Some(match rule {
+        "brattice.sql.parse" => "42601",
+        "brattice.sql.relation" => "42P01",
+        "brattice.sql.function" => "42883",
+        "brattice.sql.prepared" => "26000",
+        "brattice.sql.cursor" => "34000",
+        "brattice.sql.no_schema" => "3F000",
+        "brattice.sql.encoding" => "22021",
+        "brattice.sql.too_deep" => "54001",
+        _ => return None,
+    })
 }
 
 /// An ERROR for the client: the session goes on.
