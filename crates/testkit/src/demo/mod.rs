@@ -160,5 +160,5 @@ fn epilogue(shown: &mut Transcript, dir: &Path, took: Duration) {
     ] {
         shown.typed("$", &line);
     }
-    shown.tell("And with a PostgreSQL of your own: docs/guide/first-session.md.");
+    shown.tell("And with a PostgreSQL of your own: README.md, A first session.");
 }
