@@ -1,1 +1,16 @@
-//! it
+//! The gateway as its users run it, in front of real PostgreSQL servers, with real clients and real signed tokens.
+//!
+//! One binary for all of it. Each module is a family of cases that share a server; the oracle is always the server
+//! itself, its rows and its own log, and never what the gateway says of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "tests say what went wrong by panicking"
+)]
+
+mod world;
