@@ -6,7 +6,7 @@ use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
 
 pub const HELP: &str = "\
-cargo xtask bench [--quick] [--only NAME]...
+cargo xtask bench [--quick] [--only NAME]... [--like TEXT]
 
 Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds, and writes the
 figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory.";

@@ -9,7 +9,12 @@ pub mod dev;
 pub mod dev_issuer;
 pub mod run;
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// Many small, short-lived buffers on several threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::run()

@@ -9,3 +9,4 @@ pub mod live;
 pub mod postgres;
 pub mod stream;
 pub mod tls;
+pub mod workers;

@@ -1,7 +1,8 @@
-//! Accepting connections: bounded, each in its own task.
+//! Accepting connections: bounded, each in its own task on one of the workers.
 //!
 //! Lives here: the accept loop. Never: a protocol.
 
+use crate::workers::Workers;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use tokio::sync::{Semaphore, watch};
 pub async fn accept<F, Fut>(
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    workers: Arc<Workers>,
     mut stop: watch::Receiver<bool>,
     serve: F,
 ) where
-    F: Fn(TcpStream, SocketAddr) -> Fut,
+    F: Fn(TcpStream, SocketAddr) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     loop {
@@ -40,10 +42,13 @@ pub async fn accept<F, Fut>(
         };
         // Small messages both ways: waiting to fill a packet only adds delay.
         let _ = stream.set_nodelay(true);
-        let work = serve(stream, from);
-        tokio::spawn(async move {
-            work.await;
+        let serve = serve.clone();
+        let handed = workers.serve(stream, move |stream| async move {
+            serve(stream, from).await;
             drop(permit);
         });
+        if let Err(error) = handed {
+            tracing::warn!(%error, "a connection could not be served");
+        }
     }
 }

@@ -45,6 +45,9 @@ pub enum StartError {
     /// The machine gave no random bytes.
     #[error("there are no random bytes")]
     Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There are no threads for sessions.
+    #[error("the threads that sessions run on cannot be started")]
+    Threads(#[source] std::io::Error),
     /// A port cannot be had.
     #[error("the {what} listener cannot be opened at {address}: {cause}")]
     Listen {

@@ -13,6 +13,7 @@ use brattice_admin::serve::{Bounds, serve};
 use brattice_admin::{Admin, health};
 use brattice_proxy::listen;
 use brattice_proxy::postgres::{OauthDiscovery, Service};
+use brattice_proxy::workers::Workers;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub struct Addresses {
 /// Listeners that are bound and not served yet: either all of them are, or none.
 pub(super) struct Bound {
     postgres: Option<(TcpListener, Arc<Service>)>,
+    workers: Arc<Workers>,
     admin: (TcpListener, Option<Arc<ServerConfig>>),
     metrics: Option<TcpListener>,
     /// Where they are.
@@ -70,8 +72,10 @@ impl Gateway {
         if let Some(address) = addresses.postgres {
             let _first = self.postgres_at.set(address);
         }
+        let workers = Workers::start().map_err(StartError::Threads)?;
         Ok(Bound {
             postgres,
+            workers: Arc::new(workers),
             admin: (admin, self.certificates.admin()),
             metrics,
             addresses,
@@ -129,6 +133,7 @@ impl Bound {
             tokio::spawn(listen::accept(
                 listener,
                 permits,
+                self.workers.clone(),
                 stop.clone(),
                 move |stream, from| {
                     let service = service.clone();
@@ -162,13 +167,19 @@ impl Bound {
                 stop_api.clone(),
             )));
         }
-        Serving { postgres, others }
+        Serving {
+            postgres,
+            workers: self.workers,
+            others,
+        }
     }
 }
 
 /// The tasks that serve.
 pub(super) struct Serving {
     pub(super) postgres: Option<JoinHandle<()>>,
+    /// Where sessions run, until this is dropped.
+    pub(super) workers: Arc<Workers>,
     pub(super) others: Vec<JoinHandle<()>>,
 }
 

@@ -133,6 +133,7 @@ impl Running {
             gateway.live.cut_all(CutReason::Draining);
             emptied(&gateway, ENDING_MAX).await;
         }
+        drop(serving.workers);
         stop_api.send_replace(true);
         for task in serving.others.into_iter().chain(tending) {
             let abort = task.abort_handle();

@@ -7,7 +7,7 @@ use super::held::Names;
 use super::session::Cursor;
 use crate::action::{Act, Object, Verb};
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
-use crate::classify::sql::{self, Command, Context, PreparedLookup, SqlLimits, Unclear};
+use crate::classify::sql::{self, Command, Context, PreparedLookup, SqlLimits, Template, Unclear};
 use crate::mask::lineage::Defines;
 use crate::mask::{Field, MaskedColumns, Outputs, lineage};
 use bytes::Bytes;
@@ -56,12 +56,13 @@ impl Scope<'_> {
     }
 }
 
-/// Parses, classifies and traces a text. The flag says whether the result depends on the text and scope alone.
-pub(super) fn understand(
+/// Parses, classifies and traces a text.
+fn understand(
     text: &[u8],
     scope: &Scope<'_>,
     names: &Names,
-) -> Result<(Understood, bool), Unclear> {
+    template: Option<&Template>,
+) -> Result<(Understood, Reach), Unclear> {
     let parsed = sql::parse(text, scope.major, &scope.limits())?;
     let lookup = Lookup {
         names,
@@ -109,7 +110,34 @@ pub(super) fn understand(
     acts.sort();
     acts.dedup();
     out.acts = acts;
-    Ok((out, pure))
+    let reach = match template {
+        _ if !pure => Reach::Session,
+        Some(t) if says_nothing_of_values(&out) && t.fits(parsed.tree()) => Reach::Template,
+        _ => Reach::Text,
+    };
+    Ok((out, reach))
+}
+
+/// For what else a reading holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It depends on names that this session gave.
+    Session,
+    /// The same text in the same scope.
+    Text,
+    /// Every text of its template, too.
+    Template,
+}
+
+/// Whether nothing in a reading was taken over from the text as it was written.
+fn says_nothing_of_values(understood: &Understood) -> bool {
+    let command = &understood.command;
+    command.consequences.is_empty()
+        && command.unclear.is_empty()
+        && command.refusals.is_empty()
+        && command.redacted.is_none()
+        && understood.masked_unclear.is_empty()
+        && understood.uses.is_empty()
 }
 
 fn empty(like: &Understood) -> Understood {
@@ -246,6 +274,8 @@ struct Key {
     masks: u64,
     in_transaction: bool,
     types: Vec<u32>,
+    /// The text is a template's.
+    blanked: bool,
     text: Bytes,
 }
 
@@ -279,41 +309,60 @@ impl Cache {
         scope: &Scope<'_>,
         names: &Names,
     ) -> Result<Arc<Understood>, Unclear> {
-        let key = Key {
+        let mut key = Key {
             catalogue: scope.catalogue.version,
             path: path.clone(),
             masks,
             in_transaction: scope.in_transaction,
             types: scope.types.to_vec(),
+            blanked: false,
             text: text.clone(),
         };
-        let index = (self.hasher.hash_one(&key) as usize) % SHARDS;
-        if let Some(found) = self.shard(index, |m| m.get(&key).cloned()) {
+        if let Some(found) = self.get(&key) {
             return Ok(found);
         }
-        let (understood, pure) = understand(text, scope, names)?;
+        let cached = text.len() <= CACHED_TEXT_BYTES_MAX;
+        let template = if cached { Template::of(text) } else { None };
+        if let Some(template) = &template {
+            key.blanked = true;
+            key.text = Bytes::copy_from_slice(&template.blanked);
+            if let Some(found) = self.get(&key) {
+                return Ok(found);
+            }
+        }
+        let (understood, reach) = understand(text, scope, names, template.as_ref())?;
         let understood = Arc::new(understood);
-        if pure && text.len() <= CACHED_TEXT_BYTES_MAX {
-            let key = Key {
-                text: Bytes::copy_from_slice(text),
-                ..key
-            };
-            self.shard(index, |m| {
-                if m.len() >= SHARD_ENTRIES_MAX {
-                    m.clear();
-                }
-                m.insert(key, understood.clone());
-                None::<()>
-            });
+        if cached && reach != Reach::Session {
+            if reach == Reach::Text {
+                key.blanked = false;
+                key.text = Bytes::copy_from_slice(text);
+            }
+            self.put(key, understood.clone());
         }
         Ok(understood)
     }
 
+    fn get(&self, key: &Key) -> Option<Arc<Understood>> {
+        self.shard(key, |m| m.get(key).cloned())
+    }
+
+    fn put(&self, key: Key, understood: Arc<Understood>) {
+        let at = key.clone();
+        self.shard(&at, |m| {
+            if m.len() >= SHARD_ENTRIES_MAX {
+                m.clear();
+            }
+            m.insert(key, understood);
+            None::<()>
+        });
+    }
+
     fn shard<T>(
         &self,
-        index: usize,
+        key: &Key,
         f: impl FnOnce(&mut HashMap<Key, Arc<Understood>>) -> Option<T>,
     ) -> Option<T> {
+        let index = (self.hasher.hash_one(key) as usize) % SHARDS;
         let shard = self.shards.get(index)?;
         match shard.lock() {
             Ok(mut m) => f(&mut m),

@@ -38,6 +38,8 @@ pub struct Plan {
     /// How long one load runs.
     seconds: u32,
     only: Vec<String>,
+    /// Of a measurement's loads, those whose names hold this.
+    like: String,
 }
 
 impl Plan {
@@ -47,6 +49,7 @@ impl Plan {
             rounds: 3,
             seconds: 5,
             only: Vec::new(),
+            like: String::new(),
         }
     }
 
@@ -56,6 +59,7 @@ impl Plan {
             rounds: 2,
             seconds: 2,
             only: Vec::new(),
+            like: String::new(),
         }
     }
 
@@ -63,6 +67,12 @@ impl Plan {
     #[must_use]
     pub fn only(self, only: Vec<String>) -> Plan {
         Plan { only, ..self }
+    }
+
+    /// Of these, only the loads whose names hold this text: `simple, 8`.
+    #[must_use]
+    pub fn like(self, like: String) -> Plan {
+        Plan { like, ..self }
     }
 
     fn wants(&self, name: &str) -> bool {

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-bench [--quick] [--only NAME]...
+bench [--quick] [--only NAME]... [--like TEXT]
 
   --quick      fewer and shorter rounds
   --only NAME  only this measurement; may be repeated
+  --like TEXT  of pgbench's loads only those whose names hold this, e.g. `simple, 8`
 
 BRATTICE_BIN is the gateway's program, BRATTICE_BENCH the directory for last.json (default: target/bench).";
 
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
             "--only" => match args.next() {
                 Some(name) if bench::NAMES.contains(&name.as_str()) => only.push(name),
                 _ => return usage(&format!("--only takes one of: {}", bench::NAMES.join(", "))),
+            },
+            "--like" => match args.next() {
+                Some(like) => plan = plan.like(like),
+                None => return usage("--like takes a text"),
             },
             "--help" | "-h" => {
                 println!("{HELP}\n\nMeasurements: {}", bench::NAMES.join(", "));

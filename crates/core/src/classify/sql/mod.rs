@@ -17,6 +17,7 @@ mod queries;
 mod redact;
 mod rows;
 mod scope;
+mod template;
 mod tokens;
 mod walk;
 
@@ -31,3 +32,4 @@ pub use pending::{Doubt, Pending};
 pub use queries::{CatalogueQueries, Part, queries};
 pub use redact::redacted_unparsed;
 pub use rows::{CatalogueError, Rows};
+pub use template::Template;

@@ -17,11 +17,7 @@ pub(super) struct Search {
 impl Search {
     /// The end of a line.
     pub(super) fn line(&mut self, data: &[u8]) -> Option<usize> {
-        let found = data
-            .get(self.at..)?
-            .iter()
-            .position(|b| *b == b'\n')
-            .map(|i| self.at + i + 1);
+        let found = memchr::memchr(b'\n', data.get(self.at..)?).map(|i| self.at + i + 1);
         self.at = data.len();
         found
     }

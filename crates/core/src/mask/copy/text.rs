@@ -5,6 +5,7 @@
 use super::{CopyBroken, CopyOptions};
 use crate::mask::detect::Tally;
 use crate::mask::plan::{Change, RowPlan};
+use memchr::{memchr, memchr2};
 
 /// Writes one line anew.
 pub(super) fn row(
@@ -22,14 +23,13 @@ pub(super) fn row(
         return Ok(());
     }
     let (mut value, mut new) = (Vec::new(), Vec::new());
-    let mut index = 0;
-    let mut rest = Some(body);
-    while let Some(fields) = rest {
-        let length = field_length(fields, options.delimiter);
-        let field = fields.get(..length).unwrap_or_default();
-        if index > 0 {
-            out.push(options.delimiter);
-        }
+    // Most lines leave as they came: what was not changed is copied in one piece.
+    let mut copied = 0;
+    let (mut index, mut at) = (0, 0);
+    loop {
+        let fields = body.get(at..).unwrap_or_default();
+        let end = at + field_length(fields, options.delimiter);
+        let field = body.get(at..end).unwrap_or_default();
         let change = match field == options.null.as_slice() {
             true => Change::Same,
             false => {
@@ -37,16 +37,19 @@ pub(super) fn row(
                 plan.cell(index, Some(unescape(field, &mut value)), &mut new, tally)
             }
         };
-        match change {
-            Change::Same => out.extend_from_slice(field),
-            Change::Bytes => escape(&new, options.delimiter, out),
-            Change::Null => out.extend_from_slice(&options.null),
+        if change != Change::Same {
+            out.extend_from_slice(body.get(copied..at).unwrap_or_default());
+            match change {
+                Change::Bytes => escape(&new, options.delimiter, out),
+                Change::Null | Change::Same => out.extend_from_slice(&options.null),
+            }
+            copied = end;
         }
         index += 1;
-        rest = fields
-            .get(length..)
-            .filter(|r| !r.is_empty())
-            .and_then(|r| r.get(1..));
+        if end == body.len() {
+            break;
+        }
+        at = end + 1;
     }
     if index != columns {
         return Err(CopyBroken::Columns {
@@ -54,26 +57,27 @@ pub(super) fn row(
             found: index,
         });
     }
+    out.extend_from_slice(body.get(copied..).unwrap_or_default());
     out.push(b'\n');
     Ok(())
 }
 
 /// Up to the next delimiter that no backslash precedes.
 fn field_length(bytes: &[u8], delimiter: u8) -> usize {
-    let mut escaped = false;
-    for (i, b) in bytes.iter().enumerate() {
-        match (escaped, *b) {
-            (true, _) => escaped = false,
-            (false, b'\\') => escaped = true,
-            (false, b) if b == delimiter => return i,
-            _ => {}
+    let mut at = 0;
+    while let Some(found) = memchr2(delimiter, b'\\', bytes.get(at..).unwrap_or_default()) {
+        let found = at + found;
+        if bytes.get(found) == Some(&delimiter) {
+            return found;
         }
+        // What stands behind a backslash is the value's.
+        at = found + 2;
     }
     bytes.len()
 }
 
 fn unescape<'a>(field: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
-    if !field.contains(&b'\\') {
+    if memchr(b'\\', field).is_none() {
         return field;
     }
     buffer.clear();

@@ -99,28 +99,72 @@ impl Run {
 }
 
 /// Calls `hit` for every value that is found.
+///
+/// A value begins where a word begins: digits inside a word, as hashes and identifiers have them, are stepped over.
 pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
-    let mut at = 0;
-    while let Some(start) = next_digit(bytes, at) {
-        if let Some(range) = iban_at(bytes, start) {
-            at = range.end;
-            hit(Finder::Iban, range);
+    // What lies before `done` belongs to values and runs that were judged.
+    let (mut at, mut done) = (0, 0);
+    while let Some(word) = next_word(bytes, at) {
+        let begins_with_digit = bytes.get(word).is_some_and(u8::is_ascii_digit);
+        if !begins_with_digit {
+            at = match iban_at(bytes, word + 2) {
+                Some(range) => {
+                    done = range.end;
+                    hit(Finder::Iban, range);
+                    done
+                }
+                None => word_end(bytes, word),
+            };
             continue;
         }
+        let start = glued_before(bytes, word, done);
         let shape = shape(bytes, start);
         if shape.is_idle() {
-            at = shape.end;
-            continue;
+            done = shape.end;
+        } else {
+            let run = run(bytes, start);
+            done = run.end;
+            judge(bytes, &run, &mut hit);
         }
-        let run = run(bytes, start);
-        at = run.end;
-        judge(bytes, &run, &mut hit);
+        at = done;
     }
 }
 
-fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
+/// Where the next word begins. Where the search went on inside one, that one is over first.
+fn next_word(bytes: &[u8], from: usize) -> Option<usize> {
+    let before = from.checked_sub(1).and_then(|i| bytes.get(i));
+    let from = if before.is_some_and(u8::is_ascii_alphanumeric) {
+        word_end(bytes, from)
+    } else {
+        from
+    };
     let rest = bytes.get(from..)?;
-    rest.iter().position(u8::is_ascii_digit).map(|i| from + i)
+    rest.iter()
+        .position(u8::is_ascii_alphanumeric)
+        .map(|i| from + i)
+}
+
+fn word_end(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let length = rest.iter().position(|b| !b.is_ascii_alphanumeric());
+    from + length.unwrap_or(rest.len())
+}
+
+/// Where the run of a word of digits begins: with it, or with digits that end another word one or two separators before
+/// it. No value begins with those, but what stands before a value tells what it is not.
+fn glued_before(bytes: &[u8], word: usize, done: usize) -> usize {
+    let before = bytes.get(done..word).unwrap_or_default();
+    let gap = before
+        .iter()
+        .rev()
+        .take_while(|b| is_separator(**b))
+        .count();
+    let rest = before.get(..before.len() - gap).unwrap_or_default();
+    let length = rest.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    if length == 0 || !(1..=2).contains(&gap) {
+        return word;
+    }
+    word - gap - length
 }
 
 /// An IBAN whose check digits begin here.
@@ -128,7 +172,7 @@ fn iban_at(bytes: &[u8], digit: usize) -> Option<Range<usize>> {
     let start = digit.checked_sub(2)?;
     let letters = bytes.get(start..digit)?.iter().all(u8::is_ascii_alphabetic);
     let free = start == 0 || !bytes.get(start - 1).is_some_and(u8::is_ascii_alphanumeric);
-    let second = bytes.get(digit + 1).is_some_and(u8::is_ascii_digit);
+    let second = matches!(bytes.get(digit..digit + 2), Some([a, b]) if a.is_ascii_digit() && b.is_ascii_digit());
     if !(letters && free && second) {
         return None;
     }
@@ -332,4 +376,78 @@ fn phone(bytes: &[u8], run: &Run) -> Option<Range<usize>> {
     let american =
         national.len() == 3 && national.iter().zip([3, 3, 4]).all(|(g, n)| g.length() == n);
     american.then_some(first.start..last.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by looking at every digit.
+    fn find_slowly(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
+        let mut at = 0;
+        while let Some(length) = bytes
+            .get(at..)
+            .and_then(|rest| rest.iter().position(u8::is_ascii_digit))
+        {
+            let start = at + length;
+            if let Some(range) = iban_at(bytes, start) {
+                at = range.end;
+                hit(Finder::Iban, range);
+                continue;
+            }
+            let run = run(bytes, start);
+            at = run.end;
+            judge(bytes, &run, &mut hit);
+        }
+    }
+
+    #[test]
+    fn stepping_over_words_finds_what_looking_at_every_digit_finds() {
+        const PIECES: &[&str] = &[
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "5500-0000-0000-0004",
+            "219-09-9991",
+            "10.20.30.40",
+            "+49 30 901820",
+            "(555) 123-4567",
+            "DE89370400440532013000",
+            "DE89 3704 0044 0532 0130 00",
+            "1",
+            "23",
+            "7.5",
+            "a",
+            "ab",
+            "f00d",
+            "é",
+            "_",
+            "-",
+            " ",
+            ".",
+            "/",
+            ",",
+            "(",
+            "00",
+            "123456789",
+        ];
+        // A plain generator: the same texts each time.
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % 1_000_003).unwrap_or_default() % below
+        };
+        for _ in 0..60_000 {
+            let count = 1 + next(9);
+            let text: String = (0..count)
+                .filter_map(|_| PIECES.get(next(PIECES.len())))
+                .copied()
+                .collect();
+            let (mut quick, mut slow) = (Vec::new(), Vec::new());
+            find(text.as_bytes(), |f, r| quick.push((f, r)));
+            find_slowly(text.as_bytes(), |f, r| slow.push((f, r)));
+            assert_eq!(quick, slow, "{text:?}");
+        }
+    }
 }

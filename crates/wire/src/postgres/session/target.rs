@@ -14,7 +14,7 @@ use brattice_core::gate::{Portal, Results, Tx};
 use brattice_core::ports::Recorder;
 use brattice_core::record::FrameKind;
 use brattice_core::time::Timestamp;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use std::sync::Arc;
 
 /// Why reading from the target stopped the session.
@@ -104,13 +104,12 @@ impl Machine {
             if buf.first() == Some(&b'D') && self.data_rows(buf)? {
                 continue;
             }
+            if buf.first() == Some(&b'd') && self.copy_out_data(buf)? {
+                continue;
+            }
             let Some(whole) = frame::next_frame(buf, &self.limits)? else {
                 return Ok(None);
             };
-            if whole.tag == b'd' {
-                self.copy_out_data(&whole.body)?;
-                continue;
-            }
             if whole.tag == b'T' && matches!(self.expect.front(), Some(Expect::OwnDescribe { .. }))
             {
                 self.own_description(&whole)?;
@@ -409,22 +408,40 @@ impl Machine {
         Ok(())
     }
 
-    fn copy_out_data(&mut self, body: &Bytes) -> Result<(), PeerMisbehaved> {
-        let Some(Expect::Query { run, .. } | Expect::Execute { run, .. }) = self.expect.front_mut()
+    /// The hot path of a COPY: a run of its data, each piece through the masker. False when there is no whole one yet.
+    fn copy_out_data(&mut self, buf: &mut BytesMut) -> Result<bool, PeerMisbehaved> {
+        let run = frame::run(buf, b'd');
+        if run == 0 {
+            return Ok(false);
+        }
+        let Self {
+            expect,
+            to_client,
+            scratch_cell,
+            tally,
+            ..
+        } = self;
+        let Some(Expect::Query { run: of, .. } | Expect::Execute { run: of, .. }) =
+            expect.front_mut()
         else {
             return Err(unexpected("COPY data that nothing asked for"));
         };
-        let Some(masker) = run.copy.as_mut() else {
+        let Some(masker) = of.copy.as_mut() else {
             return Err(unexpected("COPY data outside a COPY"));
         };
-        self.scratch_cell.clear();
-        masker
-            .push(body, &mut self.scratch_cell, &mut self.tally)
-            .map_err(|_| unexpected("COPY data that cannot be read"))?;
-        if !self.scratch_cell.is_empty() {
-            encoded(reply::copy_data(&mut self.to_client, &self.scratch_cell))?;
+        let mut pieces = buf.split_to(run);
+        while let Some((_, size)) = frame::peek(&pieces) {
+            scratch_cell.clear();
+            let data = pieces.get(frame::HEADER_BYTES..size).unwrap_or_default();
+            masker
+                .push(data, scratch_cell, tally)
+                .map_err(|_| unexpected("COPY data that cannot be read"))?;
+            if !scratch_cell.is_empty() {
+                encoded(reply::copy_data(to_client, scratch_cell))?;
+            }
+            pieces.advance(size);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn error(&mut self, mut fields: Fields) -> Result<(), PeerMisbehaved> {
