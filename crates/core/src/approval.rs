@@ -7,6 +7,7 @@ use crate::ids::{ApprovalId, Digest, GrantId, Revision, SessionId};
 use crate::principal::{Chain, Principal};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What one holding rule asks for.
@@ -94,6 +95,9 @@ pub struct Answer {
     pub at: Timestamp,
     /// How it came in: `cli`, `api`, `webhook:<route>`.
     pub via: String,
+    /// From which address.
+    #[serde(default)]
+    pub from: Option<IpAddr>,
 }
 
 /// A question with its answers.

@@ -5,7 +5,7 @@
 use crate::approval::{Approval, Grant, Question};
 use crate::audit::{Entry, Position};
 use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
-use crate::principal::{Chain, Identity};
+use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -150,8 +150,11 @@ pub trait Approvals: Send + Sync {
         session: &'a SessionId,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
-    /// Ends a pending question whose asker is gone.
+    /// One who asked is gone. A pending question ends with the last of them: whoever asks the same shares it, and one
+    /// who left with a ticket still waits.
     fn abandon<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Ends an approved question that was not used: it can no longer be.
+    fn void<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>>;
     /// Grants in force for this chain and target.
     fn grants<'a>(
         &'a self,
@@ -161,6 +164,16 @@ pub trait Approvals: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Grant>, StoreError>>;
     /// Opens a grant.
     fn open_grant<'a>(&'a self, grant: Grant) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// People as they last proved here who they are.
+pub trait People: Send + Sync {
+    /// The last proof that this person gave by themselves, whether or not it has expired since; `None` when there is
+    /// none, or when it was revoked.
+    fn last_proof<'a>(
+        &'a self,
+        who: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>>;
 }
 
 /// Random bytes from the operating system.

@@ -156,5 +156,6 @@ pub(crate) fn answer(by: Principal, yes: bool, rules: &[&str]) -> Answer {
         reason: None,
         at: START,
         via: "cli".to_owned(),
+        from: None,
     }
 }

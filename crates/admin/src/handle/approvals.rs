@@ -159,6 +159,7 @@ async fn answer(
         reason: wanted.reason,
         at: call.admin.ports.clock.now(),
         via: wanted.via,
+        from: Some(call.from),
     };
     match call.admin.ports.approvals.answer(&id, answer).await? {
         Some(Answered::Counted(now)) => {

@@ -25,7 +25,7 @@ pub use authenticator::Unrevoked;
 pub(crate) use bundle::warnings;
 pub use revocations::Revocations;
 pub use sealed::SealedIn;
-pub use seen::Seen;
+pub use seen::{LastProofs, Seen};
 pub use tally::{CountedRecordings, SessionTally, Tally};
 pub use webhooks::{Routes, announce};
 

@@ -2,7 +2,8 @@
 //!
 //! Lives here: a bounded memory in front of the store's. Never: proof; nobody is let in by it.
 
-use brattice_core::ports::StoreError;
+use super::Revocations;
+use brattice_core::ports::{BoxFuture, People, StoreError};
 use brattice_core::principal::{Identity, Principal, PrincipalKind};
 use brattice_core::time::{Clock, Timestamp};
 use brattice_store::db::Db;
@@ -105,17 +106,52 @@ impl Seen {
     /// # Errors
     /// When the store does not answer.
     pub async fn person(&self, issuer: &str, name: &str) -> Result<Option<Identity>, StoreError> {
+        let known = self.last_proof(issuer, name).await?;
+        Ok(known.filter(|k| k.expires_at > self.clock.now()))
+    }
+
+    async fn last_proof(&self, issuer: &str, name: &str) -> Result<Option<Identity>, StoreError> {
         let alone = format!("{}{issuer}/{name}", prefix(PrincipalKind::User));
         let known = self.noted().get(&alone).map(|k| k.identity.clone());
-        let known = match known {
-            Some(known) => Some(known),
-            None => self
-                .db
-                .seen(PrincipalKind::User, issuer, name)
-                .await?
-                .and_then(|s| s.identity),
-        };
-        Ok(known.filter(|k| k.expires_at > self.clock.now()))
+        if known.is_some() {
+            return Ok(known);
+        }
+        let stored = self.db.seen(PrincipalKind::User, issuer, name).await?;
+        Ok(stored.and_then(|s| s.identity))
+    }
+}
+
+/// The people whose answers are used: as they last proved themselves, unless they were revoked since.
+pub struct LastProofs {
+    seen: Arc<Seen>,
+    revocations: Arc<Revocations>,
+}
+
+impl LastProofs {
+    /// What was seen, less what was revoked.
+    pub fn new(seen: Arc<Seen>, revocations: Arc<Revocations>) -> Self {
+        Self { seen, revocations }
+    }
+}
+
+impl People for LastProofs {
+    fn last_proof<'a>(
+        &'a self,
+        who: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>> {
+        Box::pin(async move {
+            if who.kind != PrincipalKind::User {
+                return Ok(None);
+            }
+            let Some(proof) = self.seen.last_proof(&who.issuer, &who.name).await? else {
+                return Ok(None);
+            };
+            let revoked = self.revocations.current().await?;
+            let void = revoked
+                .voids(&proof.chain, proof.authenticated_at)
+                .is_some();
+            Ok((!void).then_some(proof))
+        })
     }
 }
 

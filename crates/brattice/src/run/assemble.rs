@@ -7,7 +7,9 @@ use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
 use super::{bundle, catalogues, ended};
-use crate::adapt::{CountedRecordings, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked};
+use crate::adapt::{
+    CountedRecordings, LastProofs, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked,
+};
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
 use brattice_admin::ports::Failed;
@@ -159,6 +161,7 @@ impl Gateway {
             randomness.clone(),
             tally.clone(),
             Arc::new(db.clone()),
+            Arc::new(LastProofs::new(seen.clone(), revocations.clone())),
         );
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
         let certificates = Certificates::new(certificates::Read::of(&checked)?);

@@ -4,6 +4,7 @@
 
 use super::proof::Cleared;
 use super::results::Results;
+use super::understand::Understood;
 use crate::approval::{Approval, Grant};
 use crate::classify::sql::Command;
 use crate::denial::Denial;
@@ -103,9 +104,24 @@ pub(super) struct Lifting {
     pub(super) approval: Option<Box<Approval>>,
     pub(super) grants: Vec<Grant>,
     pub(super) looked: bool,
+    /// Grants that lift what keeps fields masked were looked for.
+    pub(super) granted: bool,
+    /// What it does, once that is understood.
+    pub(super) understood: Option<Arc<Understood>>,
     /// A picture of the catalogue that was compared with the server since then is fresh enough for this command, however
     /// long the comparison took: otherwise a slow target would be compared with for ever.
     pub(super) fresh_since: Option<Timestamp>,
+}
+
+impl Lifting {
+    /// Adds those that are not there yet.
+    pub(super) fn add_grants(&mut self, grants: Vec<Grant>) {
+        for grant in grants {
+            if !self.grants.iter().any(|g| g.id == grant.id) {
+                self.grants.push(grant);
+            }
+        }
+    }
 }
 
 impl Held {

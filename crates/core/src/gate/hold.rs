@@ -5,13 +5,13 @@
 use super::Gate;
 use super::held::{Held, Parked, Tx, Verdict, What};
 use super::judge::{Holding, Pending, Ready, Thought};
-use super::note::text_of;
+use super::note::{shown, text_of};
 use super::session::Session;
 use crate::action::Act;
-use crate::approval::{Approval, ApprovalState, HoldTimes, Question};
+use crate::approval::{Approval, ApprovalState, Asked, HoldTimes, Question};
 use crate::audit::Event;
 use crate::denial::{Code, Denial};
-use crate::ids::ApprovalId;
+use crate::ids::{ApprovalId, Digest};
 use crate::ports::{BoxFuture, StoreError};
 use std::sync::Arc;
 
@@ -41,6 +41,10 @@ impl Gate {
                 Err(cause) => Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
             },
             Pending::Consume(ready) => self.consume(&mut session, *ready).await,
+            Pending::Grants(held, asked) => match self.grants(&session, held, asked).await {
+                Ok(thought) => thought,
+                Err(cause) => Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
+            },
         };
         (session, thought)
     }
@@ -57,7 +61,7 @@ impl Gate {
                     "the target's catalogue could not be read",
                 )
                 .hint("try again; the operators can see why in the gateway's log");
-                let action = crate::ids::Digest::of(text_of(&held));
+                let action = Digest::of(text_of(&held));
                 Thought::Verdict(self.refuse(session, &held, action, denial))
             }
         }
@@ -79,8 +83,10 @@ impl Gate {
                 .approvals
                 .ticket(&identity.chain, &target, holding.action, now)
                 .await?;
+            let question = self.about(session, &holding.asked, &holding.acts, holding.action);
+            let grants = self.standing(grants, &question).await?;
             if !grants.is_empty() || ticket.is_some() {
-                holding.held.lifted.grants = grants;
+                holding.held.lifted.add_grants(grants);
                 holding.held.lifted.approval = ticket.map(Box::new);
                 return Ok(Thought::Again(holding.held));
             }
@@ -142,13 +148,29 @@ impl Gate {
         Ok(Thought::Verdict(Verdict::Park(Box::new(parked))))
     }
 
+    /// Grants given ahead are looked for once; what keeps fields masked and is not lifted then keeps them masked.
+    async fn grants(
+        &self,
+        session: &Session,
+        mut held: Held,
+        asked: Vec<Asked>,
+    ) -> Result<Thought, StoreError> {
+        held.lifted.granted = true;
+        let chain = &session.admission.identity.chain;
+        let target = &session.admission.guarded.target.name;
+        let now = self.clock.now();
+        let grants = self.approvals.grants(chain, target, now).await?;
+        let question = self.about(session, &asked, &[], Digest::of(text_of(&held)));
+        held.lifted
+            .add_grants(self.standing(grants, &question).await?);
+        Ok(Thought::Again(held))
+    }
+
     fn question(&self, session: &Session, holding: &Holding) -> Result<Question, Denial> {
         let mut id = [0; 10];
         self.randomness
             .fill(&mut id)
             .map_err(super::admit::unavailable)?;
-        let now = self.clock.now();
-        let guarded = &session.admission.guarded;
         let parameters = match &holding.held.what {
             What::Bind { parameters, .. } => parameters
                 .iter()
@@ -156,41 +178,46 @@ impl Gate {
                 .collect(),
             _ => Vec::new(),
         };
-        let mut effects: Vec<_> = holding.acts.iter().map(Act::effect).collect();
-        effects.sort_unstable();
-        effects.dedup();
         Ok(Question {
             id: ApprovalId::from_bytes(id),
+            text: shown(&holding.held),
+            parameters,
+            ..self.about(session, &holding.asked, &holding.acts, holding.action)
+        })
+    }
+
+    /// A question without an id, a text and parameters: all that rules about approving look at.
+    fn about(&self, session: &Session, asked: &[Asked], acts: &[Act], action: Digest) -> Question {
+        let now = self.clock.now();
+        let guarded = &session.admission.guarded;
+        let target = &guarded.target;
+        let mut effects: Vec<_> = acts.iter().map(Act::effect).collect();
+        effects.sort_unstable();
+        effects.dedup();
+        Question {
+            id: ApprovalId::from_bytes([0; 10]),
             session: session.admission.id.clone(),
             chain: session.admission.identity.chain.clone(),
-            target: guarded.target.name.clone(),
-            labels: guarded
-                .target
+            target: target.name.clone(),
+            labels: target
                 .labels
                 .iter()
                 .map(|(k, v)| format!("{k}={v}"))
                 .collect(),
             place: session.admission.place.clone(),
-            action: holding.action,
-            text: String::from_utf8_lossy(text_of(&holding.held)).into_owned(),
-            parameters,
+            action,
+            text: String::new(),
+            parameters: Vec::new(),
             effects,
-            acts: holding
-                .acts
+            acts: acts
                 .iter()
-                .map(|a| {
-                    format!(
-                        "{} {}",
-                        a.verb.as_str(),
-                        a.object.entity_id(&guarded.target)
-                    )
-                })
+                .map(|a| format!("{} {}", a.verb.as_str(), a.object.entity_id(target)))
                 .collect(),
-            asked: holding.asked.clone(),
+            asked: asked.to_vec(),
             revision: session.admission.force.revision,
             asked_at: now,
             expires_at: now.plus(guarded.holds.ticket_lifetime),
-        })
+        }
     }
 
     /// Uses the approval up, exactly once; only then is the intent written and the command passed.
@@ -199,6 +226,11 @@ impl Gate {
             return Thought::Verdict(Verdict::Failed);
         };
         let id = approval.question.id.clone();
+        match self.still_stands(approval).await {
+            Ok(true) => {}
+            Ok(false) => return self.fallen(session, &ready, id).await,
+            Err(cause) => return Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
+        }
         let used = match self
             .approvals
             .consume(&id, &session.admission.id, self.clock.now())
@@ -234,6 +266,21 @@ impl Gate {
         }
     }
 
+    /// Refuses what was approved by people who may not approve it any more, and ends that approval.
+    async fn fallen(&self, session: &mut Session, ready: &Ready, id: ApprovalId) -> Thought {
+        if let Err(cause) = self.approvals.void(&id).await {
+            return Thought::Verdict(Verdict::Deny(self.store_away(&cause)));
+        }
+        let mut denial = Denial::new(
+            Code::ApprovalExpired,
+            "brattice.approvals",
+            format!("approval {id} no longer stands: not all who gave it may still give it"),
+        )
+        .hint("send the command again to ask anew");
+        denial.approval = Some(id);
+        Thought::Verdict(self.refuse(session, &ready.held, ready.action, denial))
+    }
+
     /// Goes on after people decided. An approved command is judged again under the policy in force.
     pub fn release(&self, session: &mut Session, parked: Parked, decided: Waited) -> Thought {
         let approval = match decided {
@@ -247,6 +294,8 @@ impl Gate {
                 held.lifted.approval = Some(Box::new(approval));
                 // Whatever was known of the catalogue was known before people thought about it.
                 held.lifted.fresh_since = None;
+                // Their yes may have brought a grant.
+                held.lifted.granted = false;
                 return Thought::Again(held);
             }
             ApprovalState::Denied => {

@@ -35,6 +35,8 @@ pub enum Pending {
     Durable(Position, Box<Verdict>),
     /// Rules hold it: grants and tickets are looked up, or people are asked.
     Hold(Box<Holding>),
+    /// Fields are masked unless this was granted ahead: grants are looked up; then judge again.
+    Grants(Held, Vec<Asked>),
     /// An approval is used up; then it passes.
     Consume(Box<Ready>),
 }
@@ -161,7 +163,7 @@ impl Gate {
     fn judge_text(
         &self,
         session: &mut Session,
-        held: Held,
+        mut held: Held,
         names: &Names,
     ) -> Result<Verdict, Pending> {
         let text = match &held.what {
@@ -173,6 +175,7 @@ impl Gate {
             Ok(u) => u,
             Err(unclear) => return Ok(self.not_understood(session, held, &text, unclear)),
         };
+        held.lifted.understood = Some(understood.clone());
         if held.tx == Tx::Failed && !held.mid_pipeline && !ends_transaction(&understood) {
             return Ok(Verdict::Failed);
         }
@@ -181,7 +184,6 @@ impl Gate {
                 if held.tx == Tx::Failed {
                     return Ok(Verdict::Failed);
                 }
-                let mut held = held;
                 held.lifted.fresh_since = Some(self.clock.now());
                 return Ok(Verdict::Look(held, look));
             }
@@ -251,7 +253,11 @@ impl Gate {
             .hint("choose another name");
             return Ok(self.refuse(session, &held, action, denial));
         }
-        let (forms, all_shown) = self.forms(session, &understood);
+        let forms = self.forms(session, &held, &understood);
+        if !forms.grantable.is_empty() && !held.lifted.granted {
+            return Err(Pending::Grants(held, forms.grantable));
+        }
+        let (forms, all_shown) = (forms.of, forms.all_shown);
         if !all_shown && !understood.masked_unclear.is_empty() {
             let denial = masked_denial(&understood.masked_unclear.join("; "));
             return Ok(self.refuse(session, &held, action, denial));

@@ -18,6 +18,7 @@ mod pass;
 mod proof;
 mod refuse;
 mod results;
+mod rights;
 mod session;
 mod shown;
 mod understand;
@@ -33,7 +34,7 @@ pub use proof::{Cleared, Lane};
 pub use results::Results;
 pub use session::{Admission, Session};
 
-use crate::ports::{Approvals, AuditLog, Randomness};
+use crate::ports::{Approvals, AuditLog, People, Randomness};
 use crate::time::Clock;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub struct Gate {
     randomness: Arc<dyn Randomness>,
     audit: Arc<dyn AuditLog>,
     approvals: Arc<dyn Approvals>,
+    people: Arc<dyn People>,
     cache: understand::Cache,
 }
 
@@ -65,6 +67,7 @@ impl Gate {
         randomness: Arc<dyn Randomness>,
         audit: Arc<dyn AuditLog>,
         approvals: Arc<dyn Approvals>,
+        people: Arc<dyn People>,
     ) -> Self {
         Self {
             in_force: ArcSwap::from_pointee(bundle),
@@ -72,6 +75,7 @@ impl Gate {
             randomness,
             audit,
             approvals,
+            people,
             cache: understand::Cache::new(),
         }
     }

@@ -116,6 +116,18 @@ impl Gate {
     }
 }
 
+/// The text of a held command as records and people see it: without literals of secrets.
+pub(super) fn shown(held: &Held) -> String {
+    let text = String::from_utf8_lossy(text_of(held));
+    match &held.lifted.understood {
+        Some(understood) => match &understood.command.redacted {
+            Some(redacted) => redacted.clone(),
+            None => text.into_owned(),
+        },
+        None => crate::classify::sql::redacted_unparsed(&text),
+    }
+}
+
 /// The text of a held command; empty where it has none of its own.
 pub(super) fn text_of(held: &Held) -> &Bytes {
     match &held.what {

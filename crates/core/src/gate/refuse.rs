@@ -5,7 +5,7 @@
 use super::Gate;
 use super::held::{Held, Tx, Verdict};
 use super::judge::{Pending, Ready};
-use super::note::text_of;
+use super::note::shown;
 use super::session::Session;
 use super::understand::{Understood, is_masked_use};
 use crate::action::{Act, Object};
@@ -55,8 +55,7 @@ impl Gate {
         action: Digest,
         denial: Denial,
     ) -> Verdict {
-        let text = String::from_utf8_lossy(text_of(held)).into_owned();
-        self.write_refusal(session, action, &text, &denial);
+        self.write_refusal(session, action, &shown(held), &denial);
         Verdict::Deny(denial)
     }
 }

@@ -8,46 +8,65 @@ use super::results::Results;
 use super::session::Session;
 use super::understand::Understood;
 use crate::action::Effect;
+use crate::approval::Asked;
 use crate::denial::{Code, Denial};
 use crate::mask::{Field, Form, Reveal};
 use crate::policy::{self, Lifted};
 use std::sync::Arc;
 
+/// How masked fields in reach of a command may be seen.
+#[derive(Default)]
+pub(super) struct Forms {
+    /// In which form each may be seen.
+    pub of: Vec<(Arc<Field>, Reveal)>,
+    /// Whether all may be seen in full.
+    pub all_shown: bool,
+    /// What would show more of them, were it granted ahead.
+    pub grantable: Vec<Asked>,
+}
+
 impl Gate {
-    /// In which form each shown field may be seen, and whether everything masked in reach may be seen in full.
-    pub(super) fn forms(
-        &self,
-        session: &Session,
-        understood: &Understood,
-    ) -> (Vec<(Arc<Field>, Reveal)>, bool) {
+    /// In which form each field in reach may be seen. Only a grant lifts a hold on seeing: nobody is asked about it.
+    pub(super) fn forms(&self, session: &Session, held: &Held, understood: &Understood) -> Forms {
+        let mut forms = Forms::default();
         if !understood.touches_masked {
-            return (Vec::new(), true);
+            forms.all_shown = true;
+            return forms;
         }
         let Some((_, masked)) = &session.masked else {
-            return (Vec::new(), false);
+            return forms;
         };
+        let mut lifted = Lifted::none();
+        for grant in &held.lifted.grants {
+            lifted.add(grant.rule.clone(), grant.rule_text);
+        }
         let moment = self.moment(session);
-        let mut all = true;
-        let mut forms = Vec::new();
+        forms.all_shown = true;
         for relation in &understood.command.relations {
             let own = masked.of(*relation).map(|(_, field)| field);
             for field in own.chain(masked.read_by_view(*relation)) {
-                let form =
-                    match session
+                let (form, holds) =
+                    session
                         .admission
                         .judge
-                        .reveal(&field.object, &moment, &Lifted::none())
-                    {
-                        policy::Reveal::Full => Reveal::Full,
-                        policy::Reveal::Last4 => Reveal::As(Form::Last4),
-                        policy::Reveal::Token => Reveal::As(Form::Token),
-                        policy::Reveal::Masked => Reveal::As(Form::Masked),
-                    };
-                all &= form == Reveal::Full;
-                forms.push((field.clone(), form));
+                        .reveal_or_holds(&field.object, &moment, &lifted);
+                let form = match form {
+                    policy::Reveal::Full => Reveal::Full,
+                    policy::Reveal::Last4 => Reveal::As(Form::Last4),
+                    policy::Reveal::Token => Reveal::As(Form::Token),
+                    policy::Reveal::Masked => Reveal::As(Form::Masked),
+                };
+                forms.all_shown &= form == Reveal::Full;
+                forms.of.push((field.clone(), form));
+                let grantable = holds.into_iter().filter(|h| h.grant_minutes.is_some());
+                for asked in grantable {
+                    if !forms.grantable.contains(&asked) {
+                        forms.grantable.push(asked);
+                    }
+                }
             }
         }
-        (forms, all)
+        forms
     }
 
     pub(super) fn results(

@@ -15,11 +15,19 @@ use super::slice::Sets;
 use super::vocabulary::Leaf;
 use super::weigh::{Asking, Part};
 use crate::action::{Act, Object, Verb, escape_part};
+use crate::approval::Asked;
 use crate::principal::Chain;
 use crate::target::Target;
 use cedar_policy::{Entities, EntityUid, Request};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
+
+/// The forms that can be permitted, the most revealing first.
+const FORMS: [(Verb, Reveal); 3] = [
+    (Verb::RevealFull, Reveal::Full),
+    (Verb::RevealLast4, Reveal::Last4),
+    (Verb::RevealToken, Reveal::Token),
+];
 
 /// How much of a masked value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -140,11 +148,6 @@ impl Judge {
         moment: &Moment<'_>,
         lifted: &Lifted,
     ) -> (Reveal, Vec<String>) {
-        const FORMS: [(Verb, Reveal); 3] = [
-            (Verb::RevealFull, Reveal::Full),
-            (Verb::RevealLast4, Reveal::Last4),
-            (Verb::RevealToken, Reveal::Token),
-        ];
         let mut observed = BTreeSet::new();
         if matches!(field, Object::Field { .. }) {
             for (verb, form) in FORMS {
@@ -156,6 +159,29 @@ impl Judge {
             }
         }
         (Reveal::Masked, observed.into_iter().collect())
+    }
+
+    /// The same, with the holds that stand before a more revealing form.
+    pub fn reveal_or_holds(
+        &self,
+        field: &Object,
+        moment: &Moment<'_>,
+        lifted: &Lifted,
+    ) -> (Reveal, Vec<Asked>) {
+        let mut holds = Vec::new();
+        if matches!(field, Object::Field { .. }) {
+            for (verb, form) in FORMS {
+                match self
+                    .judge(&[Act::new(verb, field.clone())], moment, lifted)
+                    .verdict
+                {
+                    Verdict::Allow => return (form, holds),
+                    Verdict::Hold(asked) => holds.extend(asked),
+                    Verdict::Deny { .. } => {}
+                }
+            }
+        }
+        (Reveal::Masked, holds)
     }
 
     /// The actors by name.

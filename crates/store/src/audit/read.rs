@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 pub struct Stored {
     /// Where it stands.
     pub position: Position,
-    /// The chain after it.
+    /// The chain of hashes after it. (`chain` is the delegation chain of whoever opened a session.)
+    #[serde(rename = "chain_hash")]
     pub chain: Digest,
     /// What was written.
     #[serde(flatten)]

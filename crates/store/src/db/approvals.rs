@@ -3,7 +3,7 @@
 //! Lives here: the port that the gate holds. Never: who may answer; that is policy's, and is checked before an answer
 //! comes here.
 //!
-//! A pending question ends as "not run" when its asker goes away, when the same action comes back under other rules, or
+//! A pending question ends as "not run" when the last who asked it goes away, when the same action comes back under other rules, or
 //! when its node starts again. What was approved before a restart can still be used until it expires, once.
 
 use super::row::{self, ApprovalRow, state_name, to_json};
@@ -97,11 +97,37 @@ impl Approvals for Db {
             let operation = "abandon a question";
             let now = self.0.clock.now();
             let mut write = self.write(operation).await?;
+            sqlx::query("UPDATE approvals SET askers = askers - 1 WHERE id = $1 AND askers > 0")
+                .bind(id.as_str())
+                .execute(&mut *write.tx)
+                .await
+                .map_err(failed(operation))?;
             let done = sqlx::query(
                 "UPDATE approvals SET state = 'not_run', settled_at = $1
-                 WHERE id = $2 AND state = 'pending'",
+                 WHERE id = $2 AND state = 'pending' AND askers = 0",
             )
             .bind(now.0)
+            .bind(id.as_str())
+            .execute(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+            write.commit().await?;
+            if done.rows_affected() > 0 {
+                self.tell(Change::Settled(id.clone()));
+            }
+            Ok(())
+        })
+    }
+
+    fn void<'a>(&'a self, id: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let operation = "void an approval";
+            let mut write = self.write(operation).await?;
+            let done = sqlx::query(
+                "UPDATE approvals SET state = 'not_run', settled_at = $1
+                 WHERE id = $2 AND state = 'approved'",
+            )
+            .bind(self.0.clock.now().0)
             .bind(id.as_str())
             .execute(&mut *write.tx)
             .await
@@ -139,6 +165,8 @@ impl Db {
         let mut write = self.write(operation).await?;
         if let Some(open) = write.open_question(&question, &chain).await? {
             if same_rules(&open.question.asked, &question.asked) {
+                write.join(&open.question.id).await?;
+                write.commit().await?;
                 return Ok(Some(open));
             }
             // The rules have changed: what people would answer is not what is asked now.
@@ -339,6 +367,16 @@ impl Write<'_> {
         }
         let answers = self.answers(&open.question.id).await?;
         Ok(Some(Approval { answers, ..open }))
+    }
+
+    /// One more waits for a question.
+    async fn join(&mut self, id: &ApprovalId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE approvals SET askers = askers + 1 WHERE id = $1")
+            .bind(id.as_str())
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed(self.operation))?;
+        Ok(())
     }
 
     /// The answers so far, in order.

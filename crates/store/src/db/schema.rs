@@ -27,7 +27,10 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS];
+
+/// Who asks the same shares a question: it ends when the last of them is gone.
+const ASKERS: &[&str] = &["ALTER TABLE approvals ADD COLUMN askers BIGINT NOT NULL DEFAULT 1"];
 
 /// Instants are microseconds since 1970, digests are hexadecimal, JSON columns hold what the domain serialises.
 const FIRST: &[&str] = &[

@@ -53,6 +53,7 @@ fn answer(by: Principal, yes: bool) -> Answer {
         reason: None,
         at: START,
         via: "api".to_owned(),
+        from: None,
     }
 }
 

@@ -17,7 +17,7 @@ use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::mask::{Classes, Detector};
 use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
 use brattice_core::ports::{
-    Approvals, AuditLog, BoxFuture, Randomness, RecordFailed, Recorder, StoreError,
+    Approvals, AuditLog, BoxFuture, People, Randomness, RecordFailed, Recorder, StoreError,
 };
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::record::{Frame, FrameKind};
@@ -92,6 +92,7 @@ impl Bench {
             Arc::new(Stopped),
             Arc::new(Counting),
             log.clone(),
+            Arc::new(Nobody),
             Arc::new(Nobody),
         ));
         let agent = Principal {
@@ -380,6 +381,9 @@ impl Approvals for Nobody {
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async { Ok(false) })
     }
+    fn void<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
     fn abandon<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
@@ -393,6 +397,15 @@ impl Approvals for Nobody {
     }
     fn open_grant<'a>(&'a self, _: Grant) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl People for Nobody {
+    fn last_proof<'a>(
+        &'a self,
+        _: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>> {
+        Box::pin(async { Ok(None) })
     }
 }
 
