@@ -30,6 +30,8 @@ pub enum Code {
     TooLarge,
     /// Too many at once, or too often.
     Throttled,
+    /// The caller asked for it to be stopped while it waited for people.
+    Cancelled,
     /// The identity ended: expired, revoked or changed.
     SessionEnded,
     /// The record, the store or another part the promise needs is failing.
@@ -50,6 +52,7 @@ impl Code {
             Code::Masked => "masked",
             Code::TooLarge => "too_large",
             Code::Throttled => "throttled",
+            Code::Cancelled => "cancelled",
             Code::SessionEnded => "session_ended",
             Code::Unavailable => "unavailable",
         }

@@ -13,5 +13,8 @@
     reason = "tests say what went wrong by panicking"
 )]
 
+mod crash;
+mod holds;
+mod records;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

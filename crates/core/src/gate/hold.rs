@@ -347,6 +347,25 @@ impl Gate {
         )
     }
 
+    /// Ends a hold because its caller asked for a stop. What is asked of people ends with the last who waits.
+    pub async fn stop_waiting(
+        self: Arc<Self>,
+        mut session: Box<Session>,
+        parked: Parked,
+    ) -> (Box<Session>, Thought) {
+        let id = parked.approval().clone();
+        self.abandon_id(id.clone()).await;
+        let mut denial = Denial::new(
+            Code::Cancelled,
+            "brattice.approvals",
+            "canceling statement due to user request",
+        );
+        denial.approval = Some(id);
+        let action = parked.approval.question.action;
+        let verdict = self.refuse(&mut session, &parked.held, action, denial);
+        (session, Thought::Verdict(verdict))
+    }
+
     /// Resolves when people have decided.
     pub fn decided(&self, parked: &Parked) -> BoxFuture<'static, Waited> {
         let (approvals, id) = (self.approvals.clone(), parked.approval().clone());

@@ -78,7 +78,9 @@ impl Gate {
     ) -> Option<Arc<Results>> {
         let (version, masked) = session.masked.as_ref()?;
         let touches_masked = understood.touches_masked && !all_shown;
-        if !touches_masked
+        // Only what has nothing masked in reach: what is shown in full is shown to this command alone.
+        let plain = !understood.touches_masked;
+        if plain
             && let Some((known, plain)) = &session.plain
             && known == version
         {
@@ -95,7 +97,7 @@ impl Gate {
             forms,
             tokens: session.admission.force.tokens.clone(),
         });
-        if !touches_masked {
+        if plain {
             session.plain = Some((*version, results.clone()));
         }
         Some(results)

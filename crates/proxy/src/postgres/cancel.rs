@@ -8,8 +8,11 @@ use brattice_wire::postgres::CancelKey;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 /// Wrong keys a source may send in a minute before it is not listened to.
 const WRONG_PER_MINUTE_MAX: u32 = 20;
@@ -23,6 +26,37 @@ pub struct Aim {
     pub endpoint: Arc<Endpoint>,
     /// The target's own key for the session.
     pub key: CancelKey,
+    /// What to tell instead while the session waits for people: the target has nothing to stop then.
+    pub waiting: Arc<WaitStop>,
+}
+
+/// Tells a session that waits for people to stop waiting.
+#[derive(Debug, Default)]
+pub struct WaitStop {
+    waits: AtomicBool,
+    stop: Arc<Notify>,
+}
+
+impl WaitStop {
+    /// Begins to wait; resolves when told to stop.
+    pub fn begin(&self) -> OwnedNotified {
+        // Made before it is said that somebody waits: it hears everything from now on.
+        let told = self.stop.clone().notified_owned();
+        self.waits.store(true, Ordering::Release);
+        told
+    }
+    /// Waits no more.
+    pub fn end(&self) {
+        self.waits.store(false, Ordering::Release);
+    }
+    /// Tells it; false when nobody waits.
+    pub fn stop(&self) -> bool {
+        let waits = self.waits.load(Ordering::Acquire);
+        if waits {
+            self.stop.notify_waiters();
+        }
+        waits
+    }
 }
 
 #[derive(Debug, Default)]

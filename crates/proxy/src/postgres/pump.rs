@@ -5,10 +5,11 @@
 //! Each turn reads what there is, lets the machine and the gate work on it, and writes once in each direction. While a
 //! command waits (for the disk, the store, or a person) both sockets are still watched.
 
+use super::cancel::WaitStop;
 use crate::stream::Stream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{
-    Cut, CutReason, Gate, Held, Look, Parked, Pending, Session, Thought, Waited,
+    Cut, CutReason, Gate, Held, Look, Parked, Pending, Session, Thought, Verdict, Waited,
 };
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, RecordFailed, Recorder};
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep};
 
 /// What waits for the client at most before the target is no longer read.
@@ -82,6 +84,7 @@ struct Waiting {
     session: Box<Session>,
     parked: Parked,
     decided: BoxFuture<'static, Waited>,
+    stopped: Pin<Box<OwnedNotified>>,
     notice: Pin<Box<Sleep>>,
     notice_every: Duration,
     until: Pin<Box<Sleep>>,
@@ -92,6 +95,7 @@ enum Woken {
     Bytes,
     Thought(Box<Session>, Thought),
     Decided(Waited),
+    Stopped,
     Notice,
     Ticket,
     Expired,
@@ -99,6 +103,7 @@ enum Woken {
 
 pub(super) struct Pump {
     gate: Arc<Gate>,
+    waiting: Arc<WaitStop>,
     machine: Machine,
     recorder: Box<dyn Recorder>,
     mind: Mind,
@@ -125,6 +130,7 @@ impl Pump {
     )]
     pub fn new(
         gate: Arc<Gate>,
+        waiting: Arc<WaitStop>,
         session: Session,
         machine: Machine,
         recorder: Box<dyn Recorder>,
@@ -138,6 +144,7 @@ impl Pump {
         Self {
             cut: session.cut().clone(),
             gate,
+            waiting,
             machine,
             recorder,
             mind: Mind::Free(Box::new(session)),
@@ -291,12 +298,18 @@ impl Pump {
         let now = Instant::now();
         self.mind = Mind::Parked(Box::new(Waiting {
             decided: self.gate.decided(&parked),
+            stopped: Box::pin(self.waiting.begin()),
             session,
             parked,
             notice: Box::pin(tokio::time::sleep_until(now + times.notice_every)),
             notice_every: times.notice_every,
             until: Box::pin(tokio::time::sleep_until(now + times.hold_wait_max)),
         }));
+    }
+
+    fn unpark(&mut self) {
+        self.parked_id = None;
+        self.waiting.end();
     }
 
     fn looked(&mut self, looked: Looked) -> Result<(), Stop> {
@@ -332,7 +345,7 @@ impl Pump {
             }
             Woken::Decided(answer) => match std::mem::replace(&mut self.mind, Mind::Moving) {
                 Mind::Parked(waiting) => {
-                    self.parked_id = None;
+                    self.unpark();
                     let Waiting {
                         mut session,
                         parked,
@@ -346,9 +359,23 @@ impl Pump {
                     Ok(())
                 }
             },
+            Woken::Stopped => {
+                match std::mem::replace(&mut self.mind, Mind::Moving) {
+                    Mind::Parked(waiting) => {
+                        self.unpark();
+                        let Waiting {
+                            session, parked, ..
+                        } = *waiting;
+                        let ending = self.gate.clone().stop_waiting(session, parked);
+                        self.mind = Mind::Thinking(Box::pin(ending));
+                    }
+                    other => self.mind = other,
+                }
+                Ok(())
+            }
             Woken::Ticket => match std::mem::replace(&mut self.mind, Mind::Moving) {
                 Mind::Parked(waiting) => {
-                    self.parked_id = None;
+                    self.unpark();
                     let Waiting {
                         mut session,
                         parked,
@@ -417,6 +444,9 @@ impl Pump {
             Mind::Parked(w) => {
                 if let Poll::Ready(answer) = w.decided.as_mut().poll(cx) {
                     return Some(Woken::Decided(answer));
+                }
+                if w.stopped.as_mut().poll(cx).is_ready() {
+                    return Some(Woken::Stopped);
                 }
                 if w.until.as_mut().poll(cx).is_ready() {
                     return Some(Woken::Ticket);
@@ -563,10 +593,16 @@ impl Pump {
             Mind::Free(session) => Some(session),
             Mind::Parked(w) => Some(w.session),
             // The gate has it: it comes back as soon as the disk or the store has answered.
-            Mind::Thinking(future) => tokio::time::timeout(GATE_MAX, future)
-                .await
-                .ok()
-                .map(|(session, _)| session),
+            Mind::Thinking(future) => match tokio::time::timeout(GATE_MAX, future).await {
+                Ok((session, thought)) => {
+                    // A question that was on its way when its asker left is nobody's now.
+                    if let Thought::Verdict(Verdict::Park(parked)) = thought {
+                        self.gate.abandon(&parked).await;
+                    }
+                    Some(session)
+                }
+                Err(_) => None,
+            },
             Mind::Moving => None,
         };
         let _ = tokio::time::timeout(FAREWELL_MAX, self.farewell()).await;

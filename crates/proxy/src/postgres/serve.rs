@@ -44,10 +44,18 @@ impl Service {
     async fn cancel(&self, key: CancelKey, from: SocketAddr) {
         let aim = self.cancels.aim(&key, from.ip(), Instant::now());
         self.gate.note_cancel(from.ip(), aim.is_some());
-        let Some(cancel::Aim { endpoint, key }) = aim else {
+        let Some(cancel::Aim {
+            endpoint,
+            key,
+            waiting,
+        }) = aim
+        else {
             tracing::info!(%from, "a cancel request with a wrong key");
             return;
         };
+        if waiting.stop() {
+            return;
+        }
         if let Err(error) = dial::cancel(&endpoint, &key).await {
             tracing::warn!(%error, "a cancel request could not be passed on");
         }
@@ -79,12 +87,14 @@ impl Service {
             }
         };
         let cut = Arc::new(Cut::new());
+        let waiting = Arc::new(cancel::WaitStop::default());
         let target_key = dialled.logged_in.cancel_key.clone();
         let issued = match &target_key {
             Some(key) => {
                 let aim = cancel::Aim {
                     endpoint: endpoint.clone(),
                     key: key.clone(),
+                    waiting: waiting.clone(),
                 };
                 Some(
                     self.cancels
@@ -143,6 +153,7 @@ impl Service {
         machine.to_client = out;
         let pump = Pump::new(
             self.gate.clone(),
+            waiting,
             session,
             machine,
             recorder,

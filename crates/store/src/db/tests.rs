@@ -331,6 +331,36 @@ async fn an_abandoned_question_can_no_longer_be_answered() {
 }
 
 #[tokio::test]
+async fn a_shared_question_ends_with_the_last_who_asked_it() {
+    let f = Fixture::new().await;
+    let ask = async || {
+        let asked = f.db.ask(question(1, 7, f.now())).await.unwrap();
+        asked.unwrap().question.id
+    };
+    let id = ask().await;
+    assert_eq!(ask().await, id);
+    f.db.abandon(&id).await.unwrap();
+    assert_eq!(f.state(&id).await, ApprovalState::Pending);
+    assert_eq!(ask().await, id);
+    f.db.abandon(&id).await.unwrap();
+    f.db.abandon(&id).await.unwrap();
+    assert_eq!(f.state(&id).await, ApprovalState::NotRun);
+}
+
+#[tokio::test]
+async fn a_voided_approval_can_no_longer_be_used() {
+    let f = Fixture::new().await;
+    let approved = f.approved(2, 8).await;
+    f.db.void(&approved).await.unwrap();
+    assert_eq!(f.state(&approved).await, ApprovalState::NotRun);
+    assert!(!f.db.consume(&approved, &session(1), f.now()).await.unwrap());
+    let used = f.approved(3, 9).await;
+    assert!(f.db.consume(&used, &session(1), f.now()).await.unwrap());
+    f.db.void(&used).await.unwrap();
+    assert_eq!(f.state(&used).await, ApprovalState::Consumed);
+}
+
+#[tokio::test]
 async fn a_restart_keeps_tickets_and_uses_and_ends_what_was_waiting() {
     let f = Fixture::new().await;
     let consumed = f.approved(1, 1).await;

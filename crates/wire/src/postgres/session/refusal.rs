@@ -26,6 +26,7 @@ fn sqlstate(denial: &Denial) -> &'static str {
         Code::ApprovalRequired | Code::ApprovalDenied | Code::ApprovalExpired => "42501",
         Code::TooLarge => "54000",
         Code::Throttled => "53400",
+        Code::Cancelled => "57014",
         Code::SessionEnded => "57P01",
         Code::Unavailable => "58000",
     }
