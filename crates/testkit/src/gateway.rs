@@ -94,11 +94,17 @@ pub(crate) struct Ports {
 
 impl Ports {
     fn free() -> Result<Ports, GatewayError> {
-        Ok(Ports {
-            postgres: free_port()?,
-            admin: free_port()?,
-            metrics: free_port()?,
-        })
+        loop {
+            let (postgres, admin, metrics) = (free_port()?, free_port()?, free_port()?);
+            // Each was free when it was asked for, and may be given out again.
+            if postgres != admin && admin != metrics && metrics != postgres {
+                return Ok(Ports {
+                    postgres,
+                    admin,
+                    metrics,
+                });
+            }
+        }
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn warnings(checked: &Checked) -> Vec<BundleProblem> {
         if target.target.observe {
             odd(
                 format!("targets.{name}.observe"),
-                "nothing is refused here: commands are judged and recorded only",
+                "no rule is enforced here: commands are judged and recorded only",
                 "take it out once the rules are right",
             );
         }

@@ -77,7 +77,7 @@ fn tell(checked: &Checked, out: &mut Output) {
     }
     for name in observed {
         out.line(format!(
-            "warning: `{name}` is only observed: NOTHING is refused on it"
+            "warning: `{name}` is only observed: NO RULE is enforced on it"
         ));
     }
 }

@@ -332,7 +332,8 @@ pub struct RawTarget {
     /// How long a held command waits on this target, where that differs.
     #[serde(default)]
     pub holds: RawHolds,
-    /// Judge and record, refuse nothing. Announced loudly, for finding out what rules would do. Default: `false`.
+    /// Judge and record, refuse nothing for want of a rule. Announced loudly, for finding out what rules would do. Default:
+    /// `false`.
     #[serde(default)]
     pub observe: bool,
 }

@@ -13,8 +13,10 @@
     reason = "tests say what went wrong by panicking"
 )]
 
+mod attacks;
 mod crash;
 mod holds;
+mod masks;
 mod records;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

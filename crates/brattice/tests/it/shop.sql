@@ -2,7 +2,7 @@
 -- Numbers of cards and of social security are those published for tests or never issued.
 
 DROP SCHEMA IF EXISTS evil CASCADE;
-DROP SCHEMA public CASCADE;
+DROP SCHEMA IF EXISTS public CASCADE;
 CREATE SCHEMA public;
 GRANT USAGE ON SCHEMA public TO PUBLIC;
 

@@ -165,7 +165,12 @@ impl World {
 
     /// The shop as it was at the beginning.
     pub fn refill(&self) {
-        self.ask(&format!("SET ROLE {ROLE};\n{}", include_str!("shop.sql")));
+        self.ask(&World::shop());
+    }
+
+    /// What makes it so.
+    pub fn shop() -> String {
+        format!("SET ROLE {ROLE};\n{}", include_str!("shop.sql"))
     }
 }
 
@@ -187,8 +192,7 @@ fn fill(postgres: &Postgres, role_password: &str) {
          CREATE DATABASE {DATABASE} OWNER {ROLE};"
     );
     postgres.psql("postgres", &roles).unwrap();
-    let shop = format!("SET ROLE {ROLE};\n{}", include_str!("shop.sql"));
-    postgres.psql(DATABASE, &shop).unwrap();
+    postgres.psql(DATABASE, &World::shop()).unwrap();
 }
 
 fn bundle(idp: &Idp, postgres: &Postgres, role_password: &str) -> GatewayOptions {

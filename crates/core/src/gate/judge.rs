@@ -63,7 +63,7 @@ pub struct Holding {
 #[derive(Debug)]
 pub struct Ready {
     pub(super) held: Held,
-    pub(super) understood: Option<Arc<Understood>>,
+    pub(super) understood: Arc<Understood>,
     pub(super) action: Digest,
     pub(super) observed: Vec<String>,
     pub(super) results: Option<Arc<Results>>,
@@ -239,7 +239,8 @@ impl Gate {
     ) -> Result<Verdict, Pending> {
         let action = action_hash(session, &held, &understood);
         let observe = session.admission.guarded.target.observe;
-        if let Some(refusal) = understood.command.refusals.first().filter(|_| !observe) {
+        // Observed or not: how statements are read is not a question of policy.
+        if let Some(refusal) = understood.command.refusals.first() {
             let mut denial = Denial::new(Code::NotSupported, refusal.rule, refusal.reason.clone());
             denial.hint = refusal.hint.clone();
             return Ok(self.refuse(session, &held, action, denial));
@@ -274,10 +275,24 @@ impl Gate {
         } else {
             &understood.acts
         };
+        let lifted = lifted(&held);
+        // Masks stay where a target is only observed, and so does what would get round them.
+        let uses: Vec<Act> = to_judge
+            .iter()
+            .filter(|a| observe && is_masked_use(a))
+            .cloned()
+            .collect();
+        if !uses.is_empty() {
+            let judge = &session.admission.judge;
+            let outcome = judge.judge(&uses, &self.moment(session), &lifted);
+            if outcome.verdict != policy::Verdict::Allow {
+                let denial = explain(&understood, &uses, &outcome);
+                return Ok(self.refuse(session, &held, action, denial));
+            }
+        }
         let (verdict, mut observed) = if to_judge.is_empty() {
             (policy::Verdict::Allow, Vec::new())
         } else {
-            let lifted = lifted(&held);
             let outcome = session
                 .admission
                 .judge
@@ -316,7 +331,7 @@ impl Gate {
         let results = self.results(session, &understood, forms, all_shown);
         let ready = Ready {
             held,
-            understood: Some(understood),
+            understood,
             action,
             observed,
             results,

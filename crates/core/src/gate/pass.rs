@@ -14,6 +14,7 @@ use crate::action::{Act, Effect, Verb};
 use crate::audit::Position;
 use crate::classify::sql::{Command, Consequence, Direction, Transaction};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Cursors a session may have declared.
@@ -41,13 +42,12 @@ impl Gate {
             ));
         }
         approvals.extend(held.lifted.grants.iter().map(|g| g.id.to_string()));
-        let shown = understood
-            .as_ref()
-            .and_then(|u| u.command.redacted.clone())
-            .unwrap_or_else(|| String::from_utf8_lossy(text_of(&held)).into_owned());
-        let effects = understood
-            .as_ref()
-            .map_or_else(|| vec![Effect::Unknown], |u| effects(&u.acts));
+        let command = understood.command.clone();
+        let shown = match &command.redacted {
+            Some(redacted) => Cow::Borrowed(redacted.as_str()),
+            None => String::from_utf8_lossy(text_of(&held)),
+        };
+        let effects = effects(&understood.acts);
         let parameters = match &held.what {
             What::Bind { parameters, .. } => parameters.len(),
             _ => 0,
@@ -66,10 +66,9 @@ impl Gate {
             Err(e) => return Ok(Verdict::Deny(admit::unavailable(e))),
         };
         session.commands += 1;
-        let command = understood.as_ref().map(|u| u.command.clone());
-        let wait_for = self.consequences(session, &held, understood.as_deref(), position);
-        let portal = match (&held.what, &command) {
-            (What::Bind { prepared, .. }, Some(command)) => Some(Arc::new(Portal {
+        let wait_for = self.consequences(session, &held, &understood, position);
+        let portal = match &held.what {
+            What::Bind { prepared, .. } => Some(Arc::new(Portal {
                 prepared: prepared.clone(),
                 command: command.clone(),
                 revision: session.admission.force.revision,
@@ -79,18 +78,16 @@ impl Gate {
             _ => None,
         };
         let is_query = matches!(held.what, What::Query { .. });
-        let prepares = match &command {
-            Some(c) if is_query => prepares(c),
-            _ => Vec::new(),
+        let prepares = if is_query {
+            prepares(&command)
+        } else {
+            Vec::new()
         };
-        let lane = command
-            .as_ref()
-            .filter(|c| is_query && copies_in(c))
-            .map(|_| session.lane());
+        let lane = (is_query && copies_in(&command)).then(|| session.lane());
         let text = text_of(&held).clone();
         let passed = Passed {
             results,
-            command,
+            command: Some(command),
             portal,
             prepares,
             number,
@@ -109,16 +106,9 @@ impl Gate {
         &self,
         session: &mut Session,
         held: &Held,
-        understood: Option<&Understood>,
+        understood: &Understood,
         position: Position,
     ) -> Option<Position> {
-        let Some(understood) = understood else {
-            // Not understood, let through by observe mode: everything is in doubt.
-            session.path_in_doubt = true;
-            session.path_touched = true;
-            session.overlay_in_doubt = true;
-            return Some(position);
-        };
         let command = &understood.command;
         for c in &command.consequences {
             match c {

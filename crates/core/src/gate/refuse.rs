@@ -4,7 +4,6 @@
 
 use super::Gate;
 use super::held::{Held, Tx, Verdict};
-use super::judge::{Pending, Ready};
 use super::note::shown;
 use super::session::Session;
 use super::understand::{Understood, is_masked_use};
@@ -16,6 +15,7 @@ use crate::policy;
 use bytes::Bytes;
 
 impl Gate {
+    /// What cannot be read is refused, also where a target is only observed: its rows could not be masked either.
     pub(super) fn not_understood(
         &self,
         session: &mut Session,
@@ -26,21 +26,6 @@ impl Gate {
         let action = Digest::of(text);
         if held.tx == Tx::Failed && !held.mid_pipeline {
             return Verdict::Failed;
-        }
-        if session.admission.guarded.target.observe {
-            let observed = vec![unclear.rule.to_owned()];
-            let ready = Ready {
-                held,
-                understood: None,
-                action,
-                observed,
-                results: None,
-            };
-            return match self.pass(session, ready, Vec::new()) {
-                Ok(v) => v,
-                Err(Pending::Durable(_, v)) => *v,
-                Err(_) => Verdict::Failed,
-            };
         }
         let mut denial = Denial::new(Code::Unknown, unclear.rule, unclear.reason);
         denial.hint = unclear.hint;

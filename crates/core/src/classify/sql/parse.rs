@@ -154,9 +154,10 @@ fn tree(text: &str) -> Result<protobuf::ParseResult, Unclear> {
     let parsed = catch_unwind(AssertUnwindSafe(|| pg_query::parse(text, 0)));
     match parsed {
         Ok(Ok(result)) => Ok(result.protobuf),
-        Ok(Err(pg_query::Error::Parse(message))) => {
-            Err(Unclear::new("brattice.sql.parse", message))
-        }
+        Ok(Err(pg_query::Error::Parse(message))) => Err(Unclear::new(
+            "brattice.sql.parse",
+            tokens::shortened(message),
+        )),
         Ok(Err(pg_query::Error::Decode(_))) => Err(Unclear::new(
             "brattice.sql.too_deep",
             "The statement nests too deeply to be judged.",

@@ -10,6 +10,12 @@ use pg_query::protobuf::{KeywordKind, ScanToken, Token};
 /// Bytes of the longest identifier that a server keeps whole (NAMEDATALEN - 1).
 const IDENTIFIER_BYTES_MAX: usize = 63;
 
+/// Bytes that the lexer may read over and over for comments.
+const COMMENT_WORK_MAX: usize = 1 << 20;
+
+/// Characters of PostgreSQL's own words about a text that are passed on.
+const MESSAGE_CHARS_MAX: usize = 300;
+
 /// Words that became keywords in PostgreSQL 16 and read as identifiers before.
 const NEW_IN_16: &[&str] = &[
     "system_user",
@@ -37,13 +43,38 @@ pub(super) fn scan(text: &str) -> Result<Vec<ScanToken>, Unclear> {
     if text.bytes().all(blank) {
         return Ok(Vec::new());
     }
+    if comment_work(text) > COMMENT_WORK_MAX {
+        return Err(Unclear::new(
+            "brattice.sql.too_deep",
+            "The message nests its comments too deeply to be judged.",
+        )
+        .hint("Leave the comments out."));
+    }
     pg_query::scan_tokens(text).map_err(|e| {
         let reason = match e {
-            pg_query::Error::Scan(message) => message,
+            pg_query::Error::Scan(message) => shortened(message),
             _ => "The message could not be read.".to_owned(),
         };
         Unclear::new("brattice.sql.parse", reason)
     })
+}
+
+/// PostgreSQL's words about a text that cannot be read, without the whole rest of that text.
+pub(super) fn shortened(message: String) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        None => message,
+        Some((at, _)) => format!("{}…", message.get(..at).unwrap_or_default()),
+    }
+}
+
+/// How many bytes the grammar's lexer reads for comments that begin: at each `/*` it reads to the end of the characters
+/// that operators are made of (`xcstart` in PostgreSQL's `scan.l`), so that `/*/*/*…` costs the square of its length.
+fn comment_work(text: &str) -> usize {
+    let of_run = |run: &[u8]| run.len() * run.windows(2).filter(|w| w == b"/*").count();
+    text.as_bytes()
+        .split(|b| !b"~!@#^&|`?+-*/%<>=".contains(b))
+        .map(of_run)
+        .sum()
 }
 
 /// The bytes of a token.

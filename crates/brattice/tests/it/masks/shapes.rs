@@ -1,0 +1,189 @@
+//! What may pass: masked in place, in every format, with what the server itself would send around it.
+
+use super::{By, EACH, send, through, traces, world};
+use crate::attacks::all_good;
+use crate::world::{OWNER, READER, SHOP, WRITER, majors};
+use brattice_testkit::wire::frames;
+
+/// Texts with masked columns in them, whose other cells must be the server's.
+const MASKED: &[&str] = &[
+    "SELECT id, name, ssn, card, city FROM customers ORDER BY id",
+    "SELECT * FROM customers ORDER BY id",
+    "TABLE customers",
+    "SELECT c.city, c.ssn AS number FROM customers c ORDER BY c.id",
+    "WITH c AS (SELECT * FROM customers) SELECT id, ssn FROM c ORDER BY id",
+    "SELECT o.id, c.ssn, o.item FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.id",
+    "SELECT id, ssn FROM customers WHERE city = 'Porto'",
+    "SELECT id, card FROM customers WHERE id IN (1, 2) ORDER BY id DESC",
+];
+
+#[test]
+fn masked_columns_are_masked_and_their_neighbours_are_not() {
+    let mut wrong = Vec::new();
+    for major in majors() {
+        let world = world(major);
+        let mut direct = world.connect_directly();
+        let mut through = world.connect(READER, SHOP);
+        for text in MASKED {
+            for by in EACH {
+                let (expected, got) = (
+                    send(&mut direct, &[text], by).unwrap(),
+                    send(&mut through, &[text], by).unwrap(),
+                );
+                let columns = expected.columns().concat();
+                let hidden =
+                    |i: usize| matches!(columns[i].as_str(), "ssn" | "card" | "number" | "email");
+                let same = expected.rows().len() == got.rows().len()
+                    && expected.rows().iter().zip(got.rows()).all(|(e, g)| {
+                        e.len() == g.len()
+                            && e.iter()
+                                .zip(&g)
+                                .enumerate()
+                                .all(|(i, (e, g))| hidden(i) != (e == g))
+                    });
+                if !same || !traces(&got).is_empty() || got.columns() != expected.columns() {
+                    wrong.push(format!(
+                        "- {major} {by:?} {text}\n    {:?}\n    {:?}",
+                        expected.rows(),
+                        got.rows()
+                    ));
+                }
+            }
+        }
+    }
+    all_good(&wrong);
+}
+
+#[test]
+fn a_mask_is_a_value_of_its_column_s_type() {
+    for major in majors() {
+        let world = world(major);
+        let mut wire = world.connect(READER, SHOP);
+        let text = send(
+            &mut wire,
+            &["SELECT ssn, card FROM customers WHERE id = 1"],
+            By::Text,
+        )
+        .unwrap();
+        let [row] = text.rows().try_into().unwrap();
+        assert_eq!(row[0].as_deref(), Some(&b"[masked:us_ssn]"[..]));
+        if let Some(card) = &row[1] {
+            let card = String::from_utf8(card.clone()).unwrap();
+            card.parse::<i64>().unwrap();
+        }
+        let binary = send(
+            &mut wire,
+            &["SELECT ssn, card FROM customers WHERE id = 1"],
+            By::Binary,
+        )
+        .unwrap();
+        let [row] = binary.rows().try_into().unwrap();
+        assert_eq!(row[0].as_deref(), Some(&b"[masked:us_ssn]"[..]));
+        assert!(
+            row[1].as_ref().is_none_or(|card| card.len() == 8),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
+fn the_client_is_told_once_what_was_masked() {
+    let world = world(18);
+    let mut wire = world.connect(READER, SHOP);
+    let first = wire.query("SELECT ssn FROM customers").unwrap();
+    let notices = first.notices();
+    assert!(
+        notices
+            .iter()
+            .any(|n| n.message().contains("public.customers.ssn (us_ssn)")),
+        "{first:?}"
+    );
+    let second = wire.query("SELECT ssn FROM customers").unwrap();
+    assert!(second.notices().is_empty(), "{second:?}");
+}
+
+#[test]
+fn who_may_see_everything_sees_everything() {
+    let world = world(18);
+    let answer = through(
+        &world,
+        OWNER,
+        &["SELECT ssn, card FROM customers WHERE id = 1"],
+        By::Text,
+    )
+    .unwrap();
+    assert_eq!(answer.texts(), ["219-09-9991|4111111111111111"]);
+    let answer = through(
+        &world,
+        OWNER,
+        &["SELECT reverse(ssn) FROM customers WHERE ssn LIKE '%9991'"],
+        By::Text,
+    )
+    .unwrap();
+    assert_eq!(answer.texts(), ["1999-90-912"]);
+}
+
+#[test]
+fn a_mask_is_not_written_back() {
+    let world = world(18);
+    let before = world.ask("SELECT string_agg(c::text, ',' ORDER BY id) FROM customers c");
+    let mut wire = world.connect(WRITER, SHOP);
+    let refused = wire
+        .query("UPDATE customers SET city = '[masked:us_ssn]' WHERE id = 1")
+        .unwrap();
+    assert_eq!(
+        refused.errors()[0].told("code").as_deref(),
+        Some("masked"),
+        "{refused:?}"
+    );
+    let bound = [
+        frames::parse("", b"UPDATE customers SET city = $1 WHERE id = 1", &[]),
+        frames::bind("", "", &[Some(b"[masked:us_ssn]")], 0),
+        frames::execute("", 0),
+        frames::sync(),
+    ]
+    .concat();
+    let refused = wire.ask(&bound).unwrap();
+    assert_eq!(
+        refused.errors()[0].told("code").as_deref(),
+        Some("masked"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        world.ask("SELECT string_agg(c::text, ',' ORDER BY id) FROM customers c"),
+        before
+    );
+}
+
+/// The second net: values by their look, wherever they come from.
+#[test]
+fn values_are_found_by_their_look_in_every_message() {
+    let world = world(18);
+    world.ask("INSERT INTO public.notes VALUES (4, 'pay 4012888888881881 now'), (5, 'mail jo@example.org')");
+    let mut wire = world.connect(READER, SHOP);
+    for text in [
+        "SELECT text FROM notes WHERE id = 4",
+        "SELECT upper(text) FROM notes WHERE id = 4",
+        "COPY (SELECT text FROM notes WHERE id = 4) TO STDOUT",
+        "COPY notes TO STDOUT (FORMAT csv)",
+        "SELECT to_jsonb(n) FROM notes n WHERE id = 4",
+        "SELECT ARRAY[text] FROM notes WHERE id = 4",
+        "SELECT text::integer FROM notes WHERE id = 4",
+        "SET application_name = '4012888888881881'",
+        "SELECT '4012' || '888888881881' AS card",
+    ] {
+        for by in EACH {
+            let answer = send(&mut wire, &[text], by).unwrap();
+            let bytes = answer.bytes();
+            let found = bytes.windows(16).any(|w| w == b"4012888888881881");
+            assert!(!found, "{by:?} {text}: {answer:?}");
+        }
+    }
+    let mail = send(
+        &mut wire,
+        &["SELECT text FROM notes WHERE id = 5"],
+        By::Simple,
+    )
+    .unwrap();
+    assert_eq!(mail.texts(), ["mail [masked:email]"]);
+}
