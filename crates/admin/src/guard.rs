@@ -136,16 +136,25 @@ fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
         )
         .hint("Use the address in `listen.admin.public_url`."));
     }
+    let foreign = || {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "foreign_origin",
+            "Pages of another origin may not use this API.",
+        )
+    };
+    // Fetch Metadata, section 2.3: what a browser says of itself where it sends no origin.
+    if let Some(site) = headers.get("sec-fetch-site")
+        && !matches!(site.as_bytes(), b"same-origin" | b"none")
+    {
+        return Err(foreign());
+    }
     if let Some(origin) = headers.get(header::ORIGIN) {
         let ours = url::Url::parse(&admin.settings.public_url)
             .map(|u| u.origin().ascii_serialization())
             .unwrap_or_default();
         if origin.to_str().ok() != Some(ours.as_str()) {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "foreign_origin",
-                "Pages of another origin may not use this API.",
-            ));
+            return Err(foreign());
         }
     }
     Ok(())

@@ -13,10 +13,15 @@
     reason = "tests say what went wrong by panicking"
 )]
 
+mod api;
 mod attacks;
 mod crash;
+mod ends;
 mod holds;
 mod masks;
 mod records;
+mod revoke;
+mod secrets;
+mod tamper;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

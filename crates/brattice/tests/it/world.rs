@@ -93,6 +93,15 @@ impl World {
 
     /// The same with the bundle changed before the gateway starts.
     pub fn start(options: PostgresOptions, change: impl FnOnce(&mut GatewayOptions)) -> World {
+        World::start_with(options, change, |bundle| Gateway::start(bundle).unwrap())
+    }
+
+    /// The same with the gateway started by this.
+    pub fn start_with(
+        options: PostgresOptions,
+        change: impl FnOnce(&mut GatewayOptions),
+        start: impl FnOnce(GatewayOptions) -> Gateway,
+    ) -> World {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -104,7 +113,7 @@ impl World {
         fill(&postgres, &role_password);
         let mut bundle = bundle(&idp, &postgres, &role_password);
         change(&mut bundle);
-        let gateway = Gateway::start(bundle).unwrap();
+        let gateway = start(bundle);
         World {
             gateway,
             postgres,

@@ -27,7 +27,14 @@ impl Gate {
         if held.tx == Tx::Failed && !held.mid_pipeline {
             return Verdict::Failed;
         }
-        let mut denial = Denial::new(Code::Unknown, unclear.rule, unclear.reason);
+        // A parser's words quote the text: not where that may hold a secret.
+        let secret = shown(&held).as_bytes() != text.as_ref();
+        let reason = if secret {
+            "the statement could not be understood".to_owned()
+        } else {
+            unclear.reason
+        };
+        let mut denial = Denial::new(Code::Unknown, unclear.rule, reason);
         denial.hint = unclear.hint;
         self.refuse(session, &held, action, denial)
     }

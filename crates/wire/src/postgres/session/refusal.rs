@@ -43,6 +43,7 @@ fn of_rule(rule: &str) -> Option<&'static str> {
         "brattice.sql.no_schema" => "3F000",
         "brattice.sql.encoding" => "22021",
         "brattice.sql.too_deep" => "54001",
+        "brattice.connections" => "53300",
         _ => return None,
     })
 }
