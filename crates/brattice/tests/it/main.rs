@@ -20,6 +20,7 @@ mod ends;
 mod holds;
 mod masks;
 mod records;
+mod replay;
 mod revoke;
 mod secrets;
 mod tamper;
