@@ -8,9 +8,10 @@ mod grants;
 mod people;
 mod ticket;
 mod waiting;
+mod webhooks;
 
 use crate::world::{PROD, SHOP, Who, World};
-use brattice_testkit::gateway::{Reply, TargetOptions};
+use brattice_testkit::gateway::{GatewayOptions, Reply, TargetOptions};
 use brattice_testkit::postgres::PostgresOptions;
 use brattice_testkit::wire::{Answer, Fields, Wire, frames};
 use serde_json::json;
@@ -53,6 +54,12 @@ pub fn world(major: u8) -> World {
 }
 
 pub fn world_with(major: u8, limits: &str) -> World {
+    let table = format!("[limits]\n{limits}\n\n");
+    world_of(major, |bundle| bundle.more.push_str(&table))
+}
+
+/// The same with the bundle changed further.
+pub fn world_of(major: u8, change: impl FnOnce(&mut GatewayOptions)) -> World {
     World::start(PostgresOptions::of(major), |bundle| {
         let prod = bundle.targets.iter().find(|t| t.name == PROD).unwrap();
         let like_prod = |name: &str, env: &str, more: &str| TargetOptions {
@@ -76,12 +83,11 @@ pub fn world_with(major: u8, limits: &str) -> World {
             let more = format!("{shop}, \"{GRANTED}/app/public.customers.{column}\"");
             bundle.more = bundle.more.replace(&shop, &more);
         }
-        bundle.more.push_str(&format!(
-            "[holds]\nnotice_every = \"1s\"\n\n[limits]\n{limits}\n\n"
-        ));
+        bundle.more.push_str("[holds]\nnotice_every = \"1s\"\n\n");
         bundle
             .policies
             .push(("policies/holds.cedar".to_owned(), RULES.to_owned()));
+        change(bundle);
     })
 }
 
