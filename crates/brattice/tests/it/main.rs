@@ -15,6 +15,7 @@
 
 mod api;
 mod attacks;
+mod clients;
 mod crash;
 mod ends;
 mod holds;

@@ -102,6 +102,22 @@ impl World {
         change: impl FnOnce(&mut GatewayOptions),
         start: impl FnOnce(GatewayOptions) -> Gateway,
     ) -> World {
+        World::set(options, |_, bundle| change(bundle), start)
+    }
+
+    /// The same with the bundle made to fit the server that it stands in front of.
+    pub fn start_behind(
+        options: PostgresOptions,
+        change: impl FnOnce(&Postgres, &mut GatewayOptions),
+    ) -> World {
+        World::set(options, change, |bundle| Gateway::start(bundle).unwrap())
+    }
+
+    fn set(
+        options: PostgresOptions,
+        change: impl FnOnce(&Postgres, &mut GatewayOptions),
+        start: impl FnOnce(GatewayOptions) -> Gateway,
+    ) -> World {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -112,7 +128,7 @@ impl World {
         let role_password = format!("role-{}", postgres.password());
         fill(&postgres, &role_password);
         let mut bundle = bundle(&idp, &postgres, &role_password);
-        change(&mut bundle);
+        change(&postgres, &mut bundle);
         let gateway = start(bundle);
         World {
             gateway,
@@ -211,6 +227,7 @@ fn bundle(idp: &Idp, postgres: &Postgres, role_password: &str) -> GatewayOptions
         user: ROLE.to_owned(),
         password: role_password.to_owned(),
         database: DATABASE.to_owned(),
+        tls: "mode = \"disable\"".to_owned(),
         labels: vec![
             ("env".to_owned(), env.to_owned()),
             ("team".to_owned(), "shop".to_owned()),

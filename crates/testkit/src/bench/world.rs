@@ -251,6 +251,7 @@ fn gateway(
             user: NAME.to_owned(),
             password: password.to_owned(),
             database: NAME.to_owned(),
+            tls: "mode = \"disable\"".to_owned(),
             labels: vec![
                 ("env".to_owned(), "bench".to_owned()),
                 ("team".to_owned(), NAME.to_owned()),

@@ -43,6 +43,8 @@ pub struct TargetOptions {
     pub database: String,
     /// Labels, as `key = value`.
     pub labels: Vec<(String, String)>,
+    /// How the connection to it is protected: the keys of its `tls` table.
+    pub tls: String,
     /// Further keys of its table.
     pub more: String,
 }
@@ -113,10 +115,11 @@ impl TargetOptions {
         let _ = write!(
             text,
             "[targets.{}]\nprotocol = \"postgres\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             tls = {{ mode = \"disable\" }}\nlabels = {{ {} }}\ndatabase = \"{}\"\nuser = \"{}\"\n\
+             tls = {{ {} }}\nlabels = {{ {} }}\ndatabase = \"{}\"\nuser = \"{}\"\n\
              password = \"env:{}\"\n{}\n\n",
             self.name,
             self.port,
+            self.tls,
             labels.join(", "),
             self.database,
             self.user,

@@ -13,6 +13,7 @@ fn options(binary: &str) -> GatewayOptions {
             user: "brattice".into(),
             password: "a secret".into(),
             database: "app".into(),
+            tls: "mode = \"disable\"".to_owned(),
             labels: vec![("env".into(), "test".into())],
             more: String::new(),
         }],

@@ -234,7 +234,7 @@ pub(crate) fn all_good(wrong: &[String]) {
 }
 
 /// A login that is refused; what was said.
-fn refused_login(login: &brattice_testkit::wire::Login) -> Result<Fields, String> {
+pub(crate) fn refused_login(login: &brattice_testkit::wire::Login) -> Result<Fields, String> {
     match Wire::connect(login) {
         Ok(_) => Err("it was let in".to_owned()),
         Err(WireError::Refused(fields)) => Ok(*fields),

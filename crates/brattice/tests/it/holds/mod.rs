@@ -64,6 +64,7 @@ pub fn world_of(major: u8, change: impl FnOnce(&mut GatewayOptions)) -> World {
         let prod = bundle.targets.iter().find(|t| t.name == PROD).unwrap();
         let like_prod = |name: &str, env: &str, more: &str| TargetOptions {
             name: name.to_owned(),
+            tls: "mode = \"disable\"".to_owned(),
             labels: vec![
                 ("env".to_owned(), env.to_owned()),
                 ("team".to_owned(), "shop".to_owned()),

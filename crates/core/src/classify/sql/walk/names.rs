@@ -42,7 +42,7 @@ impl Walk<'_> {
         self.unclear(
             Unclear::new(
                 "brattice.sql.relation",
-                format!("There is no relation {shown} along the search path."),
+                format!("relation \"{shown}\" does not exist"),
             )
             .hint("Check the name, its schema, and its double quotes."),
         );
