@@ -95,6 +95,8 @@ pub trait AuditLog: Send + Sync {
     fn append(&self, entry: &Entry) -> Result<Position, RecordFailed>;
     /// Waits until everything up to here survives the machine's death. Calls made together share one sync.
     fn durable(&self, at: Position) -> BoxFuture<'_, Result<(), RecordFailed>>;
+    /// Says that somebody will soon wait for this, so that the disk can begin. Waits for nothing.
+    fn soon(&self, _at: Position) {}
 }
 
 /// One session's recording. A failed call ends the session.

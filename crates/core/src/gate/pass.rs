@@ -178,10 +178,13 @@ impl Gate {
             )
         });
         if (wrote && (commits_itself || opaque)) || seals {
-            session.owed.take()
-        } else {
-            None
+            return session.owed.take();
         }
+        if wrote {
+            // Its commit will wait for the disk; the statements until then need not pass in vain.
+            self.audit.soon(position);
+        }
+        None
     }
 }
 

@@ -183,6 +183,11 @@ impl AuditLog for Log {
         Ok(Position(position))
     }
 
+    fn soon(&self, at: Position) {
+        self.0.wanted.fetch_max(at.0 + 1, Ordering::SeqCst);
+        start_sync(&self.0);
+    }
+
     fn durable(&self, at: Position) -> BoxFuture<'_, Result<(), RecordFailed>> {
         Box::pin(async move {
             let shared = &self.0;

@@ -130,23 +130,42 @@ pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
     }
 }
 
+/// Letters and digits: what makes words.
+static IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "a constant loop over the table's own length"
+        )]
+        {
+            table[b] = (b as u8).is_ascii_alphanumeric();
+        }
+        b += 1;
+    }
+    table
+};
+
+fn in_word(b: &u8) -> bool {
+    IN_WORD.get(usize::from(*b)).copied().unwrap_or_default()
+}
+
 /// Where the next word begins. Where the search went on inside one, that one is over first.
 fn next_word(bytes: &[u8], from: usize) -> Option<usize> {
     let before = from.checked_sub(1).and_then(|i| bytes.get(i));
-    let from = if before.is_some_and(u8::is_ascii_alphanumeric) {
+    let from = if before.is_some_and(in_word) {
         word_end(bytes, from)
     } else {
         from
     };
     let rest = bytes.get(from..)?;
-    rest.iter()
-        .position(u8::is_ascii_alphanumeric)
-        .map(|i| from + i)
+    rest.iter().position(in_word).map(|i| from + i)
 }
 
 fn word_end(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    let length = rest.iter().position(|b| !b.is_ascii_alphanumeric());
+    let length = rest.iter().position(|b| !in_word(b));
     from + length.unwrap_or(rest.len())
 }
 

@@ -79,23 +79,28 @@ const CLASSES: [u8; 256] = {
     table
 };
 
-/// A word long enough for a token that is not a hash, a UUID or a number: every prefix has a letter beyond `f`.
+fn class(b: &u8) -> u8 {
+    CLASSES.get(usize::from(*b)).copied().unwrap_or(BREAK)
+}
+
+/// A word long enough for a token that is not a hash, a UUID or a number: it has a letter beyond `f`.
+///
+/// A word of that length covers the last byte of any stretch of that length that begins with it: where that byte is
+/// none of a word's, the whole stretch is stepped over.
 fn long_word(bytes: &[u8]) -> bool {
-    if bytes.len() < WORD_BYTES_MIN {
-        return false;
-    }
-    let (mut length, mut seen) = (0, 0);
-    for b in bytes {
-        let class = CLASSES.get(usize::from(*b)).copied().unwrap_or(BREAK);
-        if class == BREAK {
-            (length, seen) = (0, 0);
-        } else {
-            length += 1;
-            seen |= class;
-            if length >= WORD_BYTES_MIN && seen & LETTER != 0 {
-                return true;
-            }
+    let mut from = 0;
+    while let Some(stretch) = bytes.get(from..from + WORD_BYTES_MIN) {
+        if let Some(at) = stretch.iter().rposition(|b| class(b) == BREAK) {
+            from += at + 1;
+            continue;
         }
+        let rest = bytes.get(from..).unwrap_or_default();
+        let length = rest.iter().position(|b| class(b) == BREAK);
+        let word = rest.get(..length.unwrap_or(rest.len())).unwrap_or_default();
+        if word.iter().any(|b| class(b) == LETTER) {
+            return true;
+        }
+        from += word.len() + 1;
     }
     false
 }
