@@ -25,5 +25,6 @@ mod replay;
 mod revoke;
 mod secrets;
 mod tamper;
+mod transparent;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

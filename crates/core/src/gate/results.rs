@@ -32,6 +32,16 @@ impl Results {
             .map_or(Reveal::As(Form::Masked), |(_, r)| *r)
     }
 
+    /// The output columns of one of the message's statements. Where everything may be seen in full, what lineage could not
+    /// tell is not missed; what it could tell says which columns the detectors leave alone.
+    pub fn traced(&self, step: usize) -> &Outputs {
+        match self.outputs.get(step) {
+            Some(traced) if self.touches_masked || matches!(traced, Outputs::Columns(_)) => traced,
+            None if self.touches_masked => &Outputs::Unknown,
+            _ => &Outputs::Unmasked,
+        }
+    }
+
     /// The plan for a result of one of the message's statements, as the target describes it.
     ///
     /// # Errors
@@ -42,14 +52,9 @@ impl Results {
         step: usize,
         detector: &Arc<Detector>,
     ) -> Result<RowPlan, Refused> {
-        let outputs = if self.touches_masked {
-            self.outputs.get(step).unwrap_or(&Outputs::Unknown)
-        } else {
-            &Outputs::Unmasked
-        };
         RowPlan::new(
             columns,
-            outputs,
+            self.traced(step),
             &self.masked,
             &|f| self.reveal(f),
             detector,

@@ -87,10 +87,10 @@ impl Gate {
             return Some(plain.clone());
         }
         let results = Arc::new(Results {
-            outputs: if touches_masked {
-                understood.outputs.clone()
-            } else {
+            outputs: if plain {
                 Vec::new()
+            } else {
+                understood.outputs.clone()
             },
             touches_masked,
             masked: masked.clone(),

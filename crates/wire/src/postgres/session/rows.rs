@@ -36,11 +36,11 @@ pub(super) fn copy_masker(
     };
     let options = copy_options(copy).ok_or_else(unforeseen)?;
     let columns = shape.columns.len();
-    let masker = match results.filter(|r| r.touches_masked) {
+    let masker = match results {
         Some(r) => CopyMasker::new(
             options,
             columns,
-            r.outputs.get(step).unwrap_or(&Outputs::Unknown),
+            r.traced(step),
             &r.masked,
             &|f| r.reveal(f),
             detector,

@@ -81,10 +81,7 @@ impl Walk<'_> {
             None => self.unclear(
                 Unclear::new(
                     "brattice.sql.prepared",
-                    format!(
-                        "There is no prepared statement {} known to the gateway.",
-                        s.name
-                    ),
+                    format!("prepared statement \"{}\" does not exist", s.name),
                 )
                 .hint("Prepare it in this session first."),
             ),
@@ -150,7 +147,7 @@ impl Walk<'_> {
             None => self.unclear(
                 Unclear::new(
                     "brattice.sql.cursor",
-                    format!("There is no cursor {} known to the gateway.", s.portalname),
+                    format!("cursor \"{}\" does not exist", s.portalname),
                 )
                 .hint("Declare it in this transaction first."),
             ),
