@@ -12,6 +12,7 @@ mod bench;
 mod demo;
 mod docs;
 mod failure;
+mod fuzz;
 mod run;
 mod setup;
 mod test;
@@ -33,6 +34,7 @@ cargo xtask COMMAND
   tidy                               the rules of the house that no compiler checks
   docs [--check]                     write the generated reference documents, or check that they are current
   demo                               a gateway, a database and an agent, started and shown
+  fuzz [TARGET]                      hostile inputs for everything that reads a stranger's bytes
   bench                              what the gateway costs, measured on this machine
 
 cargo xtask COMMAND --help says more about one command.
@@ -68,6 +70,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "docs" => docs::HELP,
         "demo" => demo::HELP,
         "bench" => bench::HELP,
+        "fuzz" => fuzz::HELP,
         other => {
             return Err(Failure::usage(format!(
                 "no command {other:?}; see cargo xtask --help"
@@ -90,6 +93,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         ("docs", []) => docs::run(&workspace, docs::Mode::Write),
         ("docs", ["--check"]) => docs::run(&workspace, docs::Mode::Check),
         ("demo", []) => demo::run(&workspace),
+        ("fuzz", rest) => fuzz::run(&workspace, rest),
         ("bench", rest) => bench::run(&workspace, rest),
         (command, rest) => Err(Failure::usage(format!(
             "{command} does not take {rest:?}; see cargo xtask {command} --help"

@@ -4,7 +4,7 @@ use super::Finding;
 use super::tree::SourceFile;
 
 /// The workspace's own crates that each may name in its dependencies.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("core", &[]),
     ("wire", &["core"]),
     ("proxy", &["core", "wire"]),
@@ -13,6 +13,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("admin", &["core"]),
     ("brattice", &["core", "proxy", "identity", "store", "admin"]),
     ("testkit", &["core", "wire"]),
+    ("fuzz", &[]),
     ("xtask", &[]),
 ];
 
@@ -62,7 +63,7 @@ pub fn check(file: &SourceFile) -> Vec<Finding> {
                 format!("xtask depends on nothing, not on {to}"),
             ));
         } else if let Some(ours) = ours(to) {
-            let fine = allowed.contains(&ours) || (for_tests && ours == "testkit");
+            let fine = allowed.contains(&ours) || (for_tests && matches!(ours, "testkit" | "fuzz"));
             if !fine {
                 findings.push(Finding::error(
                     &file.path,

@@ -116,6 +116,9 @@ impl fmt::Debug for CancelKey {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fuzz;
+#[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod mangle;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! integration tests.
 
 mod bench;
+mod fuzz;
 mod target;
 
 use bench::Bench;

@@ -10,8 +10,8 @@ use brattice_core::audit::{Entry, Event, Position};
 use brattice_core::classify::sql::Lists;
 use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation};
 use brattice_core::gate::{
-    CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Session,
-    Snapshot, Verdict,
+    CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Pending,
+    Session, Snapshot, Thought, Verdict,
 };
 use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::mask::{Classes, Detector};
@@ -26,7 +26,8 @@ use brattice_core::time::{Clock, Timestamp};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 const RULES: &str = r#"
@@ -38,7 +39,7 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 
 pub(super) struct Bench {
     gate: Arc<Gate>,
-    session: Box<Session>,
+    session: Option<Box<Session>>,
     machine: Machine,
     log: Arc<Kept>,
     pub client: Client,
@@ -47,6 +48,11 @@ pub(super) struct Bench {
     target_in: BytesMut,
     /// Refusals as they were recorded.
     pub verdicts: Verdicts,
+    /// What the stand-in has answered.
+    pub answered: Vec<u8>,
+    /// The stand-in says nothing: the script answers.
+    pub mute: bool,
+    gone: bool,
 }
 
 impl Bench {
@@ -67,7 +73,12 @@ impl Bench {
             name: "rules.cedar".to_owned(),
             text: RULES.to_owned(),
         };
-        let detector = Arc::new(Detector::new(&Classes::builtin()).unwrap());
+        // Built once: fuzzing makes many benches.
+        static DETECTOR: OnceLock<Arc<Detector>> = OnceLock::new();
+        static LOADED: OnceLock<Arc<Rules>> = OnceLock::new();
+        let detector = DETECTOR
+            .get_or_init(|| Arc::new(Detector::new(&Classes::builtin()).unwrap()))
+            .clone();
         let guarded = Guarded {
             target,
             masked: Vec::new(),
@@ -81,7 +92,9 @@ impl Bench {
         };
         let bundle = InForce {
             revision: Revision(1),
-            rules: Arc::new(Rules::load(&[file], &known).unwrap()),
+            rules: LOADED
+                .get_or_init(|| Arc::new(Rules::load(&[file], &known).unwrap()))
+                .clone(),
             zone: TimeZone::UTC,
             tokens: None,
             targets: HashMap::from([("db".to_owned(), Arc::new(guarded))]),
@@ -129,7 +142,7 @@ impl Bench {
             .unwrap();
         Self {
             machine: Machine::new(Limits::default(), detector),
-            session: Box::new(session),
+            session: Some(Box::new(session)),
             gate,
             log,
             client: Client::default(),
@@ -137,6 +150,9 @@ impl Bench {
             client_in: BytesMut::new(),
             target_in: BytesMut::new(),
             verdicts: Verdicts::default(),
+            answered: Vec::new(),
+            mute: false,
+            gone: false,
         }
     }
 
@@ -146,6 +162,27 @@ impl Bench {
     }
 
     pub fn try_run(&mut self) -> Result<Seen, String> {
+        self.go_on()?;
+        Ok(Seen {
+            bytes: self.seen_so_far(),
+        })
+    }
+
+    /// What the client was sent and has not seen yet.
+    pub fn seen_so_far(&mut self) -> Vec<u8> {
+        self.machine.to_client.split().to_vec()
+    }
+
+    /// The target says this.
+    pub fn answer(&mut self, bytes: &[u8]) {
+        self.target_in.extend_from_slice(bytes);
+    }
+
+    /// Runs until nothing moves, or the session ends.
+    pub fn go_on(&mut self) -> Result<(), String> {
+        if self.gone {
+            return Ok(());
+        }
         self.client_in
             .extend_from_slice(&std::mem::take(&mut self.client.bytes));
         let mut recorder = Verdicts::default();
@@ -158,6 +195,9 @@ impl Bench {
             if let Step::Ask(held) = step {
                 self.judge(held);
                 moved = true;
+            } else if matches!(step, Step::Goodbye) {
+                self.gone = true;
+                return Ok(());
             } else if !matches!(step, Step::Nothing) {
                 moved = true;
             }
@@ -166,7 +206,10 @@ impl Bench {
             if !out.is_empty() {
                 moved = true;
                 let answers = self.target.take(&out);
-                self.target_in.extend_from_slice(&answers);
+                if !self.mute {
+                    self.answered.extend_from_slice(&answers);
+                    self.target_in.extend_from_slice(&answers);
+                }
             }
             let looked = self
                 .machine
@@ -175,30 +218,39 @@ impl Bench {
             if let Some(looked) = looked {
                 moved = true;
                 self.gate
-                    .looked(&mut self.session, looked.look, looked.rows)
+                    .looked(self.session.as_mut().unwrap(), looked.look, looked.rows)
                     .map_err(|d| d.to_string())?;
                 if let Some(held) = looked.held {
                     self.judge(held);
                 }
             }
             if !moved {
-                return Ok(Seen {
-                    bytes: self.machine.to_client.split().to_vec(),
-                });
+                return Ok(());
             }
         }
     }
 
     fn judge(&mut self, held: Held) {
         let names = self.machine.names().clone();
-        let verdict = match self.gate.judge_now(&mut self.session, held, &names) {
-            Ok(v) => v,
-            Err(brattice_core::gate::Pending::Durable(_, v)) => *v,
-            Err(other) => panic!("nothing in these scripts waits for {other:?}"),
+        let mut held = held;
+        let verdict = loop {
+            // The catalogue here never changes: a fresh one is the same one.
+            match self
+                .gate
+                .judge_now(self.session.as_mut().unwrap(), held, &names)
+            {
+                Ok(v) => break v,
+                Err(Pending::Durable(_, v)) => break *v,
+                Err(pending @ Pending::Refresh(_)) => match self.think(pending) {
+                    Thought::Verdict(v) => break v,
+                    Thought::Again(again) => held = again,
+                },
+                Err(other) => panic!("nothing in these scripts waits for {other:?}"),
+            }
         };
         assert!(!matches!(verdict, Verdict::Park(_)));
         let gate = self.gate.clone();
-        let session = &self.session;
+        let session = self.session.as_ref().unwrap();
         let texts = |look: Look| gate.look_texts(session, look);
         assert!(
             self.machine
@@ -206,6 +258,18 @@ impl Bench {
                 .unwrap()
                 .is_none()
         );
+    }
+
+    /// Everything here is ready at once.
+    fn think(&mut self, pending: Pending) -> Thought {
+        let session = self.session.take().unwrap();
+        let thinking = std::pin::pin!(self.gate.clone().think(session, pending));
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready((session, thought)) = thinking.poll(&mut context) else {
+            panic!("nothing here waits");
+        };
+        self.session = Some(session);
+        thought
     }
 
     /// Intents on record.

@@ -110,6 +110,20 @@ impl Target {
                 Some(_) => reply::no_data(out),
                 None => self.error("no such portal", out),
             },
+            Frontend::Describe {
+                kind: NameKind::Statement,
+                name,
+            } => match self.statements.get(&name) {
+                Some(text) => {
+                    reply::parameter_description(out, &[]).unwrap();
+                    if text.starts_with("SELECT") {
+                        describe(out);
+                    } else {
+                        reply::no_data(out);
+                    }
+                }
+                None => self.error("no such statement", out),
+            },
             Frontend::Execute { portal, .. } => match self.portals.get(&portal).cloned() {
                 Some(_) if is_own(&portal) => {
                     for row in path_rows() {
@@ -130,7 +144,7 @@ impl Target {
                 }
                 reply::close_complete(out);
             }
-            Frontend::Flush => {}
+            Frontend::Flush | Frontend::Terminate => {}
             other => panic!("the stand-in was sent {:?}", std::mem::discriminant(&other)),
         }
     }
@@ -173,15 +187,15 @@ impl Target {
                 "ROLLBACK"
             }
             "PREPARE" => {
-                let inner = text.split_once(" AS ").unwrap().1.to_owned();
-                self.statements.insert(
-                    Bytes::copy_from_slice(words.get(1).unwrap().as_bytes()),
-                    inner,
-                );
+                if let (Some(name), Some((_, inner))) = (words.get(1), text.split_once(" AS ")) {
+                    let name = Bytes::copy_from_slice(name.as_bytes());
+                    self.statements.insert(name, inner.to_owned());
+                }
                 "PREPARE"
             }
             "DEALLOCATE" => {
-                self.statements.remove(words.get(1).unwrap().as_bytes());
+                self.statements
+                    .remove(words.get(1).copied().unwrap_or_default().as_bytes());
                 "DEALLOCATE"
             }
             "INSERT" => "INSERT 0 1",
