@@ -21,11 +21,6 @@ pub enum Mode {
     Check,
 }
 
-/// Has this repository any generated documents to check?
-pub fn are_generated(workspace: &Workspace) -> bool {
-    workspace.root.join("docs/reference").is_dir()
-}
-
 /// Lets the product write or check them, from the repository's root.
 pub fn run(workspace: &Workspace, mode: Mode) -> Outcome {
     let mut command = Command::new("cargo");

@@ -56,9 +56,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
         run::shown(cargo(workspace).args(lint))
     });
     report.step("tidy", || tidy::run(workspace));
-    if docs::are_generated(workspace) {
-        report.step("docs", || docs::run(workspace, docs::Mode::Check));
-    }
+    report.step("docs", || docs::run(workspace, docs::Mode::Check));
     report.step("build", || {
         run::shown(cargo(workspace).args(["test", "--workspace", "--no-run", "--quiet"]))
     });
@@ -72,13 +70,13 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
         let documentation = ["test", "--workspace", "--doc", "--quiet"];
         report.tests(
             "documentation",
-            test_command(workspace, &majors, &documentation),
+            test_command(workspace, &majors, full, &documentation),
         );
         let nextest = ["nextest", "run", "--workspace", "--no-fail-fast"];
-        report.tests("tests", test_command(workspace, &majors, &nextest));
+        report.tests("tests", test_command(workspace, &majors, full, &nextest));
     } else {
         let tests = ["test", "--workspace", "--no-fail-fast"];
-        report.tests("tests", test_command(workspace, &majors, &tests));
+        report.tests("tests", test_command(workspace, &majors, full, &tests));
     }
     report.end()
 }
@@ -91,9 +89,13 @@ fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
-fn test_command(workspace: &Workspace, majors: &str, args: &[&str]) -> Command {
+fn test_command(workspace: &Workspace, majors: &str, full: bool, args: &[&str]) -> Command {
     let mut command = cargo(workspace);
     command.args(args).env("BRATTICE_POSTGRES_MAJORS", majors);
+    if full {
+        // Tests that count do so a hundred times over.
+        command.env("BRATTICE_FULL", "1");
+    }
     if std::io::stdout().is_terminal() {
         // Its output goes through a pipe, where it would leave out the colours.
         command.env("CARGO_TERM_COLOR", "always");

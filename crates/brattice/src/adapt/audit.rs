@@ -82,17 +82,23 @@ impl AuditApi for AuditFiles {
     }
 
     fn files<'a>(&'a self) -> BoxFuture<'a, Result<Vec<AuditFile>, Failed>> {
-        let dir = self.dir();
-        Box::pin(blocking("list the audit log's files", move || {
-            let files = audit::files(&dir).map_err(|why| why.to_string())?;
-            Ok(files
-                .into_iter()
-                .map(|f| AuditFile {
-                    name: f.name,
-                    bytes: f.bytes,
-                })
-                .collect())
-        }))
+        Box::pin(async move {
+            // Whoever takes the log away takes a head along that vouches for all of it up to now.
+            let signed = self.0.log.sign_head().await;
+            signed.map_err(|why| Failed::new("sign the audit log", why))?;
+            let dir = self.dir();
+            blocking("list the audit log's files", move || {
+                let files = audit::files(&dir).map_err(|why| why.to_string())?;
+                Ok(files
+                    .into_iter()
+                    .map(|f| AuditFile {
+                        name: f.name,
+                        bytes: f.bytes,
+                    })
+                    .collect())
+            })
+            .await
+        })
     }
 
     fn file<'a>(

@@ -60,6 +60,12 @@ fn verify_files(
             ("signed heads", report.heads_checked.to_string()),
             ("vouched for", format!("{} entries", report.signed_below)),
         ]);
+        let unsigned = report.entries.saturating_sub(report.signed_below);
+        if unsigned > 0 {
+            out.line(format!(
+                "{unsigned} entries after the newest head are chained; no signature vouches for them yet"
+            ));
+        }
         if report.torn_bytes > 0 {
             out.line(format!(
                 "{} bytes of an unfinished last write, which the next start cuts",

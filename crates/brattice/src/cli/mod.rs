@@ -53,6 +53,14 @@ pub fn run() -> ExitCode {
     out.finish(done).into()
 }
 
+/// Whether the command line would take these words, the program's name first.
+#[cfg(test)]
+pub fn takes<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    Program::try_parse_from(words)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
 fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
     let Program {
         gateway, command, ..

@@ -49,8 +49,8 @@ fn text(running: &Running, state: &State, issuer: &str, parties: &[Told]) -> Str
             let line = psql(&running.gateway, state, &agent.name, address.port());
             let _ = writeln!(
                 text,
-                "  PGPASSWORD=\"$(brattice dev{at} token {})\" {line}",
-                agent.name
+                "  PGPASSWORD=\"$({})\" {line}",
+                token(&agent.name, &at)
             );
         }
     }
@@ -60,13 +60,15 @@ fn text(running: &Running, state: &State, issuer: &str, parties: &[Told]) -> Str
             "\n  export BRATTICE_URL=http://{}",
             running.addresses.admin
         );
-        let token = format!(
-            "BRATTICE_TOKEN=\"$(brattice dev{at} token {})\"",
-            person.name
-        );
+        let token = format!("BRATTICE_TOKEN=\"$({})\"", token(&person.name, &at));
         let _ = writeln!(text, "  {token} brattice approvals ls\n");
     }
     text
+}
+
+/// How one gets a token of the provider's; `at` names a state that is not the usual one.
+fn token(name: &str, at: &str) -> String {
+    format!("brattice dev token {name}{at}")
 }
 
 /// Somebody whom a rule asks; else anybody.
@@ -149,6 +151,15 @@ fn shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli;
+
+    #[test]
+    fn the_token_s_command_is_one_that_the_command_line_takes() {
+        for at in ["", " --state elsewhere"] {
+            let line = token("etl-7", at);
+            assert_eq!(cli::takes(line.split(' ')), Ok(()), "{line}");
+        }
+    }
 
     #[test]
     fn what_is_to_be_typed_stays_one_word() {

@@ -139,6 +139,14 @@ impl Held {
     pub fn what(&self) -> &What {
         &self.what
     }
+    /// How long the statement is that has to be read for it.
+    pub fn text_bytes(&self) -> usize {
+        match &self.what {
+            What::Query { text } => text.len(),
+            What::Parse { prepared, .. } | What::Bind { prepared, .. } => prepared.text.len(),
+            What::Execute { .. } | What::Sync => 0,
+        }
+    }
 }
 
 /// What is to be read through the session's own connection before judging goes on.

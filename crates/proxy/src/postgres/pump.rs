@@ -9,7 +9,7 @@ use super::cancel::WaitStop;
 use crate::stream::Stream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{
-    Cut, CutReason, Gate, Held, Look, Parked, Pending, Session, Thought, Verdict, Waited,
+    Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, Session, Thought, Verdict, Waited,
 };
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, RecordFailed, Recorder};
@@ -40,6 +40,8 @@ const READ_BYTES_MIN: usize = 4 * 1024;
 const READ_BYTES_MAX: usize = 64 * 1024;
 /// What a buffer may keep while its session is idle.
 const IDLE_BYTES_MAX: usize = 16 * 1024;
+/// Longer statements are judged on a thread of their own.
+const JUDGED_HERE_BYTES_MAX: usize = 16 * 1024;
 /// How long a client gets to read the last words.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// How long the end of a session waits for a judgement that is under way.
@@ -239,6 +241,11 @@ impl Pump {
         match std::mem::replace(&mut self.mind, Mind::Moving) {
             Mind::Free(mut session) => {
                 let names = self.machine.names().clone();
+                if held.text_bytes() > JUDGED_HERE_BYTES_MAX {
+                    self.mind =
+                        Mind::Thinking(Box::pin(aside(self.gate.clone(), session, held, names)));
+                    return Ok(());
+                }
                 match self.gate.judge_now(&mut session, held, &names) {
                     Ok(verdict) => self.act(session, Thought::Verdict(verdict)),
                     Err(pending) => {
@@ -658,6 +665,26 @@ impl Pump {
             let _ = self.target.write_all(&rest).await;
         }
         let _ = self.target.shutdown().await;
+    }
+}
+
+/// Judges on a thread of its own: reading a long statement takes long, and nobody else's session waits for it.
+async fn aside(
+    gate: Arc<Gate>,
+    mut session: Box<Session>,
+    held: Held,
+    names: Arc<Names>,
+) -> (Box<Session>, Thought) {
+    let judging = gate.clone();
+    let judged = tokio::task::spawn_blocking(move || {
+        let outcome = judging.judge_now(&mut session, held, &names);
+        (session, outcome)
+    });
+    match judged.await {
+        Ok((session, Ok(verdict))) => (session, Thought::Verdict(verdict)),
+        Ok((session, Err(pending))) => gate.think(session, pending).await,
+        // What went wrong over there goes wrong here: this session ends, and no other.
+        Err(gone) => std::panic::resume_unwind(Box::new(gone.to_string())),
     }
 }
 

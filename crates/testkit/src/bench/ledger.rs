@@ -1,11 +1,11 @@
 //! The figures of a run. Nothing here knows where they come from or how they are shown.
 
 use super::way::Way;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a figure counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Transactions, connections, rows in a second.
@@ -23,7 +23,7 @@ pub enum Unit {
 }
 
 /// One thing that was measured, several times, each way.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub name: String,
     pub unit: Unit,
@@ -38,7 +38,7 @@ impl Measured {
 }
 
 /// All of it, in the order in which it was first noted.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Ledger {
     measured: Vec<Measured>,

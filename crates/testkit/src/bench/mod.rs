@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod memory;
 mod pgbouncer;
+mod plot;
 mod process;
 mod report;
 mod results;
@@ -21,7 +22,9 @@ mod world;
 pub use error::BenchError;
 pub use report::Report;
 
+use error::During;
 use ledger::Ledger;
+use std::fs;
 use std::path::Path;
 use world::World;
 
@@ -80,7 +83,7 @@ impl Plan {
     }
 }
 
-/// Measures, and writes `last.json` to this directory.
+/// Measures, and writes `last.json` and `last.svg` to this directory.
 pub fn run(plan: &Plan, binary: &Path, out: &Path) -> Result<Report, BenchError> {
     say("starting PostgreSQL, pgbouncer and the gateway");
     let world = World::start(binary)?;
@@ -102,6 +105,19 @@ pub fn run(plan: &Plan, binary: &Path, out: &Path) -> Result<Report, BenchError>
     let report = Report::new(&world, plan, ledger)?;
     report.write(out)?;
     Ok(report)
+}
+
+/// The picture of figures that an earlier run left in `last.json`.
+pub fn draw(figures: &Path) -> Result<String, BenchError> {
+    let text = fs::read_to_string(figures).during("reading the figures")?;
+    let kept: Kept = serde_json::from_str(&text).map_err(|e| BenchError::Wrong(e.to_string()))?;
+    Ok(plot::svg(&kept.measured))
+}
+
+/// What of `last.json` a picture needs.
+#[derive(serde::Deserialize)]
+struct Kept {
+    measured: Ledger,
 }
 
 type Measurement = fn(&World, &Plan, &mut Ledger) -> Result<(), BenchError>;

@@ -47,12 +47,14 @@ impl Report {
         Ok(Report { ledger, setting })
     }
 
-    /// Writes `last.json` into this directory.
+    /// Writes `last.json`, and the picture beside it, into this directory.
     pub(super) fn write(&self, dir: &Path) -> Result<(), BenchError> {
         fs::create_dir_all(dir).during("creating the directory of figures")?;
         let text = serde_json::to_string_pretty(&self.json())
             .map_err(|e| BenchError::Wrong(e.to_string()))?;
-        fs::write(dir.join("last.json"), text).during("writing the figures")
+        fs::write(dir.join("last.json"), text).during("writing the figures")?;
+        fs::write(dir.join("last.svg"), super::plot::svg(&self.ledger))
+            .during("drawing the figures")
     }
 
     fn json(&self) -> Value {

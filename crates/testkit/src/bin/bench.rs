@@ -13,6 +13,7 @@ bench [--quick] [--only NAME]... [--like TEXT]
 
   --quick      fewer and shorter rounds
   --only NAME  only this measurement; may be repeated
+  --draw FILE  no measuring: the picture of a last.json, as SVG on standard output
   --like TEXT  of pgbench's loads only those whose names hold this, e.g. `simple, 8`
 
 BRATTICE_BIN is the gateway's program, BRATTICE_BENCH the directory for last.json (default: target/bench).";
@@ -32,6 +33,17 @@ fn main() -> ExitCode {
                 Some(like) => plan = plan.like(like),
                 None => return usage("--like takes a text"),
             },
+            "--draw" => {
+                let drawn = args.next().map(|file| bench::draw(&PathBuf::from(file)));
+                return match drawn {
+                    Some(Ok(svg)) => {
+                        println!("{svg}");
+                        ExitCode::SUCCESS
+                    }
+                    Some(Err(error)) => usage(&error.to_string()),
+                    None => usage("--draw takes the path of a last.json"),
+                };
+            }
             "--help" | "-h" => {
                 println!("{HELP}\n\nMeasurements: {}", bench::NAMES.join(", "));
                 return ExitCode::SUCCESS;

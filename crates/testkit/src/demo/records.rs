@@ -70,15 +70,15 @@ pub fn verifies(demo: &mut Demo<'_>) -> Result<(), Failure> {
     let anyone = demo.stage.anyone("avery");
     let good = demo.types(&anyone, verify)?;
     demo.fact(
-        "the log is complete and unchanged",
-        "exit code",
-        good.is_good(),
+        "the log is complete and unchanged, and a signed head vouches for every entry of it",
+        "exit code, and nothing is left after the newest head",
+        good.is_good() && !good.out.contains("after the newest head"),
         &format!("{}{}", good.out, good.err),
     )?;
     let (position, place) = change_one_byte(demo)?;
     demo.shown.tell(&format!(
-        "Now somebody with access to the files makes dana's yes a no's: one byte of entry {position}, the answer, changes \
-         in a copy ({place})."
+        "Now somebody with access to the files changes a single byte in a copy: {place}, which belongs to entry {position}, \
+         dana's answer."
     ));
     let bad = demo.types(
         &anyone,

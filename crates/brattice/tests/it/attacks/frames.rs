@@ -255,3 +255,24 @@ fn texts_that_are_too_much_are_refused_and_the_session_goes_on() {
     }
     all_good(&wrong);
 }
+
+/// AV17: while a statement is read that takes long, nobody else waits.
+#[test]
+fn a_long_statement_keeps_no_neighbour_waiting() {
+    let arena = Arena::of(18);
+    // One on every thread there may be.
+    let mut neighbours: Vec<Wire> = (0..8).map(|_| arena.world.connect(READER, SHOP)).collect();
+    let mut heavy = arena.world.connect(READER, SHOP);
+    let text = format!("SELECT {}1", "a+1,".repeat(70_000));
+    heavy.send(&frames::query(text.as_bytes())).unwrap();
+    for neighbour in &mut neighbours {
+        let answer = neighbour.query("SELECT 7").unwrap();
+        assert_eq!(answer.texts(), ["7"]);
+    }
+    let (early, closed) = heavy.drain(std::time::Duration::from_millis(1));
+    assert!(
+        early.messages().is_empty() && !closed,
+        "it was read too quickly to tell: {early:?}"
+    );
+    assert!(!heavy.until_ready().unwrap().errors().is_empty());
+}
