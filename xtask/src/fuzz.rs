@@ -28,14 +28,7 @@ pub fn run(workspace: &Workspace, args: &[&str]) -> Outcome {
     let mut command = Command::new("cargo");
     command
         .current_dir(&workspace.root)
-        .args([
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--no-fail-fast",
-            "--",
-        ])
+        .args(["test", "--workspace", "--tests", "--no-fail-fast", "--"])
         .args([&filter, "--nocapture", "--test-threads=1"])
         .env("BRATTICE_TOOLS", &workspace.tools)
         .env("BRATTICE_FUZZ_SECONDS", arguments.seconds.to_string())

@@ -517,3 +517,55 @@ fn tables_that_stand_in_replace_those_of_the_file() {
         "what stands in is part of what came into force"
     );
 }
+
+/// Whatever a bundle says, it is either whole or told what is wrong, each with a mend.
+#[test]
+fn fuzz_config() {
+    let whole = std::fs::read_to_string("../../examples/recipes/brattice.toml").unwrap();
+    brattice_fuzz::Fuzz::new("config", env!("CARGO_MANIFEST_DIR"))
+        .seed(MINIMAL)
+        .seed(whole)
+        .words(&[
+            "[targets.x]\n",
+            "[classes.email]\n",
+            "[routes.r]\n",
+            "[[",
+            "]]",
+            " = ",
+            "\"",
+            "{",
+            "}",
+            "env:",
+            "file:",
+            "0",
+            "-1",
+            "1e400",
+            "99999999999999999999",
+            "2m",
+            "🦀",
+            "true",
+            "[]",
+            "verify-full",
+            "tls.mode",
+        ])
+        .smoke(300)
+        .run(|input, _| {
+            let Ok(text) = std::str::from_utf8(input) else {
+                return Ok(0);
+            };
+            match checked(text) {
+                Ok(bundle) => Ok(brattice_fuzz::digest(bundle.targets.len())),
+                Err(report) if report.is_empty() => Err("refused without a reason".to_owned()),
+                Err(report) => {
+                    let bare = report
+                        .problems
+                        .iter()
+                        .find(|p| p.mend.is_empty() || p.what.is_empty());
+                    match bare {
+                        Some(problem) => Err(format!("says not what to do: {problem:?}")),
+                        None => Ok(brattice_fuzz::digest(report.problems.len())),
+                    }
+                }
+            }
+        });
+}

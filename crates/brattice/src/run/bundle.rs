@@ -63,6 +63,7 @@ pub(super) fn in_force(
         zone,
         tokens: Some(tokens),
         targets,
+        expiry_grace: checked.limits.expiry_grace,
         approval_url: format!(
             "{}/approvals/",
             checked.listen.admin.public_url.trim_end_matches('/')

@@ -4,7 +4,7 @@ use crate::records::{export_lines, log_dir, public_key, verify};
 use crate::world::{OWNER, READER, SHOP, World};
 use brattice_testkit::gateway::Gateway;
 use brattice_testkit::postgres::PostgresOptions;
-use brattice_testkit::wire::{Wire, WireError};
+use brattice_testkit::wire::{Wire, WireError, frames};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -123,6 +123,15 @@ fn told_to_stop_it_closes_every_record_of_many_sessions() {
     for (n, wire) in sessions.iter_mut().enumerate() {
         let sql = format!("INSERT INTO notes VALUES ({}, 'drained')", 1000 + n);
         assert_eq!(wire.query(&sql).unwrap().completed(), ["INSERT 0 1"]);
+    }
+    // Some are in the middle of something that lasts longer than the gateway waits.
+    for wire in sessions.iter_mut().take(5) {
+        wire.send(&frames::query(b"SELECT pg_sleep(600)")).unwrap();
+    }
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(600)'";
+    let by = Instant::now() + Duration::from_secs(10);
+    while world.ask(asleep) != "5" {
+        assert!(Instant::now() < by, "they do not begin to sleep");
     }
     let begun = Instant::now();
     let status = world.gateway.stop().unwrap();

@@ -85,6 +85,8 @@ fn same_statements(world: &World) {
     );
     simple(&mut wire, "FETCH 2 FROM walk");
     simple(&mut wire, "COMMIT");
+    simple(&mut wire, "PREPARE counted AS SELECT count(*) FROM notes");
+    simple(&mut wire, "EXECUTE counted");
     simple(&mut wire, "COPY notes TO STDOUT");
     let begun = wire.query("COPY notes FROM STDIN").unwrap();
     assert!(begun.tags().ends_with('G'), "{begun:?}");

@@ -2,7 +2,8 @@
 //! that is replaced. The server itself is asked whether anything goes on.
 
 use crate::holds::{comes_to, hold_query, world};
-use crate::world::{PROD, READER, SECURITY, SHOP, Who, World};
+use crate::world::{PROD, READER, SECURITY, SHOP, WRITER, Who, World};
+use brattice_testkit::postgres::PostgresOptions;
 use brattice_testkit::wire::{Login, Wire, frames};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -131,22 +132,8 @@ fn a_minted_credential_ends_with_its_sessions() {
 #[test]
 fn a_session_ends_with_its_token_when_it_is_idle_and_not_in_a_transaction() {
     let world = World::of(18);
-    let short = |who: Who| {
-        let now = crate::world::now();
-        // It counts for as long after its end as the clocks may differ: thirty seconds, unless the bundle says less.
-        let token = world
-            .idp
-            .token(now - 60)
-            .claim("sub", who.name)
-            .claim("kind", who.kind)
-            .claim("groups", serde_json::json!(who.groups))
-            .claim("exp", now - 30 + 4)
-            .sign()
-            .unwrap();
-        Wire::connect(&world.gateway.login(&token, &format!("{SHOP}/app"))).unwrap()
-    };
-    let mut idle = short(READER);
-    let mut busy = short(READER);
+    let mut idle = short(&world, READER);
+    let mut busy = short(&world, READER);
     assert_eq!(busy.query("BEGIN").unwrap().ready(), "T");
     let (said, closed) = idle.drain(Duration::from_secs(8));
     assert!(closed, "an idle session outlives its token: {said:?}");
@@ -157,6 +144,38 @@ fn a_session_ends_with_its_token_when_it_is_idle_and_not_in_a_transaction() {
     let (said, closed) = busy.drain(Duration::from_secs(8));
     assert_eq!(said.completed(), ["COMMIT"], "{said:?}");
     assert!(closed, "it goes on after its transaction: {said:?}");
+}
+
+#[test]
+fn a_busy_session_outlives_its_token_only_by_the_grace_of_the_bundle() {
+    let world = World::start(PostgresOptions::of(18), |bundle| {
+        bundle.more.push_str("[limits]\nexpiry_grace = \"2s\"\n\n");
+    });
+    let mut busy = short(&world, WRITER);
+    busy.query("BEGIN").unwrap();
+    let said = busy.query("UPDATE notes SET text = 'late' WHERE id = 1");
+    assert_eq!(said.unwrap().completed(), ["UPDATE 1"]);
+    let (said, closed) = busy.drain(Duration::from_secs(12));
+    assert!(closed, "it goes on after the grace: {said:?}");
+    assert_eq!(said.sqlstate(), "57P01", "{said:?}");
+    until(|| world.ask("SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass") == "0");
+    assert_eq!(world.ask("SELECT text FROM notes WHERE id = 1"), "one");
+}
+
+/// A session by a token that ends in four seconds. It counts for as long after its end as the clocks may differ: thirty
+/// seconds, unless the bundle says less.
+fn short(world: &World, who: Who) -> Wire {
+    let now = crate::world::now();
+    let token = world
+        .idp
+        .token(now - 60)
+        .claim("sub", who.name)
+        .claim("kind", who.kind)
+        .claim("groups", serde_json::json!(who.groups))
+        .claim("exp", now - 30 + 4)
+        .sign()
+        .unwrap();
+    Wire::connect(&world.gateway.login(&token, &format!("{SHOP}/app"))).unwrap()
 }
 
 #[test]

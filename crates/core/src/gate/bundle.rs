@@ -31,6 +31,8 @@ pub struct InForce {
     pub targets: HashMap<String, Arc<Guarded>>,
     /// Where a person decides an approval: the id is appended.
     pub approval_url: String,
+    /// How long after its identity's expiry a session may go on until it is idle outside a transaction.
+    pub expiry_grace: Duration,
 }
 
 /// A target with what guards it.

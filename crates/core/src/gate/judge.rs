@@ -21,10 +21,6 @@ use crate::ids::Digest;
 use crate::policy::{self, Budget, Lifted, Moment};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long after its identity's expiry a session may go on until it is idle outside a transaction.
-pub const EXPIRY_GRACE: Duration = Duration::from_secs(60);
 
 /// What has to be waited for before judging can end.
 #[derive(Debug)]
@@ -105,7 +101,8 @@ impl Gate {
         if let Some(reason) = session.cut.reason() {
             return Err(reason.denial());
         }
-        if self.clock.now() >= session.admission.identity.expires_at.plus(EXPIRY_GRACE) {
+        let expires_at = session.admission.identity.expires_at;
+        if self.clock.now() >= expires_at.plus(self.expiry_grace()) {
             session.cut.throw(super::CutReason::Expired);
             return Err(super::CutReason::Expired.denial());
         }

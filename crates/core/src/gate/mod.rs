@@ -28,7 +28,7 @@ pub use bundle::{CatalogueUnavailable, Catalogues, Guarded, InForce, Snapshot};
 pub use cut::{Cut, CutReason};
 pub use held::{Held, Look, Names, Parked, Passed, Portal, Prepared, Rows, Tx, Verdict, What};
 pub use hold::Waited;
-pub use judge::{EXPIRY_GRACE, Pending, Thought};
+pub use judge::{Pending, Thought};
 pub use look::{catalogue_queries, next_version, text_rows};
 pub use proof::{Cleared, Lane};
 pub use results::Results;
@@ -38,6 +38,7 @@ use crate::ports::{Approvals, AuditLog, People, Randomness};
 use crate::time::Clock;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of the statements and portals that the gateway itself prepares on a target; callers may not take it.
 pub const OWN_NAME: &str = "brattice gateway";
@@ -88,6 +89,11 @@ impl Gate {
     /// The bundle in force.
     pub fn in_force(&self) -> Arc<InForce> {
         self.in_force.load_full()
+    }
+
+    /// How long a busy session may outlive its identity.
+    pub fn expiry_grace(&self) -> Duration {
+        self.in_force.load().expiry_grace
     }
 
     /// The clock that judgement goes by.

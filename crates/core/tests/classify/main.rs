@@ -17,5 +17,6 @@
 mod corpus;
 mod depends;
 mod evasion;
+mod fuzz;
 mod server;
 mod world;

@@ -80,3 +80,50 @@ pub(super) fn split(token: &str) -> Result<Unverified<'_>, Refusal> {
 fn decode_object(part: &str) -> Option<Map<String, Value>> {
     json::object(&URL_SAFE_NO_PAD.decode(part).ok()?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use brattice_fuzz::{Fuzz, digest};
+
+    /// A token has one spelling: what is read, written anew, is what came.
+    #[test]
+    fn fuzz_token() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let header = part(r#"{"alg":"RS256","kid":"k1","typ":"JWT"}"#);
+        let claims = part(r#"{"iss":"https://a","sub":"s","aud":["b"],"exp":1,"act":{"sub":"t"}}"#);
+        Fuzz::new("token", env!("CARGO_MANIFEST_DIR"))
+            .seed(format!("{header}.{claims}.c2ln"))
+            .seed(format!("{}.{claims}.c2ln", part(r#"{"alg":"none"}"#)))
+            .words(&[
+                ".",
+                "=",
+                "e30",
+                "eyJ",
+                "bnVsbA",
+                "LCJhbGciOiJub25lIn0",
+                "\0",
+                "+",
+                "/",
+            ])
+            .run(|input, _| {
+                let Ok(text) = std::str::from_utf8(input) else {
+                    return Ok(0);
+                };
+                let Ok(token) = split(text) else {
+                    return Ok(1);
+                };
+                if format!("{}.{}", token.signed, token.signature) != text {
+                    return Err("the parts are not the whole".to_owned());
+                }
+                let (first, second) = token.signed.split_once('.').unwrap();
+                let spelled = [first, second]
+                    .map(|p| URL_SAFE_NO_PAD.encode(URL_SAFE_NO_PAD.decode(p).unwrap()));
+                if spelled != [first, second] {
+                    return Err("one token, two spellings".to_owned());
+                }
+                Ok(digest((token.claims.len(), token.typ)))
+            });
+    }
+}

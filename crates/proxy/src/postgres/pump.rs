@@ -471,8 +471,8 @@ impl Pump {
     /// A session whose identity ran out ends when it is idle, at the latest after the grace.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<Result<Woken, Stop>> {
         if self.expired {
-            let over =
-                self.gate.clock().now() >= self.expires_at.plus(brattice_core::gate::EXPIRY_GRACE);
+            let last = self.expires_at.plus(self.gate.expiry_grace());
+            let over = self.gate.clock().now() >= last;
             if over || (self.machine.is_idle() && matches!(self.mind, Mind::Free(_))) {
                 return Poll::Ready(Err(Stop::Cut(CutReason::Expired)));
             }

@@ -470,3 +470,36 @@ async fn a_log_fetched_file_by_file_verifies_elsewhere_and_no_other_file_is_give
         assert_eq!(read_file(&audit, name, 0, 10).unwrap(), None, "{name}");
     }
 }
+
+/// Whatever is done to the file, what the signed head vouched for is found changed, and nothing else happens.
+#[tokio::test]
+async fn fuzz_audit_verify() {
+    let dir = TempDir::new().unwrap();
+    let key = written(&dir, 8).await;
+    let path = only_segment(&dir);
+    let honest = std::fs::read(&path).unwrap();
+    let signed = check(&dir, &key).signed_below;
+    assert_eq!(signed, 8);
+    brattice_fuzz::Fuzz::new("audit-verify", env!("CARGO_MANIFEST_DIR"))
+        .seed(&honest)
+        .words(&["orders", "\u{0}\u{0}\u{0}\u{1}"])
+        .smoke(300)
+        .run(|input, _| {
+            std::fs::write(&path, input).unwrap();
+            let report = verify(&dir.path().join("audit"), &key, &[]).map_err(|e| e.to_string())?;
+            let unnoticed = report.problem.is_none() && report.entries >= signed;
+            if unnoticed && !input.starts_with(&honest) {
+                return Err(format!("a change passes: {report:?}"));
+            }
+            if report.problem.is_none() && report.entries < signed {
+                return Err(format!("a loss passes: {report:?}"));
+            }
+            let mut rest = Vec::new();
+            let exported = export(&dir.path().join("audit"), Filter::default(), &mut rest);
+            Ok(brattice_fuzz::digest((
+                report.entries,
+                report.problem.is_some(),
+                exported.is_ok(),
+            )))
+        });
+}

@@ -435,3 +435,37 @@ fn what_was_flushed_before_sigkill_is_read_back() {
         }
     }
 }
+
+/// Of a recording that was changed, no frame is read that was not written.
+#[test]
+fn fuzz_recording_read() {
+    let dir = TempDir::new().unwrap();
+    let shelf = shelf(dir.path());
+    let mut recorder = shelf.open(&header(session(1))).unwrap();
+    write(recorder.as_mut(), 30);
+    recorder.seal().unwrap();
+    let path = path_of(&shelf, &session(1));
+    let honest = std::fs::read(&path).unwrap();
+    let frames: Vec<Vec<u8>> = (0..30).map(text).collect();
+    brattice_fuzz::Fuzz::new("recording-read", env!("CARGO_MANIFEST_DIR"))
+        .seed(&honest)
+        .smoke(300)
+        .run(|input, _| {
+            std::fs::write(&path, input).unwrap();
+            let Ok(mut reader) = shelf.read(&path) else {
+                return Ok(0);
+            };
+            let mut read = 0;
+            for frame in reader.by_ref() {
+                let Ok(frame) = frame else { break };
+                let written = frames.get(read).is_some_and(|w| {
+                    w.starts_with(&frame.bytes) && (w.len() == frame.bytes.len() || !frame.whole)
+                });
+                if !written {
+                    return Err(format!("frame {read} was never written"));
+                }
+                read += 1;
+            }
+            Ok(brattice_fuzz::digest((read, reader.end().is_some())))
+        });
+}

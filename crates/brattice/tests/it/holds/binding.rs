@@ -62,6 +62,8 @@ fn others(world: &World) {
     is_held(world, "another search_path", &said, &id);
     let said = world.connect(OTHER, QUICK).query(SET_A).unwrap();
     is_held(world, "another agent", &said, &id);
+    let said = another_database(world).query(SET_A).unwrap();
+    is_held(world, "another database", &said, &id);
     let mut elsewhere = world.connect(WRITER, PROD);
     let asked = super::hold_query(&mut elsewhere, SET_A);
     assert_ne!(asked, id, "another target shares the question");
@@ -87,6 +89,15 @@ fn others(world: &World) {
     let said = plain.query(SET_A).unwrap();
     assert_eq!(said.completed(), ["UPDATE 1"], "its own use: {said:?}");
     assert_eq!(note(world, 1), "A");
+}
+
+fn another_database(world: &World) -> Wire {
+    let table = "CREATE TABLE IF NOT EXISTS notes (id int, text text)";
+    world.postgres.psql("postgres", table).unwrap();
+    let login = world
+        .gateway
+        .login(&world.token(WRITER), &format!("{QUICK}/postgres"));
+    Wire::connect(&login).unwrap()
 }
 
 fn parameters(world: &World) {

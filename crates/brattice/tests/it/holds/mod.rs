@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Production whose holds become tickets at once.
 pub const QUICK: &str = "quick";
+/// The same, and a question or an approved ticket is good for two seconds.
+pub const BRIEF: &str = "brief";
 /// Production where a yes stands for half an hour, and where masked columns are shown while it does.
 pub const GRANTED: &str = "granted";
 
@@ -77,8 +79,10 @@ pub fn world_of(major: u8, change: impl FnOnce(&mut GatewayOptions)) -> World {
             "production",
             "holds = { wait_max = \"200ms\" }\nsearch_path = [\"public\", \"evil\"]",
         );
+        let brief = "holds = { wait_max = \"200ms\", ticket_lifetime = \"2s\" }";
+        let brief = like_prod(BRIEF, "production", brief);
         let granted = like_prod(GRANTED, "granted", "");
-        bundle.targets.extend([quick, granted]);
+        bundle.targets.extend([quick, brief, granted]);
         for column in ["ssn", "card"] {
             let shop = format!("\"{SHOP}/app/public.customers.{column}\"");
             let more = format!("{shop}, \"{GRANTED}/app/public.customers.{column}\"");

@@ -1,9 +1,13 @@
 //! Tickets: refused now, and good once for the identical command when approved.
 
-use super::{QUICK, approve, comes_to, note, play, state, ticket_in, world};
+use super::{BRIEF, QUICK, approve, comes_to, note, play, state, ticket_in, world};
 use crate::world::{DBA, PROD, WRITER, World};
+use brattice_testkit::client::Running;
 use brattice_testkit::wire::Wire;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Barrier;
+use std::time::Duration;
 
 const SET_A: &str = "UPDATE notes SET text = 'A' WHERE id = 1";
 
@@ -18,7 +22,10 @@ fn a_ticket_is_good_once() {
                 ("at once where a transaction has written", in_transaction),
                 ("at once where rows are locked", locked),
                 ("waits where nothing was written", read_only_transaction),
-                ("an expired one is nothing", denied_is_nothing),
+                ("a denied one is nothing", denied_is_nothing),
+                ("nobody answers an expired question", expired_unanswered),
+                ("an approved one expires as well", expired_unused),
+                ("none is used while the store is away", store_away),
             ],
         );
     }
@@ -123,4 +130,56 @@ fn denied_is_nothing(world: &World) {
     let said = wire.query(SET_A).unwrap();
     assert_ne!(ticket_in(&said), id);
     assert_eq!(note(world, 1), "one");
+}
+
+fn expired_unanswered(world: &World) {
+    let mut wire = world.connect(WRITER, BRIEF);
+    let id = ticket_in(&wire.query(SET_A).unwrap());
+    comes_to(world, &id, "expired");
+    assert_eq!(super::answer(world, DBA, &id, true).status, 409);
+    assert_ne!(ticket_in(&wire.query(SET_A).unwrap()), id);
+    assert_eq!(note(world, 1), "one");
+}
+
+fn expired_unused(world: &World) {
+    let mut wire = world.connect(WRITER, BRIEF);
+    let id = ticket_in(&wire.query(SET_A).unwrap());
+    approve(world, DBA, &id);
+    comes_to(world, &id, "expired");
+    assert_ne!(ticket_in(&wire.query(SET_A).unwrap()), id);
+    assert_eq!(note(world, 1), "one");
+}
+
+/// Somebody else's transaction keeps the store from being written.
+fn store_away(world: &World) {
+    let mut wire = world.connect(WRITER, QUICK);
+    let id = ticket_in(&wire.query(SET_A).unwrap());
+    approve(world, DBA, &id);
+    let lock = "import sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute('BEGIN IMMEDIATE')
+print('locked', flush=True)
+sys.stdin.read()";
+    let mut command = Command::new("python3");
+    command.args(["-c", lock]).arg(store_file(world));
+    let mut locker = Running::start(command).unwrap();
+    locker.hears("locked", Duration::from_secs(10)).unwrap();
+    let said = wire.query(SET_A).unwrap();
+    assert_eq!(said.sqlstate(), "58000", "{said:?}");
+    assert_eq!(
+        note(world, 1),
+        "one",
+        "it ran on an approval that was not used up"
+    );
+    locker.close();
+    assert!(locker.wait(Duration::from_secs(10)).is_good());
+    assert_eq!(wire.query(SET_A).unwrap().completed(), ["UPDATE 1"]);
+    assert_eq!(state(world, &id), "consumed");
+}
+
+fn store_file(world: &World) -> PathBuf {
+    let files = std::fs::read_dir(world.gateway.data_dir()).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let mut stores = paths.filter(|path| path.extension().is_some_and(|e| e == "db"));
+    stores.next().unwrap()
 }

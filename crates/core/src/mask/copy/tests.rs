@@ -4,7 +4,12 @@ use super::*;
 use crate::mask::cell::Form;
 use crate::mask::classes::Classes;
 use crate::mask::lineage::{fixture, lineage};
+use brattice_fuzz::{Fuzz, digest};
 use pg_query::NodeEnum;
+use std::sync::LazyLock;
+
+static DETECTOR: LazyLock<Arc<Detector>> =
+    LazyLock::new(|| Arc::new(Detector::new(&Classes::builtin()).unwrap()));
 
 /// A masker for `COPY customers (id, name, ssn) TO STDOUT` with these options.
 fn masker(options: &str) -> CopyMasker {
@@ -16,14 +21,13 @@ fn masker(options: &str) -> CopyMasker {
         .statements
         .remove(0)
         .outputs;
-    let detector = Arc::new(Detector::new(&Classes::builtin()).unwrap());
     CopyMasker::new(
         options_of(&sql).unwrap(),
         3,
         &outputs,
         &masked,
         &|_| Reveal::As(Form::Masked),
-        &detector,
+        &DETECTOR,
         None,
     )
     .unwrap()
@@ -200,7 +204,6 @@ fn what_is_not_the_announced_format_is_refused_for_good() {
 fn columns_must_be_as_many_as_were_traced() {
     let catalogue = fixture::catalogue();
     let masked = fixture::masked(&catalogue);
-    let detector = Arc::new(Detector::new(&Classes::builtin()).unwrap());
     let new = |outputs: &Outputs| {
         let options = CopyOptions::of_format(CopyFormat::Text);
         CopyMasker::new(
@@ -209,7 +212,7 @@ fn columns_must_be_as_many_as_were_traced() {
             outputs,
             &masked,
             &|_| Reveal::Full,
-            &detector,
+            &DETECTOR,
             None,
         )
         .map(|_| ())
@@ -243,4 +246,72 @@ fn options_that_are_not_modelled_are_refused() {
         CopyFormat::Binary
     );
     assert!(options_of("COPY t TO STDOUT (ENCODING 'UTF8', FORCE_QUOTE (a))").is_ok());
+}
+
+/// Neither what comes out nor whether it is refused depends on how the data arrived.
+#[test]
+fn fuzz_copy() {
+    const OPTIONS: [&str; 5] = [
+        "",
+        "(FORMAT csv)",
+        "(FORMAT csv, HEADER, QUOTE '''', ESCAPE '!', DELIMITER ';')",
+        "(FORMAT binary)",
+        "(DELIMITER '|', NULL 'none')",
+    ];
+    let mut fuzz = Fuzz::new("copy", env!("CARGO_MANIFEST_DIR")).words(&[
+        "\t",
+        "\n",
+        "\r\n",
+        "\\N",
+        "\\.",
+        "\\",
+        "\"",
+        "'",
+        ",",
+        ";",
+        "|",
+        "none",
+        "219-09-9991",
+        "a@b.example",
+        "\\x41",
+        "\\101",
+    ]);
+    let mut binary = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+    binary.extend(b"\0\x03\0\0\0\x04\0\0\0\x01\0\0\0\x03ann\0\0\0\x0b219-09-9991\xff\xff");
+    for (which, data) in [
+        (0, &b"1\tann\t219-09-9991\n2\t\\N\t\\N\n"[..]),
+        (1, b"1,\"a,\"\"b\",219-09-9991\n"),
+        (2, b"id;name;ssn\n1;'a!';';219-09-9991\n"),
+        (3, &binary),
+        (4, b"1|none|219-09-9991\n"),
+    ] {
+        fuzz = fuzz.seed([&[which], data].concat());
+    }
+    fuzz.run(|input, rng| {
+        let Some((which, data)) = input.split_first() else {
+            return Ok(0);
+        };
+        let options = OPTIONS[usize::from(*which) % OPTIONS.len()];
+        let play = |pieces: &[&[u8]]| {
+            let mut masker = masker(options);
+            let (mut out, mut tally) = (Vec::new(), Tally::default());
+            let pushed = pieces
+                .iter()
+                .try_for_each(|part| masker.push(part, &mut out, &mut tally));
+            let good = pushed.and_then(|()| masker.finish()).is_ok();
+            (out, good)
+        };
+        let (whole, good) = play(&[data]);
+        let (split, split_good) = play(&rng.pieces(data));
+        let same = if good {
+            whole == split
+        } else {
+            whole.starts_with(&split) || split.starts_with(&whole)
+        };
+        if same && good == split_good {
+            Ok(digest((good, which % 5, whole.len().min(200))))
+        } else {
+            Err(format!("it depends on the split: {whole:?} {split:?}"))
+        }
+    });
 }

@@ -99,6 +99,7 @@ impl Bench {
             tokens: None,
             targets: HashMap::from([("db".to_owned(), Arc::new(guarded))]),
             approval_url: "https://gateway/approvals/".to_owned(),
+            expiry_grace: Duration::from_secs(60),
         };
         let gate = Arc::new(Gate::new(
             bundle,
