@@ -90,7 +90,9 @@ fn same_between_comments(text: &str, command: &Command) -> Result<(), String> {
 }
 
 fn hides_nothing_behind_it(text: &str, command: &Command) -> Result<(), String> {
-    let Ok(both) = judged(&Case::of(&format!("{text}\n;DELETE FROM orders WHERE id = 1"))) else {
+    let Ok(both) = judged(&Case::of(&format!(
+        "{text}\n;DELETE FROM orders WHERE id = 1"
+    ))) else {
         return Ok(());
     };
     let found = verbs(&both);

@@ -77,7 +77,8 @@ pub fn world_of(major: u8, change: impl FnOnce(&mut GatewayOptions)) -> World {
         let quick = like_prod(
             QUICK,
             "production",
-            "holds = { wait_max = \"200ms\" }\nsearch_path = [\"public\", \"evil\"]",
+            "holds = { wait_max = \"200ms\" }\nsearch_path = [\"public\", \"evil\"]\n\
+             databases = [\"app\", \"postgres\"]",
         );
         let brief = "holds = { wait_max = \"200ms\", ticket_lifetime = \"2s\" }";
         let brief = like_prod(BRIEF, "production", brief);

@@ -163,7 +163,7 @@ sys.stdin.read()";
     let mut command = Command::new("python3");
     command.args(["-c", lock]).arg(store_file(world));
     let mut locker = Running::start(command).unwrap();
-    locker.hears("locked", Duration::from_secs(10)).unwrap();
+    locker.reads("locked", Duration::from_secs(10)).unwrap();
     let said = wire.query(SET_A).unwrap();
     assert_eq!(said.sqlstate(), "58000", "{said:?}");
     assert_eq!(
