@@ -185,7 +185,6 @@ impl Gate {
             locked: false,
             owed: None,
             masked: None,
-            cursors: Vec::new(),
             settled: true,
             shared_since: None,
             plain: None,
@@ -254,6 +253,7 @@ impl Gate {
         session.admission.guarded = guarded;
         session.admission.judge = judge;
         session.masked = None;
+        session.plain = None;
         Ok(())
     }
 }

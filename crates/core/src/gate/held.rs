@@ -2,6 +2,7 @@
 //!
 //! Lives here: what is asked and what comes back. Never: how it is decided.
 
+use super::names::{Cursor, Prepared};
 use super::proof::Cleared;
 use super::results::Results;
 use super::understand::Understood;
@@ -11,7 +12,6 @@ use crate::denial::Denial;
 use crate::ids::{ApprovalId, Revision};
 use crate::time::Timestamp;
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The transaction status that the target last reported (`ReadyForQuery`).
@@ -24,18 +24,6 @@ pub enum Tx {
     /// In a failed transaction block.
     Failed,
 }
-
-/// A statement that can be executed by name: of the protocol's Parse or of SQL's PREPARE, which share one map.
-#[derive(Debug)]
-pub struct Prepared {
-    /// Its text, exactly as forwarded.
-    pub text: Bytes,
-    /// Parameter types as the client declared them.
-    pub types: Vec<u32>,
-}
-
-/// The session's named statements.
-pub type Names = HashMap<Bytes, Arc<Prepared>>;
 
 /// A statement with its parameters, bound and cleared to run.
 #[derive(Debug)]
@@ -68,6 +56,8 @@ pub enum What {
     },
     /// A prepared statement to be bound.
     Bind {
+        /// The portal's name; empty for the unnamed one.
+        portal: Bytes,
         /// The statement.
         prepared: Arc<Prepared>,
         /// Parameter values.
@@ -187,6 +177,8 @@ pub struct Passed {
     pub portal: Option<Arc<Portal>>,
     /// Statements that running this names, in order of the message's steps.
     pub prepares: Vec<(Bytes, Arc<Prepared>)>,
+    /// Cursors that running this opens, in that order.
+    pub declares: Vec<Cursor>,
     /// The command counter.
     pub number: u64,
     /// The text, for the recording.

@@ -3,16 +3,17 @@
 //! Lives here: the order. Never: a way round it.
 
 use super::Gate;
-use super::held::{Held, Names, Passed, Portal, Tx, Verdict, What};
+use super::held::{Held, Passed, Portal, Tx, Verdict, What};
+use super::names::Names;
 use super::note::text_of;
-use super::pass::{copies_in, nothing, prepares};
+use super::pass::{copies_in, declares, nothing, prepares};
 use super::proof::Cleared;
 use super::refuse::{explain, masked_denial, observed_denial};
 use super::results::Results;
 use super::session::Session;
 use super::shown::carries_mask;
 use super::understand::{Scope, Understood, is_masked_use};
-use crate::action::{Act, ActionKey};
+use crate::action::{Act, ActionKey, Effect};
 use crate::approval::Asked;
 use crate::audit::Position;
 use crate::classify::sql::{Consequence, Transaction, Unclear};
@@ -80,7 +81,6 @@ impl Gate {
         if session.settled {
             session.wrote = false;
             session.locked = false;
-            session.cursors.retain(|c| c.hold);
             self.settle(session);
             session.owed = None;
         }
@@ -88,7 +88,7 @@ impl Gate {
             What::Sync => self.judge_sync(session, held),
             What::Execute { portal } => {
                 let portal = portal.clone();
-                self.judge_execute(session, held, &portal)
+                self.judge_execute(session, held, &portal, names)
             }
             What::Query { .. } | What::Parse { .. } | What::Bind { .. } => {
                 self.judge_text(session, held, names)
@@ -133,6 +133,7 @@ impl Gate {
         session: &mut Session,
         held: Held,
         portal: &Arc<Portal>,
+        names: &Names,
     ) -> Result<Verdict, Pending> {
         if portal.revision != session.admission.force.revision {
             let denial = Denial::new(
@@ -143,11 +144,16 @@ impl Gate {
             .hint("bind it again: it is then judged by the policy in force");
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
-        let prepares = prepares(&portal.command);
+        // Other names may have been given since it was bound.
+        if let Some(denial) = names.refuse(&held.what, &portal.command) {
+            return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
+        }
+        let prepares = prepares(&portal.command, &session.path);
         let lane = copies_in(&portal.command).then(|| session.lane());
         let passed = Passed {
             command: Some(portal.command.clone()),
             prepares,
+            declares: declares(&portal.command),
             number: portal.number,
             results: portal.results.clone(),
             portal: None,
@@ -188,7 +194,27 @@ impl Gate {
                 return Err(Pending::Refresh(held));
             }
         }
+        if let Some(denial) = self.misnamed(session, &held, &understood, names) {
+            return Ok(self.refuse(session, &held, Digest::of(&text), denial));
+        }
         self.apply_rules(session, held, understood)
+    }
+
+    /// Why its names cannot be taken for what they seem to be.
+    fn misnamed(
+        &self,
+        session: &Session,
+        held: &Held,
+        understood: &Understood,
+        names: &Names,
+    ) -> Option<Denial> {
+        if let What::Bind { prepared, .. } = &held.what {
+            let catalogue = self.catalogue(session);
+            if !prepared.still_means(&understood.command, &session.path, &catalogue) {
+                return Some(super::names::rebound());
+            }
+        }
+        names.refuse(&held.what, &understood.command)
     }
 
     fn understand(
@@ -206,7 +232,6 @@ impl Gate {
             What::Parse { prepared, .. } | What::Bind { prepared, .. } => &prepared.types,
             _ => &[],
         };
-        let cursors = std::mem::take(&mut session.cursors);
         let scope = Scope {
             guarded: &guarded,
             catalogue: &catalogue,
@@ -215,17 +240,14 @@ impl Gate {
             masked: &masked,
             in_transaction: held.tx == Tx::Open,
             types,
-            cursors: &cursors,
         };
-        let understood = self.cache.understand(
+        self.cache.understand(
             text,
             session.admission.force.revision.0,
             &path,
             &scope,
             names,
-        );
-        session.cursors = cursors;
-        understood
+        )
     }
 
     fn apply_rules(
@@ -273,10 +295,12 @@ impl Gate {
             &understood.acts
         };
         let lifted = lifted(&held);
-        // Masks stay where a target is only observed, and so does what would get round them.
+        // Masks stay where a target is only observed, and so does what would get round them: code can show anything.
+        let masks = observe && !session.admission.guarded.masked.is_empty();
+        let opaque = |a: &Act| masks && matches!(a.effect(), Effect::Execute | Effect::Unknown);
         let uses: Vec<Act> = to_judge
             .iter()
-            .filter(|a| observe && is_masked_use(a))
+            .filter(|a| observe && (is_masked_use(a) || opaque(a)))
             .cloned()
             .collect();
         if !uses.is_empty() {

@@ -3,22 +3,21 @@
 //! Lives here: what is written, what it leaves in doubt, and what must reach the disk before it may go. Never: a
 //! decision.
 
-use super::held::{Held, Passed, Portal, Prepared, Tx, Verdict, What};
+use super::held::{Held, Passed, Portal, Tx, Verdict, What};
 use super::judge::{Pending, Ready};
+use super::names::{Cursor, Prepared};
 use super::note::{Intent, text_of};
 use super::proof::Cleared;
-use super::session::{Cursor, Session};
+use super::session::Session;
 use super::understand::Understood;
 use super::{Gate, admit};
 use crate::action::{Act, Effect, Verb};
 use crate::audit::Position;
+use crate::classify::sql::catalogue::SearchPath;
 use crate::classify::sql::{Command, Consequence, Direction, Transaction};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
-
-/// Cursors a session may have declared.
-const CURSORS_MAX: usize = 1000;
 
 impl Gate {
     /// Records the intent and makes the proof. `approvals` were used up for it.
@@ -35,7 +34,13 @@ impl Gate {
             observed,
             results,
         } = ready;
-        if let What::Parse { .. } = held.what {
+        if let What::Parse { prepared, .. } | What::Bind { prepared, .. } = &held.what {
+            prepared.means(&session.path, &understood.command);
+        }
+        for (prepared, command) in &understood.executed {
+            prepared.means(&session.path, command);
+        }
+        if let What::Parse { .. } = &held.what {
             return Ok(Verdict::Pass(
                 Cleared::new(held.frame),
                 nothing(session.commands),
@@ -78,10 +83,10 @@ impl Gate {
             _ => None,
         };
         let is_query = matches!(held.what, What::Query { .. });
-        let prepares = if is_query {
-            prepares(&command)
+        let (prepares, declares) = if is_query {
+            (prepares(&command, &session.path), declares(&command))
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         let lane = (is_query && copies_in(&command)).then(|| session.lane());
         let text = text_of(&held).clone();
@@ -90,6 +95,7 @@ impl Gate {
             command: Some(command),
             portal,
             prepares,
+            declares,
             number,
             text,
             lane,
@@ -120,17 +126,6 @@ impl Gate {
                     session.overlay_in_doubt = true;
                     session.path_in_doubt = true;
                 }
-                Consequence::Declares {
-                    name, text, hold, ..
-                } if session.cursors.len() < CURSORS_MAX => {
-                    session.cursors.push(Cursor {
-                        name: name.clone(),
-                        text: Bytes::copy_from_slice(text.as_bytes()),
-                        hold: *hold,
-                    });
-                }
-                Consequence::Closes(name) => session.cursors.retain(|c| &c.name != name),
-                Consequence::ClosesAll => session.cursors.clear(),
                 _ => {}
             }
         }
@@ -213,27 +208,50 @@ pub(super) fn nothing(number: u64) -> Passed {
         command: None,
         portal: None,
         prepares: Vec::new(),
+        declares: Vec::new(),
         number,
         text: Bytes::new(),
         lane: None,
     }
 }
 
-pub(super) fn prepares(command: &Command) -> Vec<(Bytes, Arc<Prepared>)> {
-    command
-        .consequences
-        .iter()
-        .filter_map(|c| match c {
-            Consequence::Prepares { name, text, .. } => Some((
-                Bytes::copy_from_slice(name.as_bytes()),
-                Arc::new(Prepared {
-                    text: Bytes::copy_from_slice(text.as_bytes()),
-                    types: Vec::new(),
-                }),
-            )),
-            _ => None,
-        })
-        .collect()
+/// The statements that it names, in order.
+pub(super) fn prepares(command: &Command, path: &Arc<SearchPath>) -> Vec<(Bytes, Arc<Prepared>)> {
+    let all = command.consequences.iter();
+    all.filter_map(|c| match c {
+        Consequence::Prepares {
+            name,
+            text,
+            command,
+        } => {
+            let prepared = Prepared::new(Bytes::copy_from_slice(text.as_bytes()), Vec::new());
+            prepared.means(path, command);
+            Some((Bytes::copy_from_slice(name.as_bytes()), Arc::new(prepared)))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// The cursors that it opens, in order.
+pub(super) fn declares(command: &Command) -> Vec<Cursor> {
+    let all = command.consequences.iter();
+    all.filter_map(|c| match c {
+        Consequence::Declares {
+            name,
+            command,
+            hold,
+            text,
+        } => Some(Cursor {
+            name: Bytes::copy_from_slice(name.as_bytes()),
+            text: Bytes::copy_from_slice(text.as_bytes()),
+            number: 0,
+            hold: *hold,
+            command: command.clone(),
+        }),
+        _ => None,
+    })
+    .collect()
 }
 
 fn effects(acts: &[Act]) -> Vec<Effect> {

@@ -62,16 +62,6 @@ pub(super) struct Overlay {
     pub read_at: Timestamp,
 }
 
-/// A cursor declared by SQL.
-#[derive(Debug, Clone)]
-pub(super) struct Cursor {
-    pub name: String,
-    /// The text that declared it.
-    pub text: bytes::Bytes,
-    /// It outlives its transaction.
-    pub hold: bool,
-}
-
 /// An open session.
 #[derive(Debug)]
 pub struct Session {
@@ -97,8 +87,6 @@ pub struct Session {
     pub(super) owed: Option<crate::audit::Position>,
     /// The masked columns of one version of the catalogue.
     pub(super) masked: Option<(u64, Arc<MaskedColumns>)>,
-    /// Cursors declared by SQL.
-    pub(super) cursors: Vec<Cursor>,
     /// Outside any transaction, explicit or implicit, when the last judgement began.
     pub(super) settled: bool,
     /// The shared picture must have been compared with the server after this, for this session's own changes.

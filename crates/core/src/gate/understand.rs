@@ -3,15 +3,14 @@
 //! Lives here: joining parser, classifier and lineage; the cache. Never: policy.
 
 use super::bundle::Guarded;
-use super::held::Names;
-use super::session::Cursor;
+use super::names::{Names, Prepared};
 use crate::action::{Act, Object, Verb};
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::classify::sql::{self, Command, Context, PreparedLookup, SqlLimits, Template, Unclear};
 use crate::mask::lineage::Defines;
 use crate::mask::{Field, MaskedColumns, Outputs, lineage};
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
@@ -29,6 +28,8 @@ pub(super) struct Understood {
     pub touches_masked: bool,
     /// Why lineage could not tell, while masked columns are in reach.
     pub masked_unclear: Vec<String>,
+    /// Prepared statements that it runs, with what each means now.
+    pub executed: Vec<(Arc<Prepared>, Arc<Command>)>,
     /// In words, how masked fields are used other than being shown: for the refusal.
     pub uses: Vec<String>,
 }
@@ -37,14 +38,12 @@ pub(super) struct Understood {
 pub(super) struct Scope<'a> {
     pub guarded: &'a Guarded,
     pub catalogue: &'a Catalogue,
-    pub path: &'a SearchPath,
+    pub path: &'a Arc<SearchPath>,
     pub major: Major,
     pub masked: &'a Arc<MaskedColumns>,
     pub in_transaction: bool,
     /// Parameter types the client declared.
     pub types: &'a [u32],
-    /// Cursors declared in the session, by the text that declared them.
-    pub cursors: &'a [Cursor],
 }
 
 impl Scope<'_> {
@@ -67,14 +66,17 @@ fn understand(
     let lookup = Lookup {
         names,
         scope,
-        used: RefCell::new(Vec::new()),
+        used: RefCell::default(),
+        asked: Cell::new(false),
+        executed: RefCell::default(),
         depth: 0,
     };
     let command = sql::classify(&parsed, &context(scope, &lookup));
     let mut acts = command.acts.clone();
     let mut understood_of_used = Vec::new();
     let used = lookup.used.into_inner();
-    let pure = used.is_empty();
+    // A name that was not found is as much this session's own as one that was.
+    let pure = !lookup.asked.get();
     let touches_masked = command.relations.iter().any(|r| scope.masked.touches(*r));
     let mut out = Understood {
         acts: Vec::new(),
@@ -89,6 +91,7 @@ fn understand(
         shown: Vec::new(),
         touches_masked,
         masked_unclear: Vec::new(),
+        executed: lookup.executed.into_inner(),
         uses: Vec::new(),
         command: Arc::new(command),
     };
@@ -148,6 +151,7 @@ fn empty(like: &Understood) -> Understood {
         shown: Vec::new(),
         touches_masked: true,
         masked_unclear: Vec::new(),
+        executed: Vec::new(),
         uses: Vec::new(),
     }
 }
@@ -224,23 +228,29 @@ struct Lookup<'a> {
     names: &'a Names,
     scope: &'a Scope<'a>,
     used: RefCell<Vec<Bytes>>,
+    /// Whether a name was looked up.
+    asked: Cell<bool>,
+    executed: RefCell<Vec<(Arc<Prepared>, Arc<Command>)>>,
     depth: u8,
 }
 
 impl PreparedLookup for Lookup<'_> {
     fn prepared(&self, name: &str) -> Option<Arc<Command>> {
-        let prepared = self.names.get(name.as_bytes())?;
-        self.command(&prepared.text)
+        self.asked.set(true);
+        let prepared = self.names.statements.get(name.as_bytes())?;
+        let command = self.command(&prepared.text)?;
+        let good = prepared.still_means(&command, self.scope.path, self.scope.catalogue);
+        let executed = (prepared.clone(), command.clone());
+        self.executed.borrow_mut().push(executed);
+        self.used(&prepared.text, good.then_some(command))
     }
 
     fn cursor(&self, name: &str) -> Option<Arc<Command>> {
-        let mut known = self.scope.cursors.iter().filter(|c| c.name == name);
-        let Cursor { text, .. } = known.next()?;
-        // A name that was declared twice may mean either: neither is taken.
-        if known.any(|other| other.text != text) {
-            return None;
-        }
-        self.command(text)
+        self.asked.set(true);
+        let cursor = self.names.cursor(name)?;
+        let command = self.command(&cursor.text)?;
+        let good = cursor.still_means(&command);
+        self.used(&cursor.text, good.then_some(command))
     }
 }
 
@@ -253,12 +263,22 @@ impl Lookup<'_> {
         let inner = Lookup {
             names: self.names,
             scope: self.scope,
-            used: RefCell::new(Vec::new()),
+            used: RefCell::default(),
+            asked: Cell::new(false),
+            executed: RefCell::default(),
             depth: 1,
         };
-        let command = sql::classify(&parsed, &context(self.scope, &inner));
-        self.used.borrow_mut().push(text.clone());
-        Some(Arc::new(command))
+        Some(Arc::new(sql::classify(
+            &parsed,
+            &context(self.scope, &inner),
+        )))
+    }
+
+    fn used(&self, text: &Bytes, command: Option<Arc<Command>>) -> Option<Arc<Command>> {
+        if command.is_some() {
+            self.used.borrow_mut().push(text.clone());
+        }
+        command
     }
 }
 
@@ -269,6 +289,9 @@ pub(super) fn is_masked_use(act: &Act) -> bool {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
+    /// The target, and the lists of this revision.
+    target: String,
+    major: u16,
     catalogue: u64,
     path: Arc<SearchPath>,
     masks: u64,
@@ -310,6 +333,8 @@ impl Cache {
         names: &Names,
     ) -> Result<Arc<Understood>, Unclear> {
         let mut key = Key {
+            target: scope.guarded.target.name.clone(),
+            major: scope.major.0,
             catalogue: scope.catalogue.version,
             path: path.clone(),
             masks,

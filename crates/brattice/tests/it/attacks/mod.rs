@@ -4,6 +4,7 @@
 
 mod bursts;
 mod frames;
+mod names;
 mod sql;
 mod startup;
 mod twins;

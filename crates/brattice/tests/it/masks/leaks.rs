@@ -292,3 +292,107 @@ fn values_of_a_class_leave_in_no_shape() {
 fn values_of_a_class_leave_in_no_other_shape() {
     hides(1);
 }
+
+/// Leaks of a value that looks like nothing: what a detector would catch is not what keeps these.
+const UNDETECTED: &[Leak] = &[
+    leak(&["SELECT table_to_xml('customers', true, false, '')"], ""),
+    leak(
+        &["SELECT table_to_xml_and_xmlschema('public.customers', true, true, '')"],
+        "",
+    ),
+    leak(
+        &[
+            "SELECT x.* FROM xmltable('/customers/row' PASSING table_to_xml('customers', true, false, '') COLUMNS ssn text PATH 'ssn') x",
+        ],
+        "",
+    ),
+    leak(
+        &["SELECT table_to_xml('customers_view', true, false, '')"],
+        "",
+    ),
+    leak(
+        &[
+            "SELECT u.e AS zz, max(u.id), max(u.guess) FROM (SELECT id, ssn e, NULL AS guess FROM customers UNION ALL SELECT NULL, 'plain-secret-' || g, 'plain-secret-' || g FROM generate_series(1, 3) g) u, unnest(ARRAY[1]) f GROUP BY zz HAVING max(u.id) IS NOT NULL",
+        ],
+        "",
+    ),
+    leak(
+        &[
+            "SELECT u.e AS ctid, max(u.id), max(u.guess) FROM (SELECT id, ssn e, NULL AS guess FROM customers UNION ALL SELECT NULL, 'plain-secret-' || g, 'plain-secret-' || g FROM generate_series(1, 3) g) u, pg_tables f GROUP BY ctid HAVING max(u.id) IS NOT NULL",
+        ],
+        "",
+    ),
+    leak(
+        &[
+            "SELECT u.e AS tableoid, max(u.guess) FROM (SELECT id, ssn e, NULL AS guess FROM customers UNION ALL SELECT NULL, 'plain-secret-1', 'plain-secret-1') u, customer_names f GROUP BY ROLLUP (tableoid) HAVING max(u.id) IS NOT NULL",
+        ],
+        "",
+    ),
+    written(
+        &[
+            "INSERT INTO customers VALUES (77, 'x', 'e', 'plain-secret-1', 4, 'c') ON CONFLICT ON CONSTRAINT customers_ssn_key DO UPDATE SET city = 'x' RETURNING 'hit:' || customers.name",
+        ],
+        "hit:Ada Okafor",
+    ),
+    written(
+        &[
+            "INSERT INTO customers SELECT 77, 'x', 'e', 'plain-secret-1', 4, 'c' ON CONFLICT DO NOTHING",
+        ],
+        "INSERT 0 0",
+    ),
+];
+
+#[test]
+fn values_that_no_detector_knows_leave_in_no_shape() {
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for major in majors() {
+        let world = world(major);
+        let plain = "UPDATE customers SET ssn = 'plain-secret-' || id; ANALYZE customers";
+        world.ask(plain);
+        let known = LEAKS.iter().filter(|l| l.who.name == READER.name);
+        for leak in known.chain(UNDETECTED).filter(|l| l.since <= major) {
+            let texts = leak.texts;
+            // Most of what is known shows this value too; the rest is about the look of another.
+            if plain_shown(&directly(&world, leak), leak).is_empty() {
+                if UNDETECTED.iter().any(|u| u.texts == leak.texts) {
+                    wrong.push(format!("- {major} {texts:?} shows nothing directly"));
+                }
+                continue;
+            }
+            tried += 1;
+            match through(&world, leak.who, texts, By::Simple) {
+                Err(what) => wrong.push(format!("- {major} {texts:?}: {what}")),
+                Ok(answer) => {
+                    let shown = plain_shown(&answer, leak);
+                    if !shown.is_empty() {
+                        wrong.push(format!("- {major} {texts:?} SHOWS {shown:?}: {answer:?}"));
+                    }
+                }
+            }
+            if leak.who.name == WRITER.name {
+                world.ask(&format!("{}\n{}", World::shop(), include_str!("setup.sql")));
+                world.ask(plain);
+            }
+        }
+    }
+    all_good(&wrong);
+    assert!(tried > 50 * majors().len(), "only {tried} leaks were tried");
+}
+
+fn plain_shown(answer: &Answer, leak: &Leak) -> Vec<String> {
+    let mut wanted = vec![
+        "plain-secret-1",
+        "1-terces-nialp",
+        "cGxhaW4tc2VjcmV0LT",
+        "706c61696e2d7365637265742d31",
+    ];
+    wanted.extend(Some(leak.shows).filter(|s| !s.is_empty()));
+    let bytes = answer.bytes();
+    let found = |w: &&str| bytes.windows(w.len()).any(|part| part == w.as_bytes());
+    wanted
+        .into_iter()
+        .filter(found)
+        .map(str::to_owned)
+        .collect()
+}

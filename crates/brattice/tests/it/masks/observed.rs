@@ -42,6 +42,37 @@ fn an_observed_target_enforces_no_rule_and_keeps_its_masks() {
                 other => wrong.push(format!("- {by:?} {text}: {other:?}")),
             }
         }
+        // Code, samples and what is not understood could show a value in any shape.
+        world.ask("UPDATE customers SET ssn = 'plain-secret-' || id; ANALYZE customers");
+        for texts in [
+            &[
+                "SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'customers' AND attname = 'ssn'",
+            ][..],
+            &[
+                "SELECT histogram_bounds::text FROM pg_stats WHERE tablename = 'customers' AND attname = 'ssn'",
+            ],
+            &["SELECT query_to_xml('SELECT ssn FROM customers', true, false, '')"],
+            &["SELECT table_to_xml('customers', true, false, '')"],
+            &[
+                "BEGIN",
+                "DECLARE zz CURSOR FOR SELECT ssn FROM customers",
+                "SELECT cursor_to_xml('zz', 10, true, false, '')",
+            ],
+            &[
+                "DO $$ DECLARE v text; BEGIN SELECT ssn INTO v FROM customers; RAISE NOTICE '%', v; END $$",
+            ],
+            &[
+                "CREATE FUNCTION pg_temp.g() RETURNS text LANGUAGE sql AS 'SELECT ssn FROM customers LIMIT 1'",
+                "SELECT pg_temp.g()",
+            ],
+        ] {
+            let answer = through(&world, READER, texts, by).unwrap();
+            let bytes = answer.bytes();
+            if bytes.windows(12).any(|w| w == b"plain-secret") {
+                wrong.push(format!("- {by:?} {texts:?}: {answer:?}"));
+            }
+        }
+        world.refill();
         // What cannot be read, or changes how it is read, is no question of rules.
         for text in [
             "SELECT ssn FROM customers WHERE",

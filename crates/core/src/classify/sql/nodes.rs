@@ -90,9 +90,19 @@ pub(super) fn string_literal(node: &NodeEnum) -> Option<&str> {
             pb::a_const::Val::Sval(s) => Some(&s.sval),
             _ => None,
         },
-        NodeEnum::TypeCast(c) => string_literal(child(&c.arg)?),
+        NodeEnum::TypeCast(c) if keeps_text(c.type_name.as_ref()?) => {
+            string_literal(child(&c.arg)?)
+        }
         _ => None,
     }
+}
+
+/// Whether a cast to this type leaves a text as it is: others cut it, or read it as something else.
+fn keeps_text(to: &pb::TypeName) -> bool {
+    let named = |parts: &[&str]| matches!(parts, ["pg_catalog", last] | [last] if matches!(*last, "text" | "varchar" | "regclass"));
+    to.typmods.is_empty()
+        && to.array_bounds.is_empty()
+        && names(&to.names).is_some_and(|n| named(&n))
 }
 
 /// A literal row count.

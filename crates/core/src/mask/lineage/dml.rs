@@ -24,6 +24,13 @@ impl Tracer<'_> {
         }
         level.items.push(target.clone());
         if let Some(conflict) = s.on_conflict_clause.as_deref() {
+            let inferred = conflict
+                .infer
+                .as_deref()
+                .is_some_and(|i| i.conname.is_empty());
+            if !inferred {
+                self.any_conflict(&s.cols, &target);
+            }
             self.on_conflict(conflict, &target, &table, &mut level);
         }
         self.returning(s.returning_clause.as_ref(), &target, level)
@@ -47,6 +54,19 @@ impl Tracer<'_> {
                 .filter(|_| !unknown)
                 .unwrap_or_else(|| Col::plain("(a column)"));
             self.written(value, &into, table);
+        }
+    }
+
+    /// A conflict over a constraint that is not spelled out: any column that is given may be compared.
+    fn any_conflict(&mut self, listed: &[Node], target: &Item) {
+        let given: Vec<Col> = if listed.is_empty() {
+            target.cols.list.clone()
+        } else {
+            let names = listed.iter().filter_map(res_target);
+            names.filter_map(|r| target.column(&r.name)).collect()
+        };
+        for col in given {
+            self.record_as(&col.fields, Verb::Filter, "in ON CONFLICT");
         }
     }
 

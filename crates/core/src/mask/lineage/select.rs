@@ -158,12 +158,17 @@ impl Tracer<'_> {
             self.record_as(&col.fields, Verb::Filter, place);
             return;
         }
-        let output = bare_name(node)
-            .filter(|name| matches!(level.own_column(name), Found::Nothing))
-            .and_then(|name| cols.named(name));
-        if let Some(col) = output {
-            self.record_as(&col.fields, Verb::Filter, place);
-            return;
+        if let Some(name) = bare_name(node) {
+            let input = level.own_column(name);
+            // Where an input may have it or may not, both are grouped by.
+            if !matches!(input, Found::Column(_))
+                && let Some(col) = cols.named(name)
+            {
+                self.record_as(&col.fields, Verb::Filter, place);
+                if matches!(input, Found::Nothing) {
+                    return;
+                }
+            }
         }
         if let Some(NodeEnum::GroupingSet(set)) = node.node.as_ref() {
             for inner in &set.content {

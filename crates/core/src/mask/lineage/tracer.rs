@@ -4,7 +4,7 @@
 
 use super::scope::{Col, Cols, Fields, Item, Level};
 use super::{Use, names};
-use crate::action::Verb;
+use crate::action::{RelationKind, Verb};
 use crate::classify::sql::catalogue::{Catalogue, Relation, SearchPath};
 use crate::mask::columns::{Field, MaskedColumns};
 use pg_query::protobuf::{Alias, RangeVar};
@@ -238,7 +238,7 @@ impl<'c> Tracer<'c> {
                 item
             }
         };
-        item.table = true;
+        item.table = relation.is_some_and(|r| has_system_columns(r.kind));
         item
     }
 
@@ -276,6 +276,17 @@ impl<'c> Tracer<'c> {
         }
         item
     }
+}
+
+/// Whether it surely has `ctid` and its like; a view has none, and its name may be an output's.
+fn has_system_columns(kind: RelationKind) -> bool {
+    matches!(
+        kind,
+        RelationKind::Table
+            | RelationKind::MaterializedView
+            | RelationKind::ForeignTable
+            | RelationKind::Sequence
+    )
 }
 
 /// Names that only the server's own relations have.

@@ -3,7 +3,6 @@
 //! Here lives what a verdict does to the stream. Never here: the verdict.
 
 use super::expect::{Expect, Run};
-use super::names::changes;
 use super::outbox::Plumbing;
 use super::{Asked, Machine, Mode, PortalState};
 use crate::postgres::{NameKind, reply};
@@ -101,10 +100,11 @@ impl Machine {
         match asked {
             Asked::Query { .. } => {
                 self.record_command(&passed.text, passed.number, now, recorder)?;
-                let run = self.run(&passed, passed.command.as_deref());
+                let command = passed.command.take();
+                let run = self.run(&mut passed, command.as_deref());
                 self.set_name(Bytes::new(), None);
                 self.portals.remove(&Bytes::new());
-                self.copy_expected = run_copies_in(passed.command.as_deref());
+                self.copy_expected = run_copies_in(command.as_deref());
                 self.outbox.cleared(cleared);
                 self.expect.push_back(Expect::Query {
                     run,
@@ -145,14 +145,14 @@ impl Machine {
                 self.expect.push_back(Expect::OwnDescribe { state });
             }
             Asked::Execute { state } => {
-                let run = self.run(&passed, passed.command.as_deref());
-                self.copy_expected = run_copies_in(passed.command.as_deref());
-                if self.copy_expected {
-                    // The client waits for the target's word, which comes only when it is asked to hurry.
-                    self.outbox.cleared(cleared);
+                let command = passed.command.take();
+                let run = self.run(&mut passed, command.as_deref());
+                self.copy_expected = run_copies_in(command.as_deref());
+                self.settling = !run.changes.is_empty();
+                self.outbox.cleared(cleared);
+                if self.copy_expected || self.settling {
+                    // What follows waits for the target's word, which comes only when it is asked to hurry.
                     self.outbox.plumbing(&Plumbing::Flush);
-                } else {
-                    self.outbox.cleared(cleared);
                 }
                 self.mid_pipeline = true;
                 self.expect.push_back(Expect::Execute { run, state });
@@ -167,15 +167,14 @@ impl Machine {
         Ok(())
     }
 
-    fn run(&self, passed: &Passed, command: Option<&Command>) -> Run {
+    fn run(&mut self, passed: &mut Passed, command: Option<&Command>) -> Run {
+        let changes = command.map(|c| self.changes(c, passed)).unwrap_or_default();
         Run {
             number: passed.number,
             copies: command
                 .map(|c| c.steps.iter().map(|s| s.copy.clone()).collect())
                 .unwrap_or_default(),
-            changes: command
-                .map(|c| changes(c, passed.prepares.clone()))
-                .unwrap_or_default(),
+            changes,
             show: None,
             copy: None,
             hides_errors: passed.results.as_ref().is_some_and(|r| r.touches_masked),

@@ -44,6 +44,7 @@ impl Machine {
     pub(super) fn may_read(&self) -> bool {
         let busy =
             self.asked.is_some() || self.looking.is_some() || self.copy_expected || self.ended;
+        let busy = busy || self.settling;
         !busy && (self.copy_in.is_some() || self.mode != Mode::Boundary || self.expect.is_empty())
     }
 
@@ -127,7 +128,7 @@ impl Machine {
         if name == OWN_NAME {
             return self.refuse_here("Parse", reserved_name());
         }
-        if !name.is_empty() && self.names.contains_key(&name) {
+        if !name.is_empty() && self.names.statements.contains_key(&name) {
             return self.refuse_here(
                 "Parse",
                 protocol_denial(format!(
@@ -136,7 +137,7 @@ impl Machine {
                 )),
             );
         }
-        if self.names.len() >= NAMES_MAX {
+        if self.names.statements.len() >= NAMES_MAX {
             return self.refuse_here(
                 "Parse",
                 Denial::new(
@@ -155,7 +156,7 @@ impl Machine {
         }
         // A copy: a slice would keep the whole receive buffer alive as long as the statement.
         let text = Bytes::copy_from_slice(&sql);
-        let prepared = Arc::new(Prepared { text, types });
+        let prepared = Arc::new(Prepared::new(text, types));
         let asked = Asked::Parse {
             name: name.clone(),
             prepared: prepared.clone(),
@@ -173,7 +174,7 @@ impl Machine {
         raw: Bytes,
     ) -> Step {
         self.mode = Mode::Pipeline;
-        let Some(prepared) = self.names.get(statement).cloned() else {
+        let Some(prepared) = self.names.statements.get(statement).cloned() else {
             let what = if statement.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
             } else {
@@ -222,13 +223,14 @@ impl Machine {
         prepared.types.iter().for_each(|t| shape.put_u32(*t));
         param_formats.iter().for_each(|f| shape.put_i16(*f));
         let asked = Asked::Bind {
-            portal,
+            portal: portal.clone(),
             prepared: prepared.clone(),
             parameters: raw,
         };
         self.hold(
             asked,
             What::Bind {
+                portal,
                 prepared,
                 parameters: params,
                 shape: shape.freeze(),

@@ -133,6 +133,10 @@ pub struct Machine {
     asked: Option<Asked>,
     /// Something was forwarded since the last Sync.
     mid_pipeline: bool,
+    /// Cursors declared so far.
+    declared: usize,
+    /// Something was sent that changes names; until the target has said so nothing more is read.
+    settling: bool,
     /// A COPY FROM STDIN was forwarded; the client waits for the target's word.
     copy_expected: bool,
     copy_in: Option<CopyIn>,
@@ -172,6 +176,8 @@ impl Machine {
             mode: Mode::Boundary,
             asked: None,
             mid_pipeline: false,
+            declared: 0,
+            settling: false,
             copy_expected: false,
             copy_in: None,
             lane: None,

@@ -280,11 +280,17 @@ impl Machine {
             }
             (Expect::Execute { mut run, .. }, Backend::CommandComplete(tag)) => {
                 super::note(recorder, now, FrameKind::Outcome, run.number, &tag)?;
+                // Those before it in the pipeline settle nothing.
+                self.settling &= run.changes.is_empty();
                 self.completed(&tag, &mut run.changes);
                 self.copy_expected = false;
                 self.pass_on(whole)?;
             }
-            (Expect::Execute { .. }, Backend::EmptyQueryResponse | Backend::PortalSuspended) => {
+            (
+                Expect::Execute { run, .. },
+                Backend::EmptyQueryResponse | Backend::PortalSuspended,
+            ) => {
+                self.settling &= run.changes.is_empty();
                 self.pass_on(whole)?
             }
             (e, Backend::CopyInResponse(shape)) => self.copy_in_begins(e, &shape)?,
@@ -449,6 +455,7 @@ impl Machine {
         let hide = self.hides_text();
         self.copy_in = None;
         self.copy_expected = false;
+        self.settling = false;
         match self.expect.front() {
             Some(Expect::Look { .. }) => {
                 // The client's transaction, if any, is now failed by our doing; going on would mislead it.
@@ -552,7 +559,7 @@ impl Machine {
                 self.copy_expected = false;
                 if tx == Tx::Idle {
                     self.masked_in_reach = false;
-                    self.portals.clear();
+                    self.transaction_over();
                 }
                 reply::ready_for_query(&mut self.to_client, status);
                 Ok(None)
