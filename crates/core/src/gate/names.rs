@@ -117,9 +117,10 @@ impl Prepared {
     /// Remembers what it was understood to mean when it was given or used, under this search path.
     pub(super) fn means(&self, path: &Arc<SearchPath>, command: &Arc<Command>) {
         let mut meant = self.meant.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = meant.len() < PATHS_MAX;
         match meant.iter_mut().find(|(p, _)| p == path) {
             Some((_, then)) => *then = command.clone(),
-            None if meant.len() < PATHS_MAX => meant.push((path.clone(), command.clone())),
+            None if room => meant.push((path.clone(), command.clone())),
             None => {}
         }
     }
