@@ -388,6 +388,8 @@ pub struct PrincipalRequest {
 pub struct SuspendedBody {
     /// The principal, as `issuer/name`.
     pub id: String,
+    /// Whether it ever proved itself here, as this kind of principal.
+    pub known: bool,
     /// Sessions that were cut.
     pub sessions: u64,
     /// Credentials that were revoked.

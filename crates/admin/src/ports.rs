@@ -350,14 +350,13 @@ pub trait IdentitiesApi: Send + Sync {
         who: &'a Principal,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<Suspended, Failed>>;
-    /// The principal in the groups it was last seen with, for judging what is done to it; without groups if it was
-    /// never seen.
+    /// The principal in the groups it was last seen with, for judging what is done to it; `None` if it was never seen.
     fn seen<'a>(
         &'a self,
         kind: PrincipalKind,
         issuer: &'a str,
         name: &'a str,
-    ) -> BoxFuture<'a, Result<Principal, Failed>>;
+    ) -> BoxFuture<'a, Result<Option<Principal>, Failed>>;
     /// The person as they last signed in at this gateway, if that is still fresh enough to count. For decisions that
     /// come in over a webhook: what the webhook says about groups counts for nothing.
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;

@@ -7,7 +7,8 @@ use crate::ports::Act;
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use brattice_core::ports::BoxFuture;
-use brattice_core::principal::PrincipalKind;
+use brattice_core::principal::{Principal, PrincipalKind};
+use std::collections::BTreeSet;
 
 pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
@@ -30,11 +31,20 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         };
         let reason = reason_of(request.reason)?.unwrap_or_default();
         let identities = &call.admin.ports.identities;
-        let who = identities.seen(kind, issuer, name).await?;
+        let seen = identities.seen(kind, issuer, name).await?;
+        let known = seen.is_some();
+        // What nobody has proved yet can be voided, too: a token may be on its way.
+        let who = seen.unwrap_or_else(|| Principal {
+            kind,
+            issuer: issuer.to_owned(),
+            name: name.to_owned(),
+            groups: BTreeSet::new(),
+        });
         let permit = call.must(&Act::Suspend(&who), &reason).await?;
         let ended = identities.suspend(&who, &reason).await?;
         let body = SuspendedBody {
             id: who.id(),
+            known,
             sessions: ended.sessions,
             credentials: ended.credentials,
         };

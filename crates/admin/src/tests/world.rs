@@ -401,8 +401,8 @@ impl IdentitiesApi for World {
         kind: PrincipalKind,
         _: &'a str,
         name: &'a str,
-    ) -> BoxFuture<'a, Result<Principal, Failed>> {
-        Box::pin(async move { Ok(principal(kind, name, &[])) })
+    ) -> BoxFuture<'a, Result<Option<Principal>, Failed>> {
+        Box::pin(async move { Ok(Some(principal(kind, name, &[]))) })
     }
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {
         Box::pin(async move {

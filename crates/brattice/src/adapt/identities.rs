@@ -8,7 +8,6 @@ use brattice_admin::ports::{Failed, IdentitiesApi, Suspended};
 use brattice_core::gate::CutReason;
 use brattice_core::ports::BoxFuture;
 use brattice_core::principal::{Identity, Principal, PrincipalKind};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The principals of a gateway.
@@ -44,28 +43,6 @@ impl Identities {
         })
     }
 
-    /// With the groups it was last seen with; without, if it never was.
-    async fn last_seen(
-        &self,
-        kind: PrincipalKind,
-        issuer: &str,
-        name: &str,
-    ) -> Result<Principal, Failed> {
-        let known = self
-            .0
-            .seen
-            .principal(kind, issuer, name)
-            .await
-            .map_err(failed)?;
-        let bare = || Principal {
-            kind,
-            issuer: issuer.to_owned(),
-            name: name.to_owned(),
-            groups: BTreeSet::new(),
-        };
-        Ok(known.unwrap_or_else(bare))
-    }
-
     async fn fresh_person(&self, id: &str) -> Result<Option<Identity>, Failed> {
         let Some((issuer, name)) = id.split_once('/') else {
             return Ok(None);
@@ -99,8 +76,14 @@ impl IdentitiesApi for Identities {
         kind: PrincipalKind,
         issuer: &'a str,
         name: &'a str,
-    ) -> BoxFuture<'a, Result<Principal, Failed>> {
-        Box::pin(self.last_seen(kind, issuer, name))
+    ) -> BoxFuture<'a, Result<Option<Principal>, Failed>> {
+        Box::pin(async move {
+            self.0
+                .seen
+                .principal(kind, issuer, name)
+                .await
+                .map_err(failed)
+        })
     }
 
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {

@@ -19,6 +19,16 @@ pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<
     if out.is_json() {
         out.json(&ended);
     } else {
+        if !ended.known {
+            let (kind, other) = match user {
+                true => ("a person", "for an agent leave out --user"),
+                false => ("an agent", "for a person give --user"),
+            };
+            out.line(format!(
+                "{} was never seen here as {kind}; is the name right, with its provider's? {other}",
+                show::visible(&ended.id)
+            ));
+        }
         out.line(format!(
             "{} is revoked: {} sessions ended, {} credentials voided",
             show::visible(&ended.id),

@@ -138,6 +138,12 @@ pub struct DevArgs {
     /// PGPASSWORD.
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub target_url: Option<String>,
+    /// The port for agents, instead of the bundle's or 6432; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// The port of the REST API, instead of the bundle's or 8443; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    pub api_port: Option<u16>,
     /// Where keys, secrets and records of trying out are kept.
     #[arg(long, global = true, default_value = crate::dev::STATE, value_name = "DIRECTORY")]
     pub state: PathBuf,

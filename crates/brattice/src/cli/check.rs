@@ -46,6 +46,7 @@ fn tell(checked: &Checked, out: &mut Output) {
         .iter()
         .map(ToString::to_string)
         .collect();
+    let unset = checked.unset_variables();
     let observed: Vec<&str> = checked
         .targets
         .values()
@@ -60,6 +61,7 @@ fn tell(checked: &Checked, out: &mut Output) {
             "issuers": checked.issuers.iter().map(|i| &i.name).collect::<Vec<_>>(),
             "rules": checked.rules.rules().len(),
             "observed_targets": observed,
+            "unset_variables": unset,
             "warnings": warnings,
         }));
         return;
@@ -74,6 +76,9 @@ fn tell(checked: &Checked, out: &mut Output) {
     out.line(format!("digest: {}", checked.digest));
     for warning in &warnings {
         out.line(format!("warning: {}", show::visible(warning)));
+    }
+    for (variable, at) in &unset {
+        out.line(format!("to be set before serving: {variable} ({at})"));
     }
     for name in observed {
         out.line(format!(

@@ -12,6 +12,8 @@ pub fn run(args: &DevArgs) -> ExitCode {
         None => dev::run(&Options {
             config: args.config.clone(),
             target_url: args.target_url.clone(),
+            port: args.port,
+            api_port: args.api_port,
             state: args.state.clone(),
         }),
         Some(DevCommand::Token(wanted)) => {

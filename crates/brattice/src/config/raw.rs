@@ -379,7 +379,8 @@ pub enum RawTlsMode {
 pub struct RawClass {
     /// Classes it belongs to: a rule about one of these reaches it. Default: none, or those of the built-in class.
     pub parents: Option<Vec<String>>,
-    /// Columns that hold it: `target/database/schema.table.column`; `*` stands for every database of the target.
+    /// Columns that hold it: `target/database/schema.table.column`; `*` stands for every database of the target, every
+    /// schema, or every table that has the column.
     #[serde(default)]
     pub columns: Vec<String>,
     /// Look for its pattern in everything that leaves, too, where there is one. Default: `true`.

@@ -2,7 +2,7 @@
 //!
 //! Lives here: reading them. Never: targets' credentials (the lender's), a secret in an error.
 
-use super::checked::SecretSource;
+use super::checked::{Checked, SecretSource, TargetCredential};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use brattice_core::secret::Secret;
@@ -89,6 +89,35 @@ fn key_of(text: &Secret) -> Option<Secret> {
         STANDARD.decode(text).ok()?
     };
     (bytes.len() == 32).then(|| Secret::new(bytes))
+}
+
+impl Checked {
+    /// Environment variables that the bundle takes secrets from and that are not set here, each with what it is for.
+    pub fn unset_variables(&self) -> Vec<(String, String)> {
+        let mut sources = vec![(
+            &self.recording.master_key,
+            "recording.master_key".to_owned(),
+        )];
+        sources.extend(
+            self.sealing_key
+                .iter()
+                .map(|s| (s, "store.sealing_key".to_owned())),
+        );
+        for (name, target) in &self.targets {
+            if let TargetCredential::Password(s) | TargetCredential::Both(s, _) = &target.credential
+            {
+                sources.push((s, format!("targets.{name}.password")));
+            }
+        }
+        for route in &self.routes {
+            sources.push((&route.secret, format!("routes.{}.secret", route.name)));
+        }
+        let unset = |(source, at): (&SecretSource, String)| match source {
+            SecretSource::Env(name) if std::env::var_os(name).is_none() => Some((name.clone(), at)),
+            _ => None,
+        };
+        sources.into_iter().filter_map(unset).collect()
+    }
 }
 
 #[cfg(test)]

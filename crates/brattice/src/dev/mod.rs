@@ -36,6 +36,10 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// A database to stand in front of, with the rules of the example.
     pub target_url: Option<String>,
+    /// The port for agents, if another than usual.
+    pub port: Option<u16>,
+    /// The port of the REST API, if another than usual.
+    pub api_port: Option<u16>,
     /// Where keys, secrets and records of trying out are kept.
     pub state: PathBuf,
 }
@@ -72,6 +76,9 @@ pub enum DevError {
         #[source]
         cause: std::io::Error,
     },
+    /// There is no free port.
+    #[error("no free port could be found: {0}")]
+    Port(String),
     /// No certificate could be made.
     #[error("no certificate could be made: {0}")]
     Certificate(String),
@@ -117,17 +124,32 @@ pub fn run(options: &Options) -> ExitCode {
         }
     };
     let code = runtime.block_on(try_out(options)).unwrap_or_else(|error| {
-        eprintln!("{error}");
+        eprintln!("{}", with_causes(&error));
         ExitCode::FAILURE
     });
     runtime.shutdown_background();
     code
 }
 
+/// What went wrong, with whatever lies behind it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut deeper = error.source();
+    while let Some(cause) = deeper {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        deeper = cause.source();
+    }
+    text
+}
+
 async fn try_out(options: &Options) -> Result<ExitCode, DevError> {
     let state = State::open(&options.state)?;
     let root = root(options, &state)?;
-    let stage = Stage::of(&root)?;
+    let stage = Stage::of(&root)?.at(options.port, options.api_port)?;
     let setup = parties::setup(&root)?;
     let parties = parties::told(&setup);
     certificate::write(&state, SystemClock.now())?;

@@ -79,6 +79,19 @@ impl Stage {
         })
     }
 
+    /// The same on other ports, where they are given. A free one is found here, since addresses are told before anything
+    /// listens.
+    pub(super) fn at(mut self, port: Option<u16>, api_port: Option<u16>) -> Result<Self, DevError> {
+        for (listener, port) in [(&mut self.postgres, port), (&mut self.admin, api_port)] {
+            match port {
+                Some(0) => *listener = free(*listener)?,
+                Some(port) => listener.set_port(port),
+                None => {}
+            }
+        }
+        Ok(self)
+    }
+
     /// The tables.
     pub(super) fn instead(&self, state: &State, issuer_url: &str) -> Table {
         let text = |path: PathBuf| Value::from(path.display().to_string());
@@ -152,6 +165,13 @@ fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
     )
+}
+
+/// A port of this address that is free now.
+fn free(address: SocketAddr) -> Result<SocketAddr, DevError> {
+    let found = std::net::TcpListener::bind(SocketAddr::new(address.ip(), 0))
+        .and_then(|listener| listener.local_addr());
+    found.map_err(|why| DevError::Port(why.to_string()))
 }
 
 fn failed(path: &Path, why: String) -> DevError {

@@ -27,9 +27,21 @@ const POLICIES: [(&str, &str); 3] = [
         include_str!("../../../../examples/orders/policies/people.cedar"),
     ),
 ];
+/// Names that columns with such data often have. Each is masked wherever it stands.
+const COLUMNS: [(&str, &[&str]); 5] = [
+    ("email", &["email", "e_mail", "email_address"]),
+    (
+        "payment_card",
+        &["card", "card_number", "credit_card", "pan"],
+    ),
+    ("us_ssn", &["ssn", "social_security_number"]),
+    ("iban", &["iban"]),
+    ("phone", &["phone", "phone_number", "mobile"]),
+];
 const HEAD: &str = "\
 # Written by `brattice dev --target-url`, anew each time that it is given. Listeners, store and identity provider are
-# those of `brattice dev`. The rules in policies/ were copied from an example and are yours to change.
+# those of `brattice dev`. The rules in policies/ were copied from an example and are yours to change. Columns are masked by
+# their usual names; in a bundle of your own, name yours.
 ";
 
 /// Writes the bundle, leaving rules that are there as they are, and tells where it is.
@@ -45,6 +57,7 @@ pub(super) fn bundle(url: &str, state: &State) -> Result<PathBuf, DevError> {
         "targets".to_owned(),
         Value::Table(Table::from_iter([(NAME.to_owned(), Value::Table(target))])),
     );
+    own.insert("classes".to_owned(), Value::Table(classes()));
     let text = format!("{HEAD}\n{own}");
     state.public(&root.join(crate::config::FILE_NAME), text.as_bytes())?;
     for (name, text) in POLICIES {
@@ -54,6 +67,17 @@ pub(super) fn bundle(url: &str, state: &State) -> Result<PathBuf, DevError> {
         }
     }
     Ok(root)
+}
+
+/// The classes that the example's rules speak of, with columns by their usual names.
+fn classes() -> Table {
+    let class = |(class, names): (&str, &[&str])| {
+        let column = |name: &&str| Value::from(format!("{NAME}/*/*.*.{name}"));
+        let columns = Value::Array(names.iter().map(column).collect());
+        let table = Table::from_iter([("columns".to_owned(), columns)]);
+        (class.to_owned(), Value::Table(table))
+    };
+    COLUMNS.into_iter().map(class).collect()
 }
 
 /// The target's table.

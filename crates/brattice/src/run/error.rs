@@ -49,7 +49,7 @@ pub enum StartError {
     #[error("the threads that sessions run on cannot be started")]
     Threads(#[source] std::io::Error),
     /// A port cannot be had.
-    #[error("the {what} listener cannot be opened at {address}: {cause}")]
+    #[error("the {what} listener cannot be opened at {address}: {cause}{}", hint(*address, cause))]
     Listen {
         /// Which listener.
         what: &'static str,
@@ -59,6 +59,18 @@ pub enum StartError {
         #[source]
         cause: std::io::Error,
     },
+}
+
+/// What to do about it.
+fn hint(address: std::net::SocketAddr, cause: &std::io::Error) -> String {
+    match cause.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "\n  another program listens on port {} (`ss -ltnp` tells which): stop it, or choose another port in the \
+             bundle's [listen] or, with `brattice dev`, by --port and --api-port",
+            address.port()
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Puts a cause aside as it is.

@@ -7,11 +7,13 @@ use super::Gateway;
 use super::source::Look;
 use crate::adapt::Tally;
 use brattice_core::gate::CutReason;
-use brattice_core::ids::{Digest, SessionId};
+use brattice_core::ids::{Digest, Revision, SessionId};
+use brattice_core::mask::MaskedColumns;
 use brattice_core::record::Header;
 use brattice_core::time::Clock;
 use brattice_proxy::postgres::Witness;
 use brattice_store::db::{Change, Db, SessionEnd};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -58,10 +60,14 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
     let (mut follow, mut sign, mut sweep) =
         (every(LOOK_EVERY), every(SIGN_EVERY), every(SWEEP_EVERY));
     let mut files = Files::of(&gateway);
+    let mut masks = Masks::default();
     loop {
         tokio::select! {
             () = super::told(&mut stop) => return,
-            _ = follow.tick() => files.follow(&gateway).await,
+            _ = follow.tick() => {
+                files.follow(&gateway).await;
+                masks.look(&gateway);
+            }
             _ = sign.tick() => {
                 if let Err(error) = gateway.log.sign_head().await {
                     tracing::error!(%error, "a head of the audit log could not be signed");
@@ -71,6 +77,30 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
                 if let Err(error) = gateway.db.expire(gateway.clock.now()).await {
                     tracing::error!(error = &error as &dyn std::error::Error, "old approvals could not be swept");
                 }
+            }
+        }
+    }
+}
+
+/// Columns that the bundle masks and the targets do not have: said once for each picture of a catalogue.
+#[derive(Default)]
+struct Masks(HashMap<String, (u64, Revision)>);
+
+impl Masks {
+    fn look(&mut self, gateway: &Gateway) {
+        let (force, checked) = (gateway.gate.in_force(), gateway.checked.load());
+        for (name, guarded) in &force.targets {
+            let target = checked.targets.get(name);
+            let database = target.and_then(|t| t.database.as_deref());
+            let Some(picture) = database.and_then(|d| guarded.catalogues.current(d)) else {
+                continue;
+            };
+            let seen = (picture.catalogue.version, force.revision);
+            if self.0.insert(name.clone(), seen) == Some(seen) {
+                continue;
+            }
+            for what in MaskedColumns::build(&guarded.masked, &picture.catalogue).unresolved() {
+                tracing::warn!(target_name = name, %what, "the bundle masks what is not there");
             }
         }
     }

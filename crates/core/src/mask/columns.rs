@@ -2,7 +2,7 @@
 //!
 //! Lives here: the resolution, and what inheritance and views make of it. Never: what a statement does with them.
 
-use crate::action::Object;
+use crate::action::{Object, RelationKind};
 use crate::classify::sql::catalogue::{Catalogue, Relation};
 use crate::mask::detect::compile;
 use regex_automata::meta::Regex;
@@ -18,14 +18,23 @@ pub struct MaskSpec {
     /// The database; every database of the target when left out.
     #[serde(default)]
     pub database: Option<String>,
-    /// The schema.
+    /// The schema; `*` is every schema but the server's own.
     pub schema: String,
-    /// The relation.
+    /// The relation; `*` is every relation that has the column.
     pub table: String,
     /// The column.
     pub column: String,
     /// The class of its data.
     pub class: String,
+}
+
+/// Every schema, or every relation.
+const ANY: &str = "*";
+
+impl MaskSpec {
+    fn is_pattern(&self) -> bool {
+        self.schema == ANY || self.table == ANY
+    }
 }
 
 impl fmt::Display for MaskSpec {
@@ -113,6 +122,7 @@ impl MaskedColumns {
     /// reads a masked column is tainted, unless the list names a column of the view itself for that class.
     pub fn build(specs: &[MaskSpec], catalogue: &Catalogue) -> Self {
         let mut out = Self::default();
+        let (mut patterns, mut missing) = (Vec::new(), Vec::new());
         for spec in specs {
             if spec
                 .database
@@ -121,12 +131,21 @@ impl MaskedColumns {
             {
                 continue;
             }
+            if spec.is_pattern() {
+                patterns.push(spec);
+                continue;
+            }
             let key = (spec.schema.clone(), spec.table.clone());
             let Some(relation) = catalogue.relations.get(&key) else {
                 out.unresolved.push(Unresolved::Relation(spec.clone()));
                 continue;
             };
             if !out.add(catalogue, relation, spec) {
+                // It may have been renamed: where the data stands now is not known, so all of the relation is such data.
+                missing.push((
+                    relation.oid,
+                    Field::of(catalogue, relation, &spec.column, &spec.class),
+                ));
                 out.unresolved.push(Unresolved::Column(spec.clone()));
                 continue;
             }
@@ -136,8 +155,15 @@ impl MaskedColumns {
                 }
             }
         }
+        // What is named keeps its class; then patterns, in their order.
+        for spec in patterns {
+            out.add_all(catalogue, spec);
+        }
         out.spread(catalogue);
         out.taint(catalogue);
+        for (oid, field) in missing {
+            out.tainted.entry(oid).or_default().push(field);
+        }
         out.names = out.compile_names(catalogue);
         out
     }
@@ -161,7 +187,8 @@ impl MaskedColumns {
             .map(|(n, f)| (*n, f))
     }
 
-    /// The masked base columns that a view reads; empty when it reads none.
+    /// The masked columns that a relation shows, it is not known where: those that a view reads, and those that the bundle
+    /// names and a table does not have.
     pub fn read_by_view(&self, relation: u32) -> &[Arc<Field>] {
         self.tainted.get(&relation).map_or(&[], Vec::as_slice)
     }
@@ -200,6 +227,23 @@ impl MaskedColumns {
         (!patterns.is_empty())
             .then(|| compile(&patterns).ok())
             .flatten()
+    }
+
+    /// Every relation that a pattern fits.
+    fn add_all(&mut self, catalogue: &Catalogue, spec: &MaskSpec) {
+        let fits = |pattern: &str, name: &str| pattern == ANY || pattern == name;
+        for relation in catalogue.by_oid.values() {
+            let column = relation.columns.iter().find(|c| c.name == spec.column);
+            let named = fits(&spec.schema, &relation.schema) && fits(&spec.table, &relation.name);
+            let Some(column) = column.filter(|_| named && relation.kind != RelationKind::Catalog)
+            else {
+                continue;
+            };
+            let fields = self.columns.entry(relation.oid).or_default();
+            fields
+                .entry(column.number)
+                .or_insert_with(|| Field::of(catalogue, relation, &column.name, &spec.class));
+        }
     }
 
     fn add(&mut self, catalogue: &Catalogue, relation: &Relation, spec: &MaskSpec) -> bool {
@@ -301,6 +345,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_masks_every_column_of_its_name_and_what_is_named_keeps_its_class() {
+        let catalogue = fixture::catalogue();
+        let mut any = spec("*", "ssn", "us_ssn");
+        any.schema = "*".into();
+        let masked = MaskedColumns::build(&[any.clone()], &catalogue);
+        assert!(masked.field(fixture::CUSTOMERS, 4).is_some());
+        assert!(masked.unresolved().is_empty());
+        let named = spec("customers", "ssn", "email");
+        let masked = MaskedColumns::build(&[any.clone(), named], &catalogue);
+        assert_eq!(masked.field(fixture::CUSTOMERS, 4).unwrap().class, "email");
+    }
+
+    #[test]
     fn reports_what_resolves_to_nothing() {
         let catalogue = fixture::catalogue();
         let mut elsewhere = spec("nothing", "x", "email");
@@ -314,6 +371,10 @@ mod tests {
         let masked = MaskedColumns::build(&specs, &catalogue);
         assert_eq!(masked.unresolved().len(), 2);
         assert!(masked.field(fixture::CUSTOMERS, 4).is_some());
+        // Whatever was renamed is looked for in all of the relation.
+        let masked = MaskedColumns::build(&[spec("customers", "snn", "us_ssn")], &catalogue);
+        assert!(masked.touches(fixture::CUSTOMERS));
+        assert_eq!(masked.read_by_view(fixture::CUSTOMERS).len(), 1);
     }
 
     #[test]

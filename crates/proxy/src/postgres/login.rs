@@ -21,10 +21,13 @@ use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+/// How long a client may take to hear that its connection ends.
+const END_MAX: Duration = Duration::from_secs(2);
 /// The user name by which a client asks for OAUTHBEARER.
 const OAUTH_USER: &str = "oauth";
 /// Iterations an unknown user's exchange pretends to.
@@ -41,11 +44,27 @@ pub(super) struct Admitted {
 }
 
 /// How a client's way in ended without a session.
+/// The connection of a cancel request: its end tells the client that the request was dealt with.
+pub(super) struct Waiting(Stream);
+
+impl Waiting {
+    /// Ends it as its protocol wants: an encrypted one that just stops is an error to libpq.
+    pub(super) async fn end(mut self) {
+        let _ = tokio::time::timeout(END_MAX, self.0.shutdown()).await;
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotIn {
     /// It asked for a cancel, which is to be passed on.
     #[error("a cancel request")]
-    Cancel(CancelKey),
+    Cancel(CancelKey, Waiting),
     /// It went away.
     #[error("the client went away")]
     Gone(#[from] std::io::Error),
@@ -142,7 +161,7 @@ async fn open(
         };
         match step {
             Step::Answer(bytes) => stream.write_all(bytes).await?,
-            Step::Cancel(key) => return Err(NotIn::Cancel(key)),
+            Step::Cancel(key) => return Err(NotIn::Cancel(key, Waiting(stream))),
             Step::Startup(message) => return Ok(((stream, input), message)),
             Step::StartTls { answer } => {
                 let (Stream::Plain(mut tcp), Some(tls)) = (stream, tls) else {

@@ -25,7 +25,10 @@ impl Service {
         let admitted =
             match tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)).await {
                 Ok(Ok(admitted)) => admitted,
-                Ok(Err(NotIn::Cancel(key))) => return self.cancel(key, from).await,
+                Ok(Err(NotIn::Cancel(key, waiting))) => {
+                    self.cancel(key, from).await;
+                    return waiting.end().await;
+                }
                 Ok(Err(why)) => {
                     tracing::info!(%from, %why, "a caller did not get in");
                     return;

@@ -113,7 +113,7 @@ impl StartupRefused {
             Self::Replication => "Connect without the replication parameter.",
             Self::Options(_) => "Use only -c name=value in options (PGOPTIONS).",
             Self::Fixed { .. } => {
-                "Leave the setting out; the gateway keeps client_encoding at UTF8 \
+                "Leave the setting out, or say PGCLIENTENCODING=UTF8: the gateway keeps client_encoding at UTF8 \
                  and the string syntax at the standard's."
             }
             Self::SearchPath => "Give schema names separated by commas, quoted where needed.",
@@ -235,11 +235,16 @@ impl Fixed {
     #[must_use]
     pub fn is(self, value: &str) -> bool {
         match self {
-            Self::Utf8 => is_utf8(value),
+            Self::Utf8 => is_utf8(value) || wants_none(value),
             Self::Bool(wanted) => bool_value(value) == Some(wanted),
             Self::Word(wanted) => value.eq_ignore_ascii_case(wanted),
         }
     }
+}
+
+/// SQL_ASCII asks for no conversion, which psql does where the locale names no encoding; what it gets then is UTF-8.
+fn wants_none(value: &str) -> bool {
+    value.eq_ignore_ascii_case("SQL_ASCII")
 }
 
 /// Encoding names are compared by their letters and digits alone.

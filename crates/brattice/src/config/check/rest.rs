@@ -188,6 +188,15 @@ impl Checker<'_> {
             self.no_such(at, target, "target", targets.iter().map(String::as_str));
             return None;
         }
+        if column == "*" {
+            self.wrong(
+                at,
+                text,
+                "names no column",
+                "name it; only the database, the schema and the table may be *",
+            );
+            return None;
+        }
         if database.is_empty() {
             self.wrong(
                 at,

@@ -12,7 +12,7 @@ use crate::classify::sql::catalogue::{Catalogue, SearchPath};
 use crate::mask::columns::MaskedColumns;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableStmt, CopyStmt, IntoClause, Node, RangeVar, RawStmt, SelectStmt,
+    AlterTableStmt, AlterTableType, CopyStmt, IntoClause, Node, RangeVar, RawStmt, SelectStmt,
 };
 
 /// Traces one statement.
@@ -327,6 +327,17 @@ impl Tracer<'_> {
                     if let Some(def) = cmd.def.as_deref() {
                         self.constraint(def, &level, ctx);
                     }
+                }
+                // Out of the family, it leaves the mask behind that it has by its kin.
+                _ if matches!(
+                    cmd.subtype(),
+                    AlterTableType::AtDetachPartition
+                        | AlterTableType::AtDetachPartitionFinalize
+                        | AlterTableType::AtDropInherit
+                ) =>
+                {
+                    let masked: Vec<_> = level.items.iter().flat_map(|i| i.cols.fields()).collect();
+                    self.record_as(&masked, Verb::Derive, "in a table that leaves its parent");
                 }
                 // Partitions, parents, owners, options: no expression over rows.
                 Some(

@@ -218,11 +218,13 @@ impl<'c> Tracer<'c> {
             .map_or_else(Cols::unknown, |r| self.columns(r));
         if let Some(relation) = &relation {
             let reads = self.masked.read_by_view(relation.oid);
-            self.record_as(
-                reads,
-                Verb::Derive,
-                &format!("read by the view {}.{}", relation.schema, relation.name),
-            );
+            let name = format!("{}.{}", relation.schema, relation.name);
+            let how = if relation.view_reads.is_empty() {
+                format!("named in the bundle, and {name} has no such column")
+            } else {
+                format!("read by the view {name}")
+            };
+            self.record_as(reads, Verb::Derive, &how);
         }
         let mut item = match &var.alias {
             Some(alias) => {
