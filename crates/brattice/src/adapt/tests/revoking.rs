@@ -296,7 +296,7 @@ async fn a_person_counts_as_they_last_proved_themselves_while_that_holds() {
         .seen(PrincipalKind::User, "dev", "dana")
         .await
         .unwrap();
-    assert_eq!(seen, Some(dana));
+    assert_eq!(seen, Some(dana.clone()));
     let unseen = identities
         .seen(PrincipalKind::Agent, "dev", "dana")
         .await
