@@ -119,6 +119,13 @@ fn refuses_replication_in_every_spelling() {
     }
 }
 
+/// psql asks for it where the locale names no encoding.
+#[test]
+fn asking_for_no_conversion_is_no_other_encoding() {
+    let startup = asked(&[("client_encoding", "SQL_ASCII")]).unwrap();
+    assert!(startup.settings.is_empty(), "{startup:?}");
+}
+
 #[test]
 fn refuses_another_parsing_context() {
     let changes = [
@@ -126,7 +133,7 @@ fn refuses_another_parsing_context() {
         ("CLIENT_ENCODING", "gbk"),
         ("client_encoding", "utf8é"),
         ("client_encoding", "auto"),
-        ("client_encoding", "SQL_ASCII"),
+        ("client_encoding", "LATIN1"),
         ("standard_conforming_strings", "off"),
         ("Standard_Conforming_Strings", "0"),
         ("backslash_quote", "on"),
