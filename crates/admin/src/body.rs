@@ -51,6 +51,14 @@ pub struct WhoamiBody {
     pub authenticated_at: String,
     /// When the proof ends (RFC 3339).
     pub expires_at: String,
+    /// What the token was narrowed to, as scope tokens; empty when it was not.
+    pub scope: String,
+    /// The token's own id, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_id: Option<String>,
+    /// The ids of the tokens that it descends from, nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lineage: Vec<String>,
 }
 
 impl From<&Identity> for WhoamiBody {
@@ -61,6 +69,9 @@ impl From<&Identity> for WhoamiBody {
             mfa: who.mfa,
             authenticated_at: who.authenticated_at.to_string(),
             expires_at: who.expires_at.to_string(),
+            scope: who.scope.to_string(),
+            token_id: who.token_id.clone(),
+            lineage: who.lineage.clone(),
         }
     }
 }
@@ -373,9 +384,9 @@ impl From<&ReplayFrame> for FrameBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrincipalRequest {
-    /// `issuer/name`.
+    /// `issuer/name`; of an issuer its name, of a token its id (`jti`).
     pub id: String,
-    /// `agent` or `user`. Default: `agent`.
+    /// `agent`, `user`, `issuer` (everybody of it) or `token` (and all that descends from it). Default: `agent`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kind: Option<String>,
     /// Why, in the caller's words; for the record.
@@ -386,7 +397,7 @@ pub struct PrincipalRequest {
 /// What revoking ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuspendedBody {
-    /// The principal, as `issuer/name`.
+    /// What was revoked, as it was named.
     pub id: String,
     /// Whether it ever proved itself here, as this kind of principal.
     pub known: bool,

@@ -5,7 +5,7 @@
 use crate::decision::Nonces;
 use crate::ports::{
     Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, IdentitiesApi, Recorder,
-    SessionsApi,
+    SessionsApi, TokensApi,
 };
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
@@ -35,6 +35,8 @@ pub struct Ports {
     pub sessions: Arc<dyn SessionsApi>,
     /// Credentials.
     pub credentials: Arc<dyn CredentialsApi>,
+    /// The gateway's own tokens.
+    pub tokens: Arc<dyn TokensApi>,
     /// Principals.
     pub identities: Arc<dyn IdentitiesApi>,
     /// The audit log, for reading.
@@ -61,6 +63,8 @@ pub struct Settings {
     pub decision_secrets: BTreeMap<String, Secret>,
     /// The longest life of a credential that may be asked for.
     pub credential_lifetime_max: Duration,
+    /// The longest life of a token that is given for another.
+    pub token_lifetime_max: Duration,
 }
 
 impl Settings {
@@ -79,6 +83,7 @@ impl Settings {
             hosts,
             decision_secrets: BTreeMap::new(),
             credential_lifetime_max: Duration::from_secs(3600),
+            token_lifetime_max: Duration::from_secs(900),
         }
     }
 }
@@ -148,6 +153,12 @@ impl Reply {
     /// Bytes as they are.
     pub fn octets(_: &Permit, bytes: Vec<u8>) -> Self {
         Self::bytes(StatusCode::OK, "application/octet-stream", bytes)
+    }
+
+    /// What is published to everyone, or answers a request that brings its own proof.
+    pub(crate) fn published(body: &serde_json::Value) -> Result<Self, Problem> {
+        let bytes = serde_json::to_vec(body).map_err(|_| Problem::unavailable())?;
+        Ok(Self::bytes(StatusCode::OK, "application/json", bytes))
     }
 
     /// Text that is the same for everyone and tells nothing about anything.
@@ -264,6 +275,19 @@ impl Call {
         let alone = who.chain.on_behalf_of.is_empty();
         if act.is_for_people() && (who.chain.acting.kind != PrincipalKind::User || !alone) {
             return Err(people_only(act));
+        }
+        // A narrowed token opens what it was narrowed to; it governs nothing.
+        let in_scope = match act {
+            Act::Connect(target) => who.scope.has_target(target),
+            _ => !act.is_for_people() || who.scope.is_whole(),
+        };
+        if !in_scope {
+            return Err(Denial::new(
+                Code::Forbidden,
+                "brattice.scope",
+                format!("The token was narrowed to `{}`.", who.scope),
+            )
+            .hint("Use a token with a wider scope."));
         }
         if who.expires_at <= self.admin.ports.clock.now() {
             return Err(Denial::new(

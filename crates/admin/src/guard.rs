@@ -121,7 +121,7 @@ async fn handle(
 }
 
 /// The name that is asked for is ours, and no page of another origin asks (DNS rebinding, cross-site requests).
-fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts
         .next()

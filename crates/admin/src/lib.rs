@@ -20,6 +20,7 @@ mod guard;
 mod handle;
 pub mod health;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod ports;
 pub mod problem;

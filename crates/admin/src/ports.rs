@@ -9,6 +9,7 @@ use brattice_core::denial::Denial;
 use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
 use brattice_core::ports::{BoxFuture, RecordFailed};
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
+use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -301,6 +302,57 @@ pub struct CredentialView {
     pub target: String,
     /// Whose it is.
     pub chain: Chain,
+}
+
+/// The issuer of what exists by the gateway's own word: workers, and tokens it gave.
+pub const OWN_ISSUER: &str = "brattice";
+
+/// What is asked for a token.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// At most this.
+    pub scope: Scope,
+    /// For a worker of whoever acts, by this name.
+    pub worker: Option<String>,
+    /// For at most so long.
+    pub lifetime: Duration,
+}
+
+/// A token at the moment of its making.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token, for its holder alone.
+    pub token: Secret,
+    /// What it proves.
+    pub identity: Identity,
+}
+
+/// Why no token was given. The first three are told to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExchangeRefused {
+    /// More than the token that is traded has.
+    Scope(String),
+    /// Asked wrongly.
+    Request(String),
+    /// Not for this token.
+    Grant(String),
+    /// It could not be made.
+    Failed(Failed),
+}
+
+/// The gateway's own access tokens.
+pub trait TokensApi: Send + Sync {
+    /// Makes a token that proves at most what these prove; `actor` acts for `subject` from then on.
+    fn exchange(
+        &self,
+        subject: &Identity,
+        actor: Option<&Identity>,
+        asked: Exchange,
+    ) -> Result<IssuedToken, ExchangeRefused>;
+    /// The public keys (RFC 7517).
+    fn key_set(&self) -> serde_json::Value;
+    /// The issuers whose tokens are taken, beside our own.
+    fn trusted_issuers(&self) -> Vec<String>;
 }
 
 /// Short-lived credentials.

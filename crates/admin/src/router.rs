@@ -4,6 +4,7 @@
 
 use crate::call::{Admin, Reply};
 use crate::guard;
+use crate::oauth;
 use crate::problem::Problem;
 use crate::table::{Method, ROUTES, Route};
 use axum::Router;
@@ -30,6 +31,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         router = router.route(route.path, on(filter, handler));
     }
     router
+        .merge(oauth::routes())
         .route("/approvals/{id}", on(MethodFilter::GET, how_to_decide))
         .fallback(nowhere)
         .method_not_allowed_fallback(another_method)

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod ports;
 pub mod principal;
 pub mod record;
+pub mod scope;
 pub mod secret;
 pub mod target;
 pub mod time;

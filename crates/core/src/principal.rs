@@ -3,6 +3,7 @@
 //! Lives here: the domain types. Never: tokens, providers, how a proof is checked.
 
 use crate::ids::{CredentialId, Digest, Hasher};
+use crate::scope::Scope;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -144,4 +145,8 @@ pub struct Identity {
     pub token_id: Option<String>,
     /// The minted credential, when `by` is [`LoginBy::Minted`].
     pub credential: Option<CredentialId>,
+    /// What the token was narrowed to.
+    pub scope: Scope,
+    /// The ids of the tokens that this proof descends from, nearest first.
+    pub lineage: Vec<String>,
 }

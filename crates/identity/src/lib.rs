@@ -6,6 +6,7 @@
 pub mod lend;
 pub mod mint;
 pub mod oidc;
+pub mod sts;
 pub mod throttle;
 
 mod text;

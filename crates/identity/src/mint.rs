@@ -160,6 +160,8 @@ mod tests {
             expires_at: NOW.plus(left),
             token_id: Some("jti-1".into()),
             credential: None,
+            scope: brattice_core::scope::Scope::whole(),
+            lineage: Vec::new(),
         }
     }
     fn minutes(n: u64) -> Duration {

@@ -236,12 +236,18 @@ impl Gateway {
         token: &str,
         body: Option<&Value>,
     ) -> Result<Reply, GatewayError> {
+        let body = body.map_or(http::Body::Nothing, http::Body::Json);
         http::ask(self.ports.admin, method, path, token, body)
+    }
+
+    /// A form sent to the API, without a token of its own.
+    pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Reply, GatewayError> {
+        http::ask(self.ports.admin, "POST", path, "", http::Body::Form(fields))
     }
 
     /// A page of the metrics listener.
     pub fn page(&self, path: &str) -> Result<Reply, GatewayError> {
-        http::ask(self.ports.metrics, "GET", path, "", None)
+        http::ask(self.ports.metrics, "GET", path, "", http::Body::Nothing)
     }
 
     /// The program with these arguments, set up to talk to this gateway with this token.

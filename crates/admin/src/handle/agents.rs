@@ -3,7 +3,7 @@
 use super::reason_of;
 use crate::body::{PrincipalRequest, SuspendedBody};
 use crate::call::{Call, Reply};
-use crate::ports::Act;
+use crate::ports::{Act, OWN_ISSUER};
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use brattice_core::ports::BoxFuture;
@@ -13,41 +13,59 @@ use std::collections::BTreeSet;
 pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let request: PrincipalRequest = call.json()?;
-        let kind = match request.kind.as_deref() {
-            None | Some("agent") => PrincipalKind::Agent,
-            Some("user") => PrincipalKind::User,
-            Some(_) => {
-                return Err(Problem::invalid(
-                    "`kind` is neither \"agent\" nor \"user\".",
-                ));
-            }
-        };
-        let named = request
-            .id
-            .split_once('/')
-            .filter(|(issuer, name)| !issuer.is_empty() && !name.is_empty());
-        let Some((issuer, name)) = named else {
-            return Err(Problem::invalid("`id` is not of the form issuer/name."));
-        };
         let reason = reason_of(request.reason)?.unwrap_or_default();
         let identities = &call.admin.ports.identities;
-        let seen = identities.seen(kind, issuer, name).await?;
-        let known = seen.is_some();
-        // What nobody has proved yet can be voided, too: a token may be on its way.
-        let who = seen.unwrap_or_else(|| Principal {
-            kind,
-            issuer: issuer.to_owned(),
-            name: name.to_owned(),
-            groups: BTreeSet::new(),
-        });
-        let permit = call.must(&Act::Suspend(&who), &reason).await?;
-        let ended = identities.suspend(&who, &reason).await?;
+        let (mut known, mut sessions, mut credentials, mut permit) = (false, 0, 0, None);
+        for who in revoked(request.kind.as_deref(), &request.id)? {
+            let seen = identities.seen(who.kind, &who.issuer, &who.name).await?;
+            known |= seen.is_some();
+            // What nobody has proved yet can be voided, too: a token may be on its way.
+            let who = seen.unwrap_or(who);
+            permit = Some(call.must(&Act::Suspend(&who), &reason).await?);
+            let ended = identities.suspend(&who, &reason).await?;
+            sessions += ended.sessions;
+            credentials += ended.credentials;
+        }
+        let permit = permit.ok_or_else(Problem::unavailable)?;
         let body = SuspendedBody {
-            id: who.id(),
-            known,
-            sessions: ended.sessions,
-            credentials: ended.credentials,
+            id: request.id,
+            known: known || !matches!(request.kind.as_deref(), None | Some("agent" | "user")),
+            sessions,
+            credentials,
         };
         Reply::json(&permit, StatusCode::OK, &body)
     })
+}
+
+/// The principals that a request names. Everybody of an issuer is `*`, of both kinds; a token is one of the gateway's own.
+fn revoked(kind: Option<&str>, id: &str) -> Result<Vec<Principal>, Problem> {
+    let principal = |kind, issuer: &str, name: &str| Principal {
+        kind,
+        issuer: issuer.to_owned(),
+        name: name.to_owned(),
+        groups: BTreeSet::new(),
+    };
+    let named = |kind| {
+        let parts = id.split_once('/');
+        let whole = parts.filter(|(issuer, name)| !issuer.is_empty() && !name.is_empty());
+        whole
+            .map(|(issuer, name)| vec![principal(kind, issuer, name)])
+            .ok_or_else(|| Problem::invalid("`id` is not of the form issuer/name."))
+    };
+    let plain = !id.is_empty() && !id.contains('/');
+    match kind {
+        None | Some("agent") => named(PrincipalKind::Agent),
+        Some("user") => named(PrincipalKind::User),
+        Some("issuer") if plain => Ok([PrincipalKind::Agent, PrincipalKind::User]
+            .map(|kind| principal(kind, id, "*"))
+            .into()),
+        Some("token") if plain => {
+            let name = format!("token:{id}");
+            Ok(vec![principal(PrincipalKind::Agent, OWN_ISSUER, &name)])
+        }
+        Some("issuer" | "token") => Err(Problem::invalid("`id` is not a name.")),
+        Some(_) => Err(Problem::invalid(
+            "`kind` is none of \"agent\", \"user\", \"issuer\" and \"token\".",
+        )),
+    }
 }

@@ -63,6 +63,8 @@ pub(super) fn identity(chain: Chain) -> Identity {
         expires_at: NOW.plus(Duration::from_secs(600)),
         token_id: None,
         credential: None,
+        scope: brattice_core::scope::Scope::whole(),
+        lineage: Vec::new(),
     }
 }
 
@@ -165,6 +167,7 @@ impl World {
             approvals: self.clone(),
             sessions: self.clone(),
             credentials: self.clone(),
+            tokens: self.clone(),
             identities: self.clone(),
             audit: self.clone(),
             bundle: self.clone(),
@@ -218,6 +221,10 @@ impl Authenticator for World {
                     acting: principal(PrincipalKind::User, "alice", &["okta/dba"]),
                     on_behalf_of: vec![principal(PrincipalKind::User, "dave", &[])],
                 })),
+                Some("narrow") => Ok(Identity {
+                    scope: brattice_core::scope::Scope::parse("target:other read").unwrap(),
+                    ..identity(user("alice", &["okta/dba"]))
+                }),
                 Some("expired") => Ok(Identity {
                     expires_at: NOW,
                     ..identity(user("alice", &["okta/dba"]))
@@ -231,6 +238,34 @@ impl Authenticator for World {
         _: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
         Box::pin(async { Ok(None) })
+    }
+}
+
+impl TokensApi for World {
+    fn exchange(
+        &self,
+        subject: &Identity,
+        _: Option<&Identity>,
+        asked: Exchange,
+    ) -> Result<IssuedToken, ExchangeRefused> {
+        let scope = asked.scope.within(&subject.scope);
+        let scope = scope.map_err(|why| ExchangeRefused::Scope(why.to_string()))?;
+        self.did("exchange");
+        Ok(IssuedToken {
+            token: Secret::new("a-new-token"),
+            identity: Identity {
+                scope,
+                token_id: Some("new".to_owned()),
+                expires_at: NOW.plus(asked.lifetime),
+                ..subject.clone()
+            },
+        })
+    }
+    fn key_set(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": [] })
+    }
+    fn trusted_issuers(&self) -> Vec<String> {
+        vec!["https://okta.example.com".to_owned()]
     }
 }
 

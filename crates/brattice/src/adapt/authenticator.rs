@@ -39,7 +39,7 @@ impl Unrevoked {
             );
             AuthError::Unavailable("the revocations cannot be read".to_owned())
         })?;
-        match held.voids(&identity.chain, identity.authenticated_at) {
+        match held.voids(identity) {
             None => Ok(()),
             Some(who) => Err(AuthError::Rejected(format!(
                 "{who} was revoked after this was proven"

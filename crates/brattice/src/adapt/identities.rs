@@ -2,7 +2,7 @@
 //!
 //! Lives here: the order of voiding. Never: who may (policy says, before this is asked).
 
-use super::failed;
+use super::{concerns, failed};
 use crate::run::Gateway;
 use brattice_admin::ports::{Failed, IdentitiesApi, Suspended};
 use brattice_core::gate::CutReason;
@@ -24,7 +24,7 @@ impl Identities {
         gateway.oidc.forget_verified();
         let cut = gateway
             .live
-            .cut_principal(who.kind, &who.issuer, &who.name, CutReason::Revoked);
+            .cut_where(CutReason::Revoked, |s| concerns(who, &s.identity));
         let credentials = gateway
             .db
             .revoke_credentials_of(who)
@@ -51,7 +51,7 @@ impl Identities {
             return Ok(None);
         };
         let held = self.0.revocations.current().await.map_err(failed)?;
-        let void = held.voids(&known.chain, known.authenticated_at).is_some();
+        let void = held.voids(&known).is_some();
         let checked = self.0.checked.load();
         let still_trusted = checked.issuers.iter().any(|i| i.name == issuer);
         Ok((!void && still_trusted).then_some(known))

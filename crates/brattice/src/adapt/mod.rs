@@ -16,6 +16,7 @@ mod sealed;
 mod seen;
 mod sessions;
 mod tally;
+mod tokens;
 mod webhooks;
 
 #[cfg(test)]
@@ -23,10 +24,11 @@ mod tests;
 
 pub use authenticator::Unrevoked;
 pub(crate) use bundle::warnings;
-pub use revocations::Revocations;
+pub use revocations::{Revocations, concerns};
 pub use sealed::SealedIn;
 pub use seen::{LastProofs, Seen};
 pub use tally::{CountedRecordings, SessionTally, Tally};
+pub use tokens::KeysIn;
 pub use webhooks::{Routes, announce};
 
 use crate::run::Gateway;
@@ -43,6 +45,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         approvals: Arc::new(approvals::Questions(of())),
         sessions: Arc::new(sessions::Sessions(of())),
         credentials: Arc::new(credentials::Credentials(of())),
+        tokens: Arc::new(tokens::Trade(of())),
         identities: Arc::new(identities::Identities(of())),
         audit: Arc::new(audit::AuditFiles(of())),
         bundle: Arc::new(bundle::Bundle(of())),
@@ -59,6 +62,7 @@ pub fn settings(gateway: &Gateway, bound: SocketAddr) -> Settings {
     let mut settings = Settings::new(&checked.listen.admin.public_url, &own_names(bound));
     settings.decision_secrets = gateway.routes.load().decision_secrets.clone();
     settings.credential_lifetime_max = checked.limits.credential_lifetime_max;
+    settings.token_lifetime_max = checked.limits.token_lifetime_max;
     settings
 }
 

@@ -4,10 +4,11 @@
 
 use arc_swap::ArcSwap;
 use brattice_core::ports::StoreError;
-use brattice_core::principal::{Chain, Principal, PrincipalKind};
+use brattice_core::principal::{Identity, Principal, PrincipalKind};
 use brattice_core::time::{Clock, Timestamp};
+use brattice_identity::sts::OWN_ISSUER;
 use brattice_store::db::{Db, Revocation};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -24,6 +25,34 @@ pub struct Revocations {
     stale: AtomicBool,
     reading: tokio::sync::Mutex<()>,
     leeway_micros: AtomicI64,
+}
+
+/// What stands for everybody of a kind at a provider, where principals are revoked.
+pub fn everybody(kind: PrincipalKind, issuer: &str) -> Principal {
+    Principal {
+        kind,
+        issuer: issuer.to_owned(),
+        name: "*".to_owned(),
+        groups: BTreeSet::new(),
+    }
+}
+
+/// What stands for a token and all that descends from it.
+pub fn token(id: &str) -> Principal {
+    Principal {
+        kind: PrincipalKind::Agent,
+        issuer: OWN_ISSUER.to_owned(),
+        name: format!("token:{id}"),
+        groups: BTreeSet::new(),
+    }
+}
+
+/// Whether a revocation of this is one of that proof.
+pub fn concerns(revoked: &Principal, proof: &Identity) -> bool {
+    let mut actors = proof.chain.actors();
+    let mut tokens = proof.token_id.iter().chain(&proof.lineage);
+    actors.any(|a| a.is_same(revoked) || everybody(a.kind, &a.issuer).is_same(revoked))
+        || tokens.any(|id| token(id).is_same(revoked))
 }
 
 /// A picture of all revocations.
@@ -47,13 +76,31 @@ impl Held {
         }
     }
 
-    /// Who of a chain was revoked after it was proven at this instant. The provider's clock may be ahead of ours by its
-    /// leeway, so that what seems to be proven a moment after the revocation may have been proven before it.
-    pub fn voids<'c>(&self, chain: &'c Chain, proven_at: Timestamp) -> Option<&'c Principal> {
-        chain.actors().find(|who| {
-            let at = self.by_principal.get(&(who.kind, who.id()));
-            at.is_some_and(|at| proven_at <= at.plus(self.leeway))
-        })
+    /// What of a proof was revoked after it was given: somebody in its chain, a provider, or a token that it descends
+    /// from. The provider's clock may be ahead of ours by its leeway, so that what seems to be proven a moment after the
+    /// revocation may have been proven before it.
+    pub fn voids(&self, proof: &Identity) -> Option<String> {
+        let void = |kind, id: String| {
+            let at = self.by_principal.get(&(kind, id))?;
+            (proof.authenticated_at <= at.plus(self.leeway)).then_some(())
+        };
+        let actors = proof.chain.actors();
+        let person = actors
+            .flat_map(|who| {
+                [
+                    (who.kind, who.id()),
+                    (who.kind, everybody(who.kind, &who.issuer).id()),
+                ]
+            })
+            .find(|(kind, id)| void(*kind, id.clone()).is_some());
+        if let Some((_, id)) = person {
+            return Some(id);
+        }
+        // A token's id is used once, so that it does not matter when.
+        let tokens = proof.token_id.iter().chain(&proof.lineage);
+        let mut tokens = tokens.map(|id| token(id));
+        let voided = tokens.find(|t| self.by_principal.contains_key(&(t.kind, t.id())));
+        voided.map(|t| t.id())
     }
 }
 

@@ -147,9 +147,7 @@ impl People for LastProofs {
                 return Ok(None);
             };
             let revoked = self.revocations.current().await?;
-            let void = revoked
-                .voids(&proof.chain, proof.authenticated_at)
-                .is_some();
+            let void = revoked.voids(&proof).is_some();
             Ok((!void).then_some(proof))
         })
     }

@@ -9,10 +9,21 @@ use brattice_admin::body::{PrincipalRequest, SuspendedBody};
 
 pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<(), Failure> {
     let client = Client::new(gateway)?;
-    let AgentsCommand::Revoke { id, user, reason } = args.command;
+    let AgentsCommand::Revoke {
+        id,
+        user,
+        issuer,
+        chain,
+        reason,
+    } = args.command;
+    let (kind, id) = match (id, issuer, chain) {
+        (_, Some(name), _) => (Some("issuer"), name),
+        (_, _, Some(token)) => (Some("token"), token),
+        (id, _, _) => (user.then_some("user"), id.unwrap_or_default()),
+    };
     let request = PrincipalRequest {
         id,
-        kind: user.then(|| "user".to_owned()),
+        kind: kind.map(str::to_owned),
         reason,
     };
     let ended: SuspendedBody = client.post(&["agents", "revoke"], &request)?;

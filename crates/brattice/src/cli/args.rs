@@ -86,13 +86,20 @@ pub enum Command {
     )]
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.
-    #[command(after_help = "Example:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'")]
+    #[command(
+        after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
+    )]
     Agents(AgentsArgs),
     /// Mint and revoke short-lived credentials.
     #[command(
         after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
+    /// Trade your token for a narrower one, for yourself or for a worker.
+    #[command(
+        after_help = "Examples:\n  brattice token exchange --target orders-db --effect read --ttl 10m\n  BRATTICE_TOKEN=\"$(brattice token exchange --worker w1 --target orders-db)\" ./worker\n  brattice token exchange --on-behalf-of bob.token --effect read"
+    )]
+    Token(TokenArgs),
     /// Follow, take away and verify the audit log.
     #[command(
         after_help = "Examples:\n  brattice audit tail --follow\n  brattice audit export --out ./audit\n  brattice audit verify ./audit --key signing.pub"
@@ -295,10 +302,17 @@ pub enum AgentsCommand {
     /// Void everything it has proved so far: sessions end, credentials and tokens are good for nothing.
     Revoke {
         /// The principal, as issuer/name.
-        id: String,
+        #[arg(required_unless_present_any = ["issuer", "chain"])]
+        id: Option<String>,
         /// It is a person, not an agent.
         #[arg(long)]
         user: bool,
+        /// Everybody whom this provider vouched for, by its name in the bundle.
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["id", "user", "chain"])]
+        issuer: Option<String>,
+        /// A token by its id (`brattice whoami` and the record tell it), and all that descends from it.
+        #[arg(long, value_name = "ID", conflicts_with_all = ["id", "user"])]
+        chain: Option<String>,
         /// Why, for the record.
         #[arg(long)]
         reason: Option<String>,
@@ -343,6 +357,45 @@ pub enum CredentialCommand {
         )]
         config: PathBuf,
     },
+}
+
+/// `token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Print a token for yours: the same chain or a longer one, with at most the same scope and for at most the same
+    /// time.
+    Exchange(TokenExchangeArgs),
+}
+
+/// `token exchange`.
+#[derive(Debug, Args)]
+pub struct TokenExchangeArgs {
+    /// A target that it may open; may be given again. Without: all that yours may.
+    #[arg(long, value_name = "NAME")]
+    pub target: Vec<String>,
+    /// An effect that commands may have: read, write, destroy, administer or execute; may be given again.
+    #[arg(long)]
+    pub effect: Vec<String>,
+    /// A class whose data may be seen other than masked, where rules permit it; may be given again.
+    #[arg(long, value_name = "NAME")]
+    pub class: Vec<String>,
+    /// For a worker of yours by this name: it acts for you, and the record names both.
+    #[arg(long, value_name = "NAME")]
+    pub worker: Option<String>,
+    /// File with the token of somebody you act for; the chain then names both.
+    #[arg(long, value_name = "FILE")]
+    pub on_behalf_of: Option<PathBuf>,
+    /// How long it shall live; never longer than yours, or than the gateway permits.
+    #[arg(long, default_value = "15m", value_parser = ttl)]
+    pub ttl: std::time::Duration,
 }
 
 /// `audit`.

@@ -86,6 +86,33 @@ impl Client {
         parse(&bytes)
     }
 
+    /// Sends a form to one of OAuth's endpoints; the form itself holds the proof.
+    pub fn form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.finish());
+        let answer = self.runtime.block_on(async {
+            let response = request.send().await.map_err(|why| self.unreachable(&why))?;
+            self.read(response).await
+        });
+        parse(&answer?.0)
+    }
+
+    /// The token of whoever calls.
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
     /// Does something, without a body.
     pub fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
         let (bytes, _) = self.send(Method::POST, path, &[], None::<&()>)?;
@@ -159,6 +186,9 @@ impl Client {
         if status.is_success() {
             return Ok((bytes, next));
         }
+        if let Ok(refused) = serde_json::from_slice::<OauthRefused>(&bytes) {
+            return Err(refused.into());
+        }
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) if is_problem => Err(problem.into()),
             _ => Err(Failure::new(
@@ -176,6 +206,26 @@ impl Client {
         }
         Failure::new(Exit::Unreachable, format!("{} could not be reached: {cause}", self.base))
             .hint("is the gateway running, is --url right, and does --ca name the authority of its certificate?")
+    }
+}
+
+/// A refusal in OAuth's form (RFC 6749, section 5.2).
+#[derive(serde::Deserialize)]
+struct OauthRefused {
+    error: String,
+    error_description: String,
+}
+
+impl From<OauthRefused> for Failure {
+    fn from(refused: OauthRefused) -> Self {
+        let exit = match refused.error.as_str() {
+            "invalid_grant" => Exit::NotPermitted,
+            _ => Exit::Failed,
+        };
+        Failure::new(
+            exit,
+            format!("{} ({})", refused.error_description, refused.error),
+        )
     }
 }
 

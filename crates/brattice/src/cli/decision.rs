@@ -156,6 +156,8 @@ pub fn judge(
         expires_at: at.plus(Duration::from_secs(900)),
         token_id: None,
         credential: None,
+        scope: brattice_core::scope::Scope::whole(),
+        lineage: Vec::new(),
     };
     let zone = TimeZone::get(&bundle.time_zone).map_err(|e| e.to_string())?;
     let moment = Moment {

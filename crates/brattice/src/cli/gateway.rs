@@ -6,6 +6,7 @@ use super::args::GatewayArgs;
 use super::exit::Failure;
 use brattice_core::secret::Secret;
 use std::io::Read;
+use std::path::Path;
 use url::{Host, Url};
 
 /// The longest token.
@@ -36,29 +37,39 @@ pub fn address(args: &GatewayArgs) -> Result<Url, Failure> {
 
 /// The token.
 pub fn token(args: &GatewayArgs) -> Result<Secret, Failure> {
-    let mut bytes = Vec::new();
     match &args.token_file {
-        Some(path) if path.as_os_str() == "-" => {
+        Some(path) => token_of(path),
+        None => match std::env::var("BRATTICE_TOKEN") {
+            Ok(token) => plain(token.into_bytes()),
+            Err(_) => Err(Failure::usage("there is no token").hint(
+                "set BRATTICE_TOKEN, or give --token-file PATH, or pipe it in with --token-file -",
+            )),
+        },
+    }
+}
+
+/// A token that is in a file; `-` is standard input.
+pub fn token_of(path: &Path) -> Result<Secret, Failure> {
+    let mut bytes = Vec::new();
+    match path {
+        path if path.as_os_str() == "-" => {
             std::io::stdin()
                 .take(TOKEN_BYTES_MAX)
                 .read_to_end(&mut bytes)
                 .map_err(|why| Failure::usage(format!("no token from standard input: {why}")))?;
         }
-        Some(path) => {
+        path => {
             std::fs::File::open(path)
                 .and_then(|f| f.take(TOKEN_BYTES_MAX).read_to_end(&mut bytes))
                 .map_err(|why| {
                     Failure::usage(format!("no token from {}: {why}", path.display()))
                 })?;
         }
-        None => match std::env::var("BRATTICE_TOKEN") {
-            Ok(token) => bytes = token.into_bytes(),
-            Err(_) => {
-                return Err(Failure::usage("there is no token")
-                    .hint("set BRATTICE_TOKEN, or give --token-file PATH, or pipe it in with --token-file -"));
-            }
-        },
     }
+    plain(bytes)
+}
+
+fn plain(bytes: Vec<u8>) -> Result<Secret, Failure> {
     let text = String::from_utf8(bytes).map_err(|_| Failure::usage("the token is not text"))?;
     let token = text.trim();
     if token.is_empty() || token.contains(|c: char| c.is_whitespace() || c.is_control()) {

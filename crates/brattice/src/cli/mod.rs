@@ -20,6 +20,7 @@ mod policy;
 mod rows;
 mod sessions;
 mod show;
+mod token;
 mod whoami;
 
 use args::{Command, Program};
@@ -73,6 +74,7 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),
         Command::Agents(args) => agents::run(&gateway, args, out),
+        Command::Token(args) => token::run(&gateway, args, out),
         Command::Credential(args) => credential::run(&gateway, args, out),
         Command::Audit(args) => audit::run(&gateway, args, out),
         Command::Policy(args) => policy::run(&gateway, args, out),

@@ -23,6 +23,14 @@ pub fn run(gateway: &GatewayArgs, out: &mut Output) -> Result<(), Failure> {
         ),
         ("signed in", who.authenticated_at),
         ("until", who.expires_at),
+        (
+            "narrowed to",
+            if who.scope.is_empty() {
+                "nothing: all that rules permit".to_owned()
+            } else {
+                who.scope
+            },
+        ),
     ]);
     Ok(())
 }

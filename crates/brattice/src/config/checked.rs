@@ -361,4 +361,6 @@ pub struct Limits {
     pub questions_per_minute_max: u32,
     /// The longest life of a minted credential.
     pub credential_lifetime_max: Duration,
+    /// The longest life of a token that is given for another.
+    pub token_lifetime_max: Duration,
 }

@@ -480,4 +480,6 @@ pub struct RawLimits {
     pub questions_per_minute_max: Option<u32>,
     /// How long a minted credential may be valid. Default: `1h`.
     pub credential_lifetime_max: Option<String>,
+    /// The longest life of a token that the gateway gives for another (`/oauth/token`), at most `60m`. Default: `15m`.
+    pub token_lifetime_max: Option<String>,
 }

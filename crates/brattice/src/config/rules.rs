@@ -9,6 +9,7 @@ use brattice_core::mask::classes::ClassError;
 use brattice_core::mask::{ClassSpec, Classes};
 use brattice_core::policy::{self, Known};
 use brattice_core::target::{Protocol, Target};
+use brattice_identity::sts::OWN_ISSUER;
 
 /// The built-in classes of data with the bundle's changes to them.
 pub(super) fn classes(raw: &RawConfig) -> Result<Classes, Vec<Problem>> {
@@ -79,6 +80,7 @@ pub(super) fn known(raw: &RawConfig, classes: &Classes) -> Known {
             .issuers
             .iter()
             .flat_map(|all| all.keys().cloned())
+            .chain([OWN_ISSUER.to_owned()])
             .collect(),
         labels: Default::default(),
         targets,

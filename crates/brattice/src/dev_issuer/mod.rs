@@ -15,7 +15,7 @@ use brattice_core::ports::{Randomness, RecordFailed};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::secret::Secret;
 use brattice_core::time::Clock;
-use sign::Signer;
+use brattice_identity::sts::{NoKey, Signer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,7 +117,10 @@ pub enum DevIssuerError {
     /// Tokens that live too long, or not at all.
     #[error("tokens of the dev identity provider live between 1 second and 15 minutes")]
     Lifetime,
-    /// No key, no signature or no randomness.
+    /// No key, or no signature.
+    #[error(transparent)]
+    Key(#[from] NoKey),
+    /// No randomness.
     #[error("cannot make {0}")]
     Crypto(&'static str),
     /// Nobody of this name.
@@ -253,7 +256,7 @@ impl Desk {
             return Err(DevIssuerError::Unknown("a chain that long".to_owned()));
         }
         let claims = sign::claims(self, &links)?;
-        self.signer.sign(&claims)
+        Ok(self.signer.sign(&claims)?)
     }
 }
 

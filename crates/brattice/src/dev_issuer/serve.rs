@@ -95,7 +95,7 @@ async fn discovery(State(desk): Shared) -> impl IntoResponse {
 }
 
 async fn key_set(State(desk): Shared) -> impl IntoResponse {
-    Json(desk.signer.key_set())
+    Json(json!({ "keys": [desk.signer.jwk()] }))
 }
 
 async fn token(State(desk): Shared, headers: HeaderMap, body: Bytes) -> Response {

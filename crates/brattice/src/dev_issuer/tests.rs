@@ -341,7 +341,7 @@ async fn the_page_tells_who_exists_and_no_secret() {
 #[tokio::test]
 async fn every_start_has_another_key_and_every_party_another_secret() {
     let (one, two) = (start().await, start().await);
-    assert_ne!(one.desk.signer.key_set(), two.desk.signer.key_set());
+    assert_ne!(one.desk.signer.jwk(), two.desk.signer.jwk());
     let secrets: BTreeSet<_> = one
         .clients
         .iter()

@@ -8,7 +8,7 @@ use super::source::Source;
 use super::tend::SessionList;
 use super::{bundle, catalogues, ended};
 use crate::adapt::{
-    CountedRecordings, LastProofs, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked,
+    CountedRecordings, KeysIn, LastProofs, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use brattice_core::ports::{
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::lend::{ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
+use brattice_identity::sts::{OwnTokens, Ring, RingError, Tokens};
 use brattice_identity::throttle::ThrottleLimits;
 use brattice_identity::{Lender, MintedLookup, Oidc};
 use brattice_proxy::endpoint::Endpoints;
@@ -61,7 +62,9 @@ pub struct Gateway {
     pub db: Db,
     /// The providers.
     pub oidc: Arc<Oidc>,
-    /// The providers, and nobody who was revoked since.
+    /// The gateway's own tokens.
+    pub own_tokens: Arc<OwnTokens>,
+    /// The providers and our own tokens, and nobody who was revoked since.
     pub authenticator: Arc<dyn Authenticator>,
     /// Whose proofs are void.
     pub revocations: Arc<Revocations>,
@@ -87,6 +90,7 @@ pub struct Gateway {
     pub(super) certificates: Certificates,
     pub(super) kept: catalogues::Kept,
     pub(super) connections: bundle::Connections,
+    pub(super) key_sealing: SealingKeys,
     pub(super) tokens: TokenKey,
     pub(super) revision: AtomicU64,
     pub(super) applied_at: AtomicI64,
@@ -135,8 +139,14 @@ impl Gateway {
         let revocations = Arc::new(Revocations::new(db.clone(), clock.clone()));
         revocations.set_leeway(bundle::leeway(&checked));
         let seen = Arc::new(Seen::new(db.clone(), clock.clone()));
+        let key_sealing = key_sealing(&master)?;
+        let keys = KeysIn(db.clone());
+        let ring = Ring::open(&keys, &key_sealing, randomness.as_ref(), clock.now());
+        let ring = ring.await.map_err(|e| StartError::TokenKeys(boxed(e)))?;
+        let issuer = checked.listen.admin.public_url.trim_end_matches('/');
+        let own_tokens = Arc::new(OwnTokens::new(issuer.to_owned(), ring));
         let authenticator = Arc::new(Unrevoked::new(
-            oidc.clone(),
+            Arc::new(Tokens::new(oidc.clone(), own_tokens.clone())),
             revocations.clone(),
             seen.clone(),
         ));
@@ -186,6 +196,8 @@ impl Gateway {
             shelf,
             db,
             oidc,
+            own_tokens,
+            key_sealing,
             authenticator,
             revocations,
             seen,
@@ -276,9 +288,9 @@ impl Gateway {
     /// When the revocations cannot be read.
     pub async fn cut_voided(&self) -> Result<usize, StoreError> {
         let held = self.revocations.current().await?;
-        let cut = self.live.cut_where(CutReason::Revoked, |s| {
-            held.voids(&s.chain, s.identity.authenticated_at).is_some()
-        });
+        let cut = self
+            .live
+            .cut_where(CutReason::Revoked, |s| held.voids(&s.identity).is_some());
         Ok(cut.len())
     }
 
@@ -295,6 +307,17 @@ impl Gateway {
             .append(&entry)
             .map(drop)
             .map_err(|e| StartError::Audit(boxed(e)))
+    }
+
+    /// Takes a fresh key for tokens into use, when the one that signs is old enough.
+    pub(super) async fn turn_token_keys(&self) -> Result<(), RingError> {
+        let (store, randomness) = (KeysIn(self.db.clone()), self.randomness.as_ref());
+        let ring = self.own_tokens.ring();
+        let turned = ring.turned(&store, &self.key_sealing, randomness, self.clock.now());
+        if let Some(ring) = turned.await? {
+            self.own_tokens.turn(ring);
+        }
+        Ok(())
     }
 
     /// Closes the record. Nothing may be served any more.
@@ -400,6 +423,16 @@ fn token_key(master: &Secret) -> TokenKey {
     let mut h = brattice_core::ids::Hasher::new();
     h.field(b"brattice token key 1").field(master.expose());
     TokenKey::new(&h.finish().0)
+}
+
+/// The key that seals the keys of tokens, derived from the recordings' master key so that it survives restarts.
+fn key_sealing(master: &Secret) -> Result<SealingKeys, StartError> {
+    let mut h = brattice_core::ids::Hasher::new();
+    h.field(b"brattice key of token keys 1")
+        .field(master.expose());
+    let key = SealingKey::from_bytes(&h.finish().0);
+    key.map(SealingKeys::of)
+        .map_err(|e| StartError::TokenKeys(boxed(e)))
 }
 
 /// Minted credentials as the store keeps them.

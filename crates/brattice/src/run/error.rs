@@ -36,6 +36,9 @@ pub enum StartError {
     /// The recordings cannot be opened.
     #[error("the recordings cannot be opened")]
     Recordings(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The keys of access tokens cannot be had.
+    #[error("the keys of access tokens cannot be had")]
+    TokenKeys(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database cannot be opened.
     #[error("the database cannot be opened")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,4 +1,5 @@
-//! What has to be done again and again: cutting who was revoked, signing heads, sweeping old questions, noticing that the
+//! What has to be done again and again: cutting who was revoked, signing heads, sweeping old questions, renewing keys,
+//! noticing that the
 //! record fails; and the list of sessions.
 //!
 //! Lives here: timers. Never: what they do.
@@ -74,6 +75,9 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
                 }
             }
             _ = sweep.tick() => {
+                if let Err(error) = gateway.turn_token_keys().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the keys of tokens could not be renewed");
+                }
                 if let Err(error) = gateway.db.expire(gateway.clock.now()).await {
                     tracing::error!(error = &error as &dyn std::error::Error, "old approvals could not be swept");
                 }

@@ -25,6 +25,7 @@ mod replay;
 mod revoke;
 mod secrets;
 mod tamper;
+mod tokens;
 mod transparent;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

@@ -90,9 +90,11 @@ impl Gate {
             )
             .hint("get a fresh token"));
         }
+        let in_scope = opening.identity.scope.has_target(&opening.target);
         let guarded = force
             .targets
             .get(&opening.target)
+            .filter(|_| in_scope)
             .filter(|g| g.target.protocol == opening.protocol)
             .cloned()
             // The same words whether it is missing or forbidden: names are not confirmed to strangers.

@@ -273,6 +273,11 @@ impl Gate {
             .hint("choose another name");
             return Ok(self.refuse(session, &held, action, denial));
         }
+        // The token's own narrowing comes before any rule, and where a target is only observed as well.
+        if let Some(act) = beyond_scope(session, &understood) {
+            let denial = super::refuse::out_of_scope(&session.admission.identity.scope, act);
+            return Ok(self.refuse(session, &held, action, denial));
+        }
         let forms = self.forms(session, &held, &understood);
         if !forms.grantable.is_empty() && !held.lifted.granted {
             return Err(Pending::Grants(held, forms.grantable));
@@ -373,6 +378,15 @@ impl Gate {
             rows_so_far: 0,
         }
     }
+}
+
+/// What of it the token was narrowed not to have. A masked column that may be seen in full is used freely.
+fn beyond_scope<'u>(session: &Session, understood: &'u Understood) -> Option<&'u Act> {
+    let scope = &session.admission.identity.scope;
+    if scope.is_whole() {
+        return None;
+    }
+    understood.acts.iter().find(|act| !scope.has(act))
 }
 
 /// Whether it would prepare or declare something under the name that the gateway needs for its own reads.

@@ -12,6 +12,7 @@ use crate::classify::sql::Unclear;
 use crate::denial::{Code, Denial};
 use crate::ids::Digest;
 use crate::policy;
+use crate::scope::Scope;
 use bytes::Bytes;
 
 impl Gate {
@@ -61,6 +62,17 @@ pub(super) fn observed_denial(outcome: policy::Outcome) -> (policy::Verdict, Vec
         observed.extend(rules);
     }
     (policy::Verdict::Allow, observed)
+}
+
+/// What the token was narrowed not to have.
+pub(super) fn out_of_scope(scope: &Scope, act: &Act) -> Denial {
+    let what = match &act.object {
+        Object::Field { class, .. } if !scope.has_class(class) => format!("class:{class}"),
+        _ => act.effect().to_string(),
+    };
+    let reason = format!("the token was narrowed to `{scope}`, without {what}");
+    Denial::new(Code::Forbidden, "brattice.scope", reason)
+        .hint("ask whoever gave you this token for one with a wider scope")
 }
 
 pub(super) fn masked_denial(why: &str) -> Denial {

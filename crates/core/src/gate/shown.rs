@@ -41,15 +41,17 @@ impl Gate {
             lifted.add(grant.rule.clone(), grant.rule_text);
         }
         let moment = self.moment(session);
+        let scope = &session.admission.identity.scope;
         forms.all_shown = true;
         for relation in &understood.command.relations {
             let own = masked.of(*relation).map(|(_, field)| field);
             for field in own.chain(masked.read_by_view(*relation)) {
-                let (form, holds) =
-                    session
-                        .admission
-                        .judge
-                        .reveal_or_holds(&field.object, &moment, &lifted);
+                let judge = &session.admission.judge;
+                let (form, holds) = if scope.has_class(&field.class) {
+                    judge.reveal_or_holds(&field.object, &moment, &lifted)
+                } else {
+                    (policy::Reveal::Masked, Vec::new())
+                };
                 let form = match form {
                     policy::Reveal::Full => Reveal::Full,
                     policy::Reveal::Last4 => Reveal::As(Form::Last4),

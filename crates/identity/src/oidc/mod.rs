@@ -13,7 +13,7 @@ mod keys;
 mod mapping;
 mod people;
 mod refusal;
-mod token;
+pub(crate) mod token;
 mod verified;
 
 pub use algorithm::{NotAnAlgorithm, SigningAlgorithm};
@@ -21,11 +21,13 @@ pub use config::{ConfigProblem, IssuerConfig};
 pub use mapping::{ClaimIs, ClaimMap, ClaimPath, KindRule};
 pub use token::TOKEN_BYTES_MAX;
 
+use crate::sts::OWN_ISSUER;
 use crate::throttle::{Throttle, ThrottleLimits};
 use arc_swap::ArcSwap;
 use brattice_core::ids::{CredentialId, Digest};
 use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential, StoreError};
-use brattice_core::principal::{Identity, LoginBy};
+use brattice_core::principal::{Chain, Identity, LoginBy};
+use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use keys::{Keys, Lookup};
@@ -127,8 +129,17 @@ impl Oidc {
         &self.throttle
     }
 
+    /// Whether everybody in a chain is of a provider of the bundle, or exists by delegation from one.
+    pub fn knows_all_of(&self, chain: &Chain) -> bool {
+        let providers = self.providers.load();
+        let known = |issuer: &str| {
+            issuer == OWN_ISSUER || providers.list.iter().any(|p| p.config.name == issuer)
+        };
+        chain.actors().all(|a| known(&a.issuer))
+    }
+
     /// The present, never earlier than any present seen before.
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let read = self.clock.now();
         let latest = Timestamp(self.latest.fetch_max(read.0, Ordering::SeqCst));
         if latest.since(read) > CLOCK_BACK_TOLERATED {
@@ -146,15 +157,15 @@ impl Oidc {
         if let Some(identity) = self.known(&providers, &digest).await? {
             return Ok(identity);
         }
-        if !self.throttle.may_try(source, self.now()) {
-            return Err(AuthError::Throttled);
-        }
+        // A good token is not refused for its neighbours' bad ones. Those are answered shortly, and not logged.
+        let crowded = !self.throttle.may_try(source, self.now());
         match self.prove(&providers, token).await {
             Ok(proof) => {
                 let identity = proof.identity.clone();
                 providers.verified.put(digest, Arc::new(proof));
                 Ok(identity)
             }
+            Err(AuthError::Rejected(_)) if crowded => Err(AuthError::Throttled),
             Err(error) => {
                 if matches!(error, AuthError::Rejected(_)) {
                     self.throttle.failed(source, self.now());
@@ -241,6 +252,8 @@ impl Oidc {
             expires_at: span.ends_at,
             token_id: people::token_id(claims).map_err(reject)?,
             credential: None,
+            scope: Scope::whole(),
+            lineage: Vec::new(),
         };
         Ok(Proof {
             identity,
@@ -260,16 +273,10 @@ impl Oidc {
             tracing::warn!(%error, cause, "cannot look up a minted credential");
             AuthError::Unavailable(error.to_string())
         })?;
-        let providers = self.providers.load();
         let now = self.now();
         Ok(found.filter(|m| {
             // A provider that was taken out of the bundle takes with it what was minted on its word.
-            let still_known = m
-                .identity
-                .chain
-                .actors()
-                .all(|a| providers.list.iter().any(|p| p.config.name == a.issuer));
-            m.id == *id && now < m.identity.expires_at && still_known
+            m.id == *id && now < m.identity.expires_at && self.knows_all_of(&m.identity.chain)
         }))
     }
 }

@@ -292,10 +292,13 @@ async fn outages_are_not_held_against_the_source() {
         w.rejects(&w.token().claim("sub", json!(n)), "sub").await;
     }
     let fresh = w.token().claim("jti", "fresh");
-    assert!(matches!(w.verify(&fresh).await, Err(AuthError::Throttled)));
+    let wrong = w.token().claim("sub", json!(4));
+    assert!(matches!(w.verify(&wrong).await, Err(AuthError::Throttled)));
     w.accepts(&known).await;
-    let elsewhere = Secret::new(fresh.sign().unwrap());
-    assert!(w.oidc.verify_token(&elsewhere, "192.0.2.8").await.is_ok());
-    w.clock.step(3);
     w.accepts(&fresh).await;
+    let elsewhere = Secret::new(wrong.sign().unwrap());
+    let said = w.oidc.verify_token(&elsewhere, "192.0.2.8").await;
+    assert!(matches!(said, Err(AuthError::Rejected(_))), "{said:?}");
+    w.clock.step(3);
+    w.rejects(&wrong, "sub").await;
 }

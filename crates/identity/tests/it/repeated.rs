@@ -84,7 +84,7 @@ async fn what_was_verified_can_be_forgotten() {
 }
 
 #[tokio::test]
-async fn guessing_is_throttled_by_source_and_known_tokens_still_pass() {
+async fn guessing_is_throttled_by_source_and_good_tokens_still_pass() {
     let limits = ThrottleLimits {
         failures_max: 5,
         ..ThrottleLimits::default()
@@ -106,4 +106,6 @@ async fn guessing_is_throttled_by_source_and_known_tokens_still_pass() {
     let forged = w.token().signed_by(&forger);
     assert!(matches!(w.verify(&forged).await, Err(AuthError::Throttled)));
     w.accepts(&known).await;
+    w.accepts(&w.token().claim("jti", "never seen before"))
+        .await;
 }

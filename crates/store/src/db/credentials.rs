@@ -121,7 +121,8 @@ impl Db {
         Ok(revoked)
     }
 
-    /// Voids all credentials with this principal anywhere in their chain, and tells which.
+    /// Voids all credentials with this principal anywhere in their chain, and tells which. The name `*` is everybody of its
+    /// kind and issuer.
     pub async fn revoke_credentials_of(
         &self,
         principal: &Principal,
@@ -132,7 +133,7 @@ impl Db {
             "UPDATE credentials SET revoked_at = $1
              WHERE revoked_at IS NULL AND expires_at > $1 AND id IN (
                SELECT credential FROM credential_actors
-               WHERE kind = $2 AND issuer = $3 AND name = $4)
+               WHERE kind = $2 AND issuer = $3 AND (name = $4 OR $4 = '*'))
              RETURNING id",
         )
         .bind(self.0.clock.now().0)

@@ -6,6 +6,7 @@ use brattice_core::approval::{Approval, ApprovalState, Question};
 use brattice_core::ids::{CredentialId, Digest};
 use brattice_core::ports::StoreError;
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::scope::Scope;
 use brattice_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,10 @@ pub(crate) struct IdentityRow {
     expires_at: Timestamp,
     token_id: Option<String>,
     credential: Option<CredentialId>,
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    lineage: Vec<String>,
 }
 
 impl From<&Identity> for IdentityRow {
@@ -149,6 +154,8 @@ impl From<&Identity> for IdentityRow {
             expires_at: i.expires_at,
             token_id: i.token_id.clone(),
             credential: i.credential.clone(),
+            scope: i.scope.clone(),
+            lineage: i.lineage.clone(),
         }
     }
 }
@@ -164,6 +171,8 @@ impl From<IdentityRow> for Identity {
             expires_at: row.expires_at,
             token_id: row.token_id,
             credential: row.credential,
+            scope: row.scope,
+            lineage: row.lineage,
         }
     }
 }

@@ -23,6 +23,8 @@ fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> M
             expires_at: until,
             token_id: Some("jti-1".to_owned()),
             credential: Some(id),
+            scope: brattice_core::scope::Scope::parse("read").unwrap(),
+            lineage: vec!["parent".to_owned()],
         },
     }
 }

@@ -44,26 +44,38 @@ impl Reply {
     }
 }
 
+/// What is sent with a request.
+pub(super) enum Body<'b> {
+    Nothing,
+    Json(&'b Value),
+    /// Names and values of a form.
+    Form(&'b [(&'b str, &'b str)]),
+}
+
 pub(super) fn ask(
     port: u16,
     method: &str,
     path: &str,
     token: &str,
-    body: Option<&Value>,
+    body: Body<'_>,
 ) -> Result<Reply, GatewayError> {
     let mut stream =
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).during("connecting to the API")?;
     stream
         .set_read_timeout(Some(ANSWER_MAX))
         .during("setting a timeout")?;
-    let body = body.map(Value::to_string).unwrap_or_default();
+    let (media, body) = match body {
+        Body::Nothing => ("", String::new()),
+        Body::Json(value) => ("application/json", value.to_string()),
+        Body::Form(fields) => ("application/x-www-form-urlencoded", form(fields)),
+    };
     let mut request =
         format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n");
     if !token.is_empty() {
         request.push_str(&format!("authorization: Bearer {token}\r\n"));
     }
-    if !body.is_empty() {
-        request.push_str("content-type: application/json\r\n");
+    if !media.is_empty() {
+        request.push_str(&format!("content-type: {media}\r\n"));
     }
     request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
     stream
@@ -75,6 +87,25 @@ pub(super) fn ask(
         .during("reading the API's answer")?;
     parse(&bytes)
         .ok_or_else(|| GatewayError::Api(format!("not HTTP: {}", String::from_utf8_lossy(&bytes))))
+}
+
+/// `application/x-www-form-urlencoded`, with everything escaped that might have to be.
+fn form(fields: &[(&str, &str)]) -> String {
+    let escaped = |text: &str| {
+        text.bytes()
+            .map(|b| match b {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                    char::from(b).to_string()
+                }
+                _ => format!("%{b:02X}"),
+            })
+            .collect::<String>()
+    };
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
+        .collect();
+    pairs.join("&")
 }
 
 fn parse(bytes: &[u8]) -> Option<Reply> {

@@ -196,6 +196,8 @@ pub fn proven(chain: Chain, at: Timestamp) -> Identity {
         expires_at: at.plus(Duration::from_secs(3600)),
         token_id: None,
         credential: None,
+        scope: brattice_core::scope::Scope::whole(),
+        lineage: Vec::new(),
     }
 }
 

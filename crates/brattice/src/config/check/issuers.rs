@@ -5,6 +5,7 @@ use crate::config::checked::{Claims, Issuer, Listen};
 use crate::config::place::Place;
 use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals};
 use brattice_core::principal::PrincipalKind;
+use brattice_identity::sts::OWN_ISSUER;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,6 +25,15 @@ impl Checker<'_> {
                 &Place::root().key("issuers"),
                 "is empty, so nobody could prove who they are",
                 "add a provider: [issuers.okta] with url and audiences",
+            );
+        }
+        for issuer in issuers.iter().filter(|i| i.name == OWN_ISSUER) {
+            let at = Place::root().keys(&["issuers", &issuer.name]);
+            self.wrong(
+                &at,
+                &issuer.name,
+                "is the name of the gateway's own issuer",
+                "name the provider otherwise",
             );
         }
         for (i, issuer) in issuers.iter().enumerate() {

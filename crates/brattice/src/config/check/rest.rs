@@ -346,6 +346,12 @@ impl Checker<'_> {
                 minutes(60),
                 minutes(24 * 60),
             ),
+            token_lifetime_max: self.span(
+                &at.key("token_lifetime_max"),
+                raw.token_lifetime_max,
+                minutes(15),
+                minutes(60),
+            ),
         })
     }
 }

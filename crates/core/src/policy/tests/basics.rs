@@ -45,6 +45,8 @@ pub fn identity(chain: Chain, now: Timestamp) -> Identity {
         expires_at: Timestamp(now.0 + 3_600_000_000),
         token_id: None,
         credential: None,
+        scope: crate::scope::Scope::whole(),
+        lineage: Vec::new(),
     }
 }
 

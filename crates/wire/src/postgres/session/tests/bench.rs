@@ -124,6 +124,8 @@ impl Bench {
             expires_at: NOW.plus(Duration::from_secs(600)),
             token_id: None,
             credential: None,
+            scope: brattice_core::scope::Scope::whole(),
+            lineage: Vec::new(),
         };
         let opening = Opening {
             identity,
