@@ -178,6 +178,7 @@ impl Gate {
             major,
             entries: 0,
             commands: 0,
+            turn: 0,
             path: Arc::new(SearchPath::default()),
             path_in_doubt: true,
             path_touched: false,

@@ -13,6 +13,7 @@ use crate::ids::{ApprovalId, Revision};
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The transaction status that the target last reported (`ReadyForQuery`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +34,10 @@ pub struct Portal {
     /// What it does.
     pub command: Arc<Command>,
     pub(super) revision: Revision,
+    /// What the session had judged when it was bound.
+    pub(super) turn: u64,
+    /// It was run, at least in part.
+    pub(super) started: AtomicBool,
     /// The command counter of its intent.
     pub number: u64,
     /// How its rows are shown.

@@ -180,7 +180,7 @@ impl Gate {
         };
         Ok(Question {
             id: ApprovalId::from_bytes(id),
-            text: shown(&holding.held),
+            text: with_executed(&holding.held),
             parameters,
             ..self.about(session, &holding.asked, &holding.acts, holding.action)
         })
@@ -401,4 +401,15 @@ impl Parked {
     pub fn times(&self, session: &Session) -> HoldTimes {
         session.admission.guarded.holds
     }
+}
+
+/// The command, and the statements that it runs by their names: whoever decides sees those too.
+fn with_executed(held: &Held) -> String {
+    let mut text = shown(held).to_owned();
+    let executed = held.lifted.understood.iter().flat_map(|u| &u.executed);
+    for (prepared, _) in executed {
+        text.push_str("\n\n-- runs:\n");
+        text.push_str(&String::from_utf8_lossy(&prepared.text));
+    }
+    text
 }

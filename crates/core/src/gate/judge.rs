@@ -22,6 +22,7 @@ use crate::ids::Digest;
 use crate::policy::{self, Budget, Lifted, Moment};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What has to be waited for before judging can end.
 #[derive(Debug)]
@@ -115,6 +116,8 @@ impl Gate {
     fn judge_sync(&self, session: &mut Session, held: Held) -> Result<Verdict, Pending> {
         // An implicit transaction commits here, and settings changed in it may be rolled back.
         session.path_in_doubt |= session.path_touched;
+        // So may what was created or dropped in it.
+        session.overlay_in_doubt |= held.tx == Tx::Idle && session.overlay.is_some();
         let owed = if held.tx == Tx::Idle {
             session.owed.take()
         } else {
@@ -148,6 +151,17 @@ impl Gate {
         if let Some(denial) = names.refuse(&held.what, &portal.command) {
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
+        // What names mean to such a statement is settled when it is run, and it was judged when it was bound.
+        let started = portal.started.swap(true, Ordering::AcqRel);
+        if portal.command.utility && !started && portal.turn != session.turn {
+            let why = "a statement of this kind is run right after it was bound";
+            let denial = Denial::new(Code::NotSupported, "brattice.names", why)
+                .hint("bind it again, and run it before anything else");
+            return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
+        }
+        session.turn += 1;
+        // A query may be run in parts, and long after something else was looked up.
+        self.doubts(session, &portal.command);
         let prepares = prepares(&portal.command, &session.path);
         let lane = copies_in(&portal.command).then(|| session.lane());
         let passed = Passed {
@@ -420,11 +434,18 @@ fn lifted(held: &Held) -> Lifted {
 }
 
 pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understood) -> Digest {
-    let settings = if understood.command.needs_names {
+    let mut settings = if understood.command.needs_names {
         vec![format!("search_path={}", session.path.0.join(","))]
     } else {
         Vec::new()
     };
+    // What its names mean: the same words over another table, or running another statement, are another action.
+    let target = &session.admission.guarded.target;
+    let acts = understood.acts.iter();
+    settings.extend(acts.map(|a| format!("{} {}", a.verb.as_str(), a.object.entity_id(target))));
+    settings.extend(understood.command.relations.iter().map(u32::to_string));
+    let executed = understood.executed.iter();
+    settings.extend(executed.map(|(p, _)| String::from_utf8_lossy(&p.text).into_owned()));
     let (parameters, shape): (&[Option<Bytes>], &[u8]) = match &held.what {
         What::Bind {
             parameters, shape, ..

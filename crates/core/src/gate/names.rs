@@ -81,14 +81,15 @@ impl Names {
         None
     }
 
-    /// The one cursor that may be behind a name.
-    pub(super) fn cursor(&self, name: &str) -> Option<&Cursor> {
-        let mut known = self.cursors.iter().filter(|c| c.name == name.as_bytes());
-        let cursor = known.next()?;
-        // A name that was declared twice may mean either: neither is taken.
-        known
-            .all(|other| other.text == cursor.text)
-            .then_some(cursor)
+    /// The cursors that may be behind a name, where they were all declared by the same words: else none is taken.
+    pub(super) fn cursors(&self, name: &str) -> Vec<&Cursor> {
+        let known = self.cursors.iter().filter(|c| c.name == name.as_bytes());
+        let known: Vec<&Cursor> = known.collect();
+        let same = known.windows(2).all(|w| match w {
+            [a, b] => a.text == b.text,
+            _ => true,
+        });
+        if same { known } else { Vec::new() }
     }
 }
 

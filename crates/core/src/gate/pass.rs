@@ -18,6 +18,7 @@ use crate::classify::sql::{Command, Consequence, Direction, Transaction};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 impl Gate {
     /// Records the intent and makes the proof. `approvals` were used up for it.
@@ -34,6 +35,7 @@ impl Gate {
             observed,
             results,
         } = ready;
+        session.turn += 1;
         if let What::Parse { prepared, .. } | What::Bind { prepared, .. } = &held.what {
             prepared.means(&session.path, &understood.command);
         }
@@ -77,6 +79,8 @@ impl Gate {
                 prepared: prepared.clone(),
                 command: command.clone(),
                 revision: session.admission.force.revision,
+                turn: session.turn,
+                started: AtomicBool::new(false),
                 number,
                 results: results.clone(),
             })),
@@ -107,15 +111,8 @@ impl Gate {
         }
     }
 
-    /// What passing leaves in doubt, and which intents must be on disk before it may go.
-    fn consequences(
-        &self,
-        session: &mut Session,
-        held: &Held,
-        understood: &Understood,
-        position: Position,
-    ) -> Option<Position> {
-        let command = &understood.command;
+    /// What running it leaves in doubt of names.
+    pub(super) fn doubts(&self, session: &mut Session, command: &Command) {
         for c in &command.consequences {
             match c {
                 Consequence::PathInDoubt => {
@@ -137,18 +134,27 @@ impl Gate {
             session.path_in_doubt |= session.path_touched;
             session.overlay_in_doubt |= session.overlay.is_some();
         }
-        let writes = |a: &&Act| a.effect() != Effect::Read && a.verb != Verb::SqlLock;
-        let wrote = understood.acts.iter().any(|a| writes(&a));
         // Code that cannot be judged from outside may change settings, objects, or commit by itself.
-        let opaque = understood
-            .acts
-            .iter()
-            .any(|a| matches!(a.effect(), Effect::Execute | Effect::Unknown));
-        if opaque {
+        if is_opaque(command) {
             session.path_in_doubt = true;
             session.path_touched = true;
             session.overlay_in_doubt = true;
         }
+    }
+
+    /// What passing leaves in doubt, and which intents must be on disk before it may go.
+    fn consequences(
+        &self,
+        session: &mut Session,
+        held: &Held,
+        understood: &Understood,
+        position: Position,
+    ) -> Option<Position> {
+        let command = &understood.command;
+        self.doubts(session, command);
+        let writes = |a: &&Act| a.effect() != Effect::Read && a.verb != Verb::SqlLock;
+        let wrote = understood.acts.iter().any(|a| writes(&a));
+        let opaque = is_opaque(command);
         session.wrote |= wrote;
         session.locked |= understood.acts.iter().any(|a| a.verb == Verb::SqlLock);
         if wrote {
@@ -181,6 +187,11 @@ impl Gate {
         }
         None
     }
+}
+
+fn is_opaque(command: &Command) -> bool {
+    let mut acts = command.acts.iter();
+    acts.any(|a| matches!(a.effect(), Effect::Execute | Effect::Unknown))
 }
 
 pub(super) fn copies_in(command: &Command) -> bool {

@@ -74,6 +74,8 @@ pub struct Session {
     pub(super) entries: u64,
     /// Commands judged.
     pub(super) commands: u64,
+    /// Changes with everything that passes and may change what names mean.
+    pub(super) turn: u64,
     pub(super) path: Arc<SearchPath>,
     pub(super) path_in_doubt: bool,
     pub(super) path_touched: bool,

@@ -238,6 +238,11 @@ impl PreparedLookup for Lookup<'_> {
     fn prepared(&self, name: &str) -> Option<Arc<Command>> {
         self.asked.set(true);
         let prepared = self.names.statements.get(name.as_bytes())?;
+        // The protocol prepares anything. What is more than a query is not run by SQL: what it leaves behind is not known.
+        let parsed = sql::parse(&prepared.text, self.scope.major, &self.scope.limits()).ok()?;
+        if !parsed.can_be_executed() {
+            return None;
+        }
         let command = self.command(&prepared.text)?;
         let good = prepared.still_means(&command, self.scope.path, self.scope.catalogue);
         let executed = (prepared.clone(), command.clone());
@@ -247,10 +252,11 @@ impl PreparedLookup for Lookup<'_> {
 
     fn cursor(&self, name: &str) -> Option<Arc<Command>> {
         self.asked.set(true);
-        let cursor = self.names.cursor(name)?;
-        let command = self.command(&cursor.text)?;
-        let good = cursor.still_means(&command);
-        self.used(&cursor.text, good.then_some(command))
+        let cursors = self.names.cursors(name);
+        let text = &cursors.first()?.text;
+        let command = self.command(text)?;
+        let good = cursors.iter().all(|c| c.still_means(&command));
+        self.used(text, good.then_some(command))
     }
 }
 

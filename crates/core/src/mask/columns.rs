@@ -123,6 +123,7 @@ impl MaskedColumns {
     pub fn build(specs: &[MaskSpec], catalogue: &Catalogue) -> Self {
         let mut out = Self::default();
         let (mut patterns, mut missing) = (Vec::new(), Vec::new());
+        let mut named = BTreeSet::new();
         for spec in specs {
             if spec
                 .database
@@ -140,6 +141,7 @@ impl MaskedColumns {
                 out.unresolved.push(Unresolved::Relation(spec.clone()));
                 continue;
             };
+            named.insert((relation.oid, spec.class.as_str()));
             if !out.add(catalogue, relation, spec) {
                 // It may have been renamed: where the data stands now is not known, so all of the relation is such data.
                 missing.push((
@@ -160,7 +162,8 @@ impl MaskedColumns {
             out.add_all(catalogue, spec);
         }
         out.spread(catalogue);
-        out.taint(catalogue);
+        out.generate(catalogue);
+        out.taint(catalogue, &named);
         for (oid, field) in missing {
             out.tainted.entry(oid).or_default().push(field);
         }
@@ -307,19 +310,34 @@ impl MaskedColumns {
         }
     }
 
-    fn taint(&mut self, catalogue: &Catalogue) {
+    /// A column that is generated from a masked one is of its class.
+    fn generate(&mut self, catalogue: &Catalogue) {
+        let relations: Vec<u32> = self.columns.keys().copied().collect();
+        for oid in relations {
+            let Some(relation) = catalogue.by_oid.get(&oid) else {
+                continue;
+            };
+            for column in &relation.columns {
+                let mut sources = column.generated_from.iter();
+                let source = sources.find_map(|n| self.field(oid, *n).map(|f| f.class.clone()));
+                if let Some(class) = source {
+                    let field = Field::of(catalogue, relation, &column.name, &class);
+                    let fields = self.columns.entry(oid).or_default();
+                    fields.entry(column.number).or_insert(field);
+                }
+            }
+        }
+    }
+
+    fn taint(&mut self, catalogue: &Catalogue, named: &BTreeSet<(u32, &str)>) {
         for relation in catalogue.by_oid.values() {
             let mut reads: Vec<Arc<Field>> = Vec::new();
             for (oid, number) in &relation.view_reads {
                 let hit = self.of(*oid).filter(|(n, _)| *number == 0 || n == number);
                 reads.extend(hit.map(|(_, f)| Arc::clone(f)));
             }
-            // The list says where in the view that class stands.
-            let own: Vec<&str> = self
-                .of(relation.oid)
-                .map(|(_, f)| f.class.as_str())
-                .collect();
-            reads.retain(|f| !own.contains(&f.class.as_str()));
+            // Where the list names columns of the view itself, it says where that class stands in it.
+            reads.retain(|f| !named.contains(&(relation.oid, f.class.as_str())));
             reads.sort();
             reads.dedup();
             if !reads.is_empty() {

@@ -15,7 +15,26 @@ const BUILDER: Who = Who {
     groups: &["agents", "builders"],
 };
 
+/// Reads, and makes new things in `public`.
+const FOUNDER: Who = Who {
+    name: "founder-1",
+    kind: "agent",
+    groups: &["agents", "founders"],
+};
+
 const RULES: &str = r#"
+@id("founders-create")
+permit (
+    principal in Group::"dev/founders",
+    action == Action::"sql.create",
+    resource in Schema::"shop/app/public"
+);
+@id("founders-create-there")
+permit (
+    principal in Group::"dev/founders",
+    action == Action::"sql.create",
+    resource == Schema::"shop/app/public"
+);
 @id("builders-build-for-themselves")
 permit (
     principal in Group::"dev/builders",
@@ -34,6 +53,8 @@ const SECRET: &str = "plain-secret-1";
 /// The value is not where a description of the result would tell it from.
 const MASKED: &str =
     "SELECT c.id, (SELECT d.ssn FROM customers d WHERE d.id = c.id) FROM customers c";
+const UNION: &str = "SELECT ssn FROM customers UNION ALL SELECT ssn FROM customers";
+const ROW: &str = "SELECT to_jsonb(t) FROM customers t";
 const SAFE: &str = "SELECT 1, 'x'::text";
 
 /// Messages, each up to its ReadyForQuery, that show the secret or delete a note where nothing stops them.
@@ -255,6 +276,229 @@ fn tricks() -> Vec<Trick> {
             ],
         ),
         show(
+            "a bound EXECUTE, and another statement under its name",
+            READER,
+            vec![
+                query("BEGIN"),
+                query(prepare("a", "SELECT text FROM notes")),
+                [
+                    parse("x", "EXECUTE a"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::sync(),
+                ]
+                .concat(),
+                query("DEALLOCATE a"),
+                query(prepare("a", UNION)),
+                [frames::execute("w", 0), frames::sync()].concat(),
+            ],
+        ),
+        show(
+            "a bound FETCH, and another cursor under its name",
+            READER,
+            vec![
+                query("BEGIN"),
+                query(declare("c", "SELECT text FROM notes")),
+                [
+                    parse("x", "FETCH ALL FROM c"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::sync(),
+                ]
+                .concat(),
+                query("CLOSE c"),
+                query(declare("c", UNION)),
+                [frames::execute("w", 0), frames::sync()].concat(),
+            ],
+        ),
+        show(
+            "a bound COPY over a table that goes away",
+            BUILDER,
+            vec![
+                shadow(),
+                query("BEGIN"),
+                [
+                    parse("x", "COPY customers TO STDOUT"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::sync(),
+                ]
+                .concat(),
+                query("ALTER TABLE pg_temp.customers RENAME TO cc"),
+                [frames::execute("w", 0), frames::sync()].concat(),
+            ],
+        ),
+        show(
+            "a bound TRUNCATE over a table that goes away",
+            BUILDER,
+            vec![
+                query("CREATE TEMP TABLE notes (id int)"),
+                [
+                    parse("x", "TRUNCATE notes"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::step("ALTER TABLE pg_temp.notes RENAME TO nn", &[]),
+                    frames::execute("w", 0),
+                    frames::sync(),
+                ]
+                .concat(),
+            ],
+        ),
+        Trick {
+            id: "a bound EXECUTE, and a held statement under its name",
+            who: WRITER,
+            target: PROD,
+            steps: vec![
+                [parse("s", "SELECT 1"), frames::sync()].concat(),
+                [
+                    parse("x", "EXECUTE s"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::close(b'S', "s"),
+                    parse("s", "DELETE FROM notes WHERE id = 1"),
+                    frames::execute("w", 0),
+                    frames::sync(),
+                ]
+                .concat(),
+            ],
+        },
+        show(
+            "a bound ALTER that is run after something was looked up",
+            BUILDER,
+            vec![
+                shadow(),
+                [
+                    parse("x", "ALTER TABLE pg_temp.customers RENAME TO cq"),
+                    frames::bind("w", "x", &[], 0),
+                    frames::step(ROW, &[]),
+                    frames::execute("w", 0),
+                    frames::step(ROW, &[]),
+                    frames::sync(),
+                ]
+                .concat(),
+                query(ROW),
+            ],
+        ),
+        show(
+            "a bound set_config that is run after something was looked up",
+            BUILDER,
+            vec![
+                shadow(),
+                [
+                    parse(
+                        "x",
+                        "SELECT set_config('search_path', 'public, pg_temp', false)",
+                    ),
+                    frames::bind("w", "x", &[], 0),
+                    frames::step(ROW, &[]),
+                    frames::execute("w", 0),
+                    frames::step(ROW, &[]),
+                    frames::sync(),
+                ]
+                .concat(),
+            ],
+        ),
+        show(
+            "a table of an implicit transaction that fails",
+            BUILDER,
+            vec![
+                steps(&[
+                    "CREATE TEMP TABLE customers (id int, ssn text)",
+                    ROW,
+                    "SELECT 1/0",
+                ]),
+                query(ROW),
+            ],
+        ),
+        show(
+            "a table of an implicit transaction that the gateway refuses",
+            BUILDER,
+            vec![
+                steps(&[
+                    "CREATE TEMP TABLE customers (id int, ssn text)",
+                    ROW,
+                    "SELECT ssn || '' FROM public.customers",
+                ]),
+                query("ROLLBACK"),
+                query(ROW),
+            ],
+        ),
+        show(
+            "a table that goes at the end of its implicit transaction",
+            BUILDER,
+            vec![
+                steps(&[
+                    "CREATE TEMP TABLE customers (id int, ssn text) ON COMMIT DROP",
+                    ROW,
+                ]),
+                query(ROW),
+            ],
+        ),
+        show(
+            "ROLLBACK by EXECUTE",
+            BUILDER,
+            vec![
+                [parse("s", "ROLLBACK"), frames::sync()].concat(),
+                query("BEGIN"),
+                shadow(),
+                query(ROW),
+                query("EXECUTE s"),
+                query(ROW),
+            ],
+        ),
+        show(
+            "ALTER by EXECUTE within one message",
+            BUILDER,
+            vec![
+                shadow(),
+                [
+                    parse("s", "ALTER TABLE pg_temp.customers RENAME TO cc"),
+                    frames::sync(),
+                ]
+                .concat(),
+                query("EXECUTE s; COPY customers TO STDOUT"),
+            ],
+        ),
+        show(
+            "a table that is dropped at COMMIT within one message",
+            BUILDER,
+            vec![query(
+                "BEGIN; CREATE TEMP TABLE customers (id int) ON COMMIT DROP; COMMIT; COPY customers TO STDOUT",
+            )],
+        ),
+        show(
+            "a table that is there already",
+            FOUNDER,
+            vec![query(
+                "CREATE TABLE IF NOT EXISTS public.customers (id int); COPY public.customers TO STDOUT",
+            )],
+        ),
+        show(
+            "a sequence that is there already",
+            FOUNDER,
+            vec![query(
+                "CREATE SEQUENCE IF NOT EXISTS public.customers; SELECT ssn || '' FROM public.customers",
+            )],
+        ),
+        show(
+            "a cursor declared twice by the same words",
+            BUILDER,
+            vec![
+                shadow(),
+                query("BEGIN"),
+                query("SAVEPOINT s"),
+                query(declare(
+                    "c",
+                    "SELECT * FROM customers UNION ALL SELECT * FROM customers",
+                )),
+                query("ROLLBACK TO s"),
+                query("ALTER TABLE pg_temp.customers RENAME TO cc"),
+                query("SELECT id FROM notes"),
+                query(declare(
+                    "c",
+                    "SELECT * FROM customers UNION ALL SELECT * FROM customers",
+                )),
+                query("ALTER TABLE pg_temp.cc RENAME TO customers"),
+                query("SELECT id FROM notes"),
+                query("FETCH ALL FROM c"),
+            ],
+        ),
+        show(
             "the same prepared by SQL",
             BUILDER,
             vec![
@@ -417,4 +661,54 @@ fn a_name_that_one_session_lacks_is_another_ones() {
     has.query("DECLARE mine CURSOR WITH HOLD FOR SELECT 6")
         .unwrap();
     assert_eq!(has.query("FETCH mine").unwrap().texts(), ["6"]);
+}
+
+/// An approval is for what was shown: the statement behind a name, and the table behind a word.
+#[test]
+fn an_approval_is_not_for_what_its_words_come_to_mean() {
+    let world = World::start(PostgresOptions::of(18), |bundle| {
+        let rules = RULES.replace("shop/", "prod/");
+        bundle
+            .policies
+            .push(("policies/names.cedar".to_owned(), rules));
+        for target in &mut bundle.targets {
+            target.more = "holds = { wait_max = \"200ms\" }".to_owned();
+        }
+    });
+    let ticket = |wire: &mut Wire, sql: &str| crate::holds::ticket_in(&wire.query(sql).unwrap());
+    let mut wire = world.connect(WRITER, PROD);
+    let fine = "UPDATE notes SET text = 'fine' WHERE id = 2";
+    wire.ask(&[parse("a", fine), frames::sync()].concat())
+        .unwrap();
+    let id = ticket(&mut wire, "EXECUTE a");
+    let shown = crate::holds::look(&world, crate::world::DBA, &id).text();
+    assert!(
+        shown.contains("'fine'"),
+        "what it runs is not shown: {shown}"
+    );
+    crate::holds::approve(&world, crate::world::DBA, &id);
+    let evil = "UPDATE notes SET text = 'evil' WHERE id > 0";
+    let swap = [frames::close(b'S', "a"), parse("a", evil), frames::sync()].concat();
+    wire.ask(&swap).unwrap();
+    assert_ne!(ticket(&mut wire, "EXECUTE a"), id);
+    let both = Who {
+        name: "writer-1",
+        kind: "agent",
+        groups: &["agents", "writers", "builders"],
+    };
+    let mut wire = world.connect(both, PROD);
+    let update = "UPDATE notes SET text = 'shadow' WHERE id > 0";
+    wire.query("CREATE TEMP TABLE notes (id int, text text)")
+        .unwrap();
+    if let Ok(said) = wire.query(update)
+        && !said.errors().is_empty()
+    {
+        let id = crate::holds::ticket_in(&said);
+        crate::holds::approve(&world, crate::world::DBA, &id);
+    }
+    wire.query("DROP TABLE pg_temp.notes").unwrap();
+    let mut plain = world.connect(both, PROD);
+    plain.query(update).unwrap();
+    let untouched = "SELECT string_agg(text, ',' ORDER BY id) FROM notes";
+    assert_eq!(world.ask(untouched), "one,two,three");
 }

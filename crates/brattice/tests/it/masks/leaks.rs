@@ -1,6 +1,6 @@
 //! Leaks: each shows a value, or a part of one, on the bare server. Through the gateway it shows none.
 
-use super::{By, EACH, through, traces, world};
+use super::{By, EACH, through, traces, world, world_with};
 use crate::attacks::all_good;
 use crate::world::{READER, WRITER, Who, World, majors};
 use brattice_testkit::wire::Answer;
@@ -295,6 +295,27 @@ fn values_of_a_class_leave_in_no_other_shape() {
 
 /// Leaks of a value that looks like nothing: what a detector would catch is not what keeps these.
 const UNDETECTED: &[Leak] = &[
+    // What the server calls a column is not what it seems to be called.
+    leak(&["SELECT (SELECT ssn FROM jsonb_array_elements('[1]') AS ssn) FROM customers"], ""),
+    leak(&["SELECT (SELECT ssn FROM ROWS FROM (json_array_elements('[1]')) AS ssn) FROM customers"], ""),
+    leak(&["SELECT (SELECT ssn FROM json_array_elements_text('[1]') WITH ORDINALITY AS ssn) FROM customers"], ""),
+    leak(&["SELECT (SELECT jsonb_array_elements FROM jsonb_array_elements('[1]') LIMIT 1) FROM (SELECT ssn AS jsonb_array_elements FROM customers) c"], ""),
+    leak(&["SELECT (SELECT column4 FROM (VALUES (c.*)) v LIMIT 1) FROM customers c, (SELECT 1 AS column4) o"], ""),
+    leak(&["SELECT (SELECT column1 FROM (VALUES ((q).*)) v LIMIT 1) FROM (SELECT ssn, id FROM customers) q, (SELECT 1 AS column1) o"], ""),
+    leak(&["SELECT (SELECT column1 FROM (SELECT (VALUES (c.ssn))) s) FROM customers c, (SELECT 1 AS column1) o"], ""),
+    leak(&["SELECT (SELECT x FROM (SELECT (SELECT s.* FROM (SELECT c.ssn AS x) s)) q) FROM customers c, (SELECT 1 AS x) o"], ""),
+    leak(&["WITH o2 AS (SELECT ssn AS x FROM customers WHERE id = 1) SELECT (SELECT x FROM (SELECT (TABLE o2)) s) FROM (SELECT 1 AS x) o"], ""),
+    leak(&["SELECT g, 'hit:' || id FROM customers NATURAL JOIN (SELECT (SELECT x.* FROM (SELECT 'plain-secret-3' AS ssn) x)) q, generate_series(1, 1) g"], "hit:3"),
+    leak(&["SELECT string_agg(id::text, '>') FROM (SELECT (SELECT ssn.* FROM (SELECT 1 AS z) ssn), id FROM customers WHERE id < 4 ORDER BY ssn DESC) s"], "3>2>1"),
+    leak(&["SELECT (SELECT ssn FROM json_table('[1]', '$[*]' COLUMNS (NESTED PATH '$' COLUMNS (a text PATH '$'), ssn text PATH '$')) AS j(x)) FROM customers"], "").since(17),
+    leak(&["WITH RECURSIVE r(v) AS (SELECT 'x'::text UNION ALL SELECT z.y FROM r, LATERAL (SELECT r.*, c.ssn FROM customers c) z(x, y) WHERE r.v = 'x') SEARCH DEPTH FIRST BY v SET seq SELECT v FROM r"], "").since(14),
+    leak(&["WITH RECURSIVE r(v) AS (SELECT 'x'::text UNION ALL SELECT z.y FROM r, LATERAL (SELECT r.*, c.ssn FROM customers c) z(x, y) WHERE r.v = 'x') CYCLE v SET cyc USING pth SELECT v FROM r"], "").since(14),
+    leak(&["COPY (SELECT (SELECT ssn FROM jsonb_array_elements('[1]') AS ssn) FROM customers) TO STDOUT"], ""),
+    leak(&["SELECT 'hit:' || id FROM customers WHERE (SELECT ssn FROM jsonb_array_elements('[1]') AS ssn) LIKE '%-3'"], "hit:3"),
+    leak(&["SELECT e, 1 AS y, 'hit:' || max(g) FROM (SELECT ssn AS e, 0 AS g FROM customers UNION ALL SELECT 'plain-secret-' || n, n FROM generate_series(1, 1000) n) s GROUP BY (1, 2) HAVING count(*) > 1"], "hit:1"),
+    leak(&["SELECT 'hit:' || max(g) FROM (SELECT ssn AS e, 0 AS g FROM customers UNION ALL SELECT 'plain-secret-' || n, n FROM generate_series(1, 1000) n) s GROUP BY ROLLUP ((e, e)) HAVING count(*) = 2"], "hit:1"),
+    leak(&["SELECT upper_ssn FROM generated"], "PLAIN-SECRET-1"),
+    leak(&["SELECT h FROM statistics WHERE tablename = 'customers' AND attname = 'ssn'"], ""),
     leak(&["SELECT table_to_xml('customers', true, false, '')"], ""),
     leak(
         &["SELECT table_to_xml_and_xmlschema('public.customers', true, true, '')"],
@@ -347,8 +368,11 @@ fn values_that_no_detector_knows_leave_in_no_shape() {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for major in majors() {
-        let world = world(major);
-        let plain = "UPDATE customers SET ssn = 'plain-secret-' || id; ANALYZE customers";
+        let world = world_with(major, "shop/app/public.generated.ssn");
+        let plain = "UPDATE customers SET ssn = 'plain-secret-' || id; ANALYZE customers;
+            CREATE TABLE generated (id int, ssn text, upper_ssn text GENERATED ALWAYS AS (upper(ssn)) STORED);
+            INSERT INTO generated SELECT id, ssn FROM customers;
+            CREATE VIEW statistics AS SELECT histogram_bounds::text AS h, tablename, attname FROM pg_stats";
         world.ask(plain);
         let known = LEAKS.iter().filter(|l| l.who.name == READER.name);
         for leak in known.chain(UNDETECTED).filter(|l| l.since <= major) {

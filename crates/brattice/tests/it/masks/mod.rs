@@ -7,6 +7,7 @@ mod observed;
 mod shapes;
 
 use crate::world::{SHOP, Who, World};
+use brattice_testkit::postgres::PostgresOptions;
 use brattice_testkit::wire::{Answer, Wire};
 
 /// One of the values, and ways to write it that a search for it would miss.
@@ -27,6 +28,16 @@ const TRACES: &[&[u8]] = &[
 
 fn world(major: u8) -> World {
     let world = World::of(major);
+    world.ask(&format!("{}\n{}", World::shop(), include_str!("setup.sql")));
+    world
+}
+
+/// The same with one more column of the first class.
+fn world_with(major: u8, column: &str) -> World {
+    let world = World::start(PostgresOptions::of(major), |bundle| {
+        let columns = format!("columns = [\"{column}\", ");
+        bundle.more = bundle.more.replacen("columns = [", &columns, 1);
+    });
     world.ask(&format!("{}\n{}", World::shop(), include_str!("setup.sql")));
     world
 }

@@ -25,6 +25,8 @@ pub struct Column {
     pub type_oid: u32,
     /// `pg_attribute.atttypmod`.
     pub type_modifier: i32,
+    /// The columns of its relation that it is generated from, by number.
+    pub generated_from: Vec<i16>,
 }
 
 /// A table, view, sequence or the like.

@@ -57,6 +57,9 @@ pub struct Command {
     pub consequences: Vec<Consequence>,
     /// Every relation touched, by OID: for validating caches, and for masking.
     pub relations: Vec<u32>,
+    /// Some of it is planned, and its names looked up, only when it is run: everything but plain queries and changes of
+    /// data.
+    pub utility: bool,
     /// Something was looked up in the catalogue or along the search path.
     pub needs_names: bool,
     /// The text with secrets cut out, when that differs.

@@ -47,6 +47,7 @@ pub fn classify(parsed: &Parsed, ctx: &Context<'_>) -> Command {
         );
     }
     let mut command = walk.finish();
+    command.utility = !parsed.is_plannable();
     command.redacted = parsed.redacted().map(str::to_owned);
     command
 }

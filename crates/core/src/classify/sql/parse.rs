@@ -41,6 +41,15 @@ impl Default for SqlLimits {
     }
 }
 
+fn is_plannable(node: &protobuf::Node) -> bool {
+    use protobuf::node::Node as N;
+    match &node.node {
+        Some(N::SelectStmt(s)) => s.into_clause.is_none(),
+        Some(N::InsertStmt(_) | N::UpdateStmt(_) | N::DeleteStmt(_) | N::MergeStmt(_)) => true,
+        _ => false,
+    }
+}
+
 /// A parsed message.
 #[derive(Debug)]
 pub struct Parsed {
@@ -51,6 +60,24 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether all of it is planned, its names looked up with that, before it is run.
+    pub fn is_plannable(&self) -> bool {
+        let mut statements = self.tree.stmts.iter();
+        statements.all(|s| s.stmt.as_deref().is_some_and(is_plannable))
+    }
+    /// Whether it is one statement that names another, as PREPARE does, or one that could be named so.
+    pub fn can_be_executed(&self) -> bool {
+        let prepares = |node: &Option<protobuf::node::Node>| {
+            matches!(node, Some(protobuf::node::Node::PrepareStmt(_)))
+        };
+        match self.tree.stmts.as_slice() {
+            [one] => one
+                .stmt
+                .as_deref()
+                .is_some_and(|n| is_plannable(n) || prepares(&n.node)),
+            _ => false,
+        }
+    }
     /// The tree.
     pub fn tree(&self) -> &protobuf::ParseResult {
         &self.tree

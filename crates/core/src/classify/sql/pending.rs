@@ -3,6 +3,7 @@
 //! Lives here: relations and functions created or dropped earlier in a message or pipeline. Never: the catalogue itself.
 
 use super::catalogue::{Function, Relation};
+use crate::action::RelationKind;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,6 +43,11 @@ impl Pending {
     /// How sure later statements can be of names.
     pub fn doubt(&self) -> Doubt {
         self.doubt
+    }
+    /// A temporary relation was created.
+    pub(super) fn has_temporary(&self) -> bool {
+        let mut created = self.relations.values().flatten();
+        created.any(|p| p.relation.kind == RelationKind::Temporary)
     }
     pub(super) fn doubts(&mut self, doubt: Doubt) {
         self.doubt = self.doubt.max(doubt);

@@ -112,6 +112,8 @@ impl Tracer<'_> {
         ctx: Ctx<'_>,
         names: &mut Vec<String>,
     ) {
+        // Of each level its own come first, then those of the levels in it.
+        let mut nested = Vec::new();
         for node in columns {
             let Some(NodeEnum::JsonTableColumn(column)) = node.node.as_ref() else {
                 self.doubt("a column of JSON_TABLE of a kind that is not traced");
@@ -122,10 +124,11 @@ impl Tracer<'_> {
             self.json_behaviour(column.on_error.as_deref(), level, ctx);
             match column.columns.is_empty() {
                 true => names.push(column.name.clone()),
-                false => {
-                    let _ = self.deeper(|t| t.json_columns(&column.columns, level, ctx, names));
-                }
+                false => nested.push(&column.columns),
             }
+        }
+        for columns in nested {
+            let _ = self.deeper(|t| t.json_columns(columns, level, ctx, names));
         }
     }
 }

@@ -51,6 +51,8 @@ impl Tracer<'_> {
             _ => None,
         };
         match col {
+            // It is called as its own first column is.
+            Some(col) if matches!(node.node.as_ref(), Some(NodeEnum::SubLink(_))) => col,
             Some(col) => Col { name, ..col },
             None => {
                 self.expr(node, level, Ctx::derive(place));
@@ -276,11 +278,12 @@ impl Tracer<'_> {
             },
             args => self.exprs(args, level, inside),
         }
-        self.exprs(
-            &f.agg_order,
-            level,
-            Ctx::filter("in an aggregate's ORDER BY"),
-        );
+        // WITHIN GROUP shows what it orders.
+        let order = match f.agg_within_group {
+            true => Ctx::derive("in WITHIN GROUP"),
+            false => Ctx::filter("in an aggregate's ORDER BY"),
+        };
+        self.exprs(&f.agg_order, level, order);
         self.maybe(f.agg_filter.as_deref(), level, Ctx::filter("in FILTER"));
         if let Some(window) = &f.over {
             self.window(window, level);

@@ -28,6 +28,7 @@ pub(crate) fn relation(oid: u32, name: &str, columns: &[(&str, u32)]) -> Relatio
                 name: (*name).into(),
                 type_oid: *type_oid,
                 type_modifier: -1,
+                generated_from: Vec::new(),
             })
             .collect(),
         ..Relation::default()

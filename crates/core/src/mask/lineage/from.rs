@@ -211,7 +211,8 @@ impl Tracer<'_> {
             .map_or_else(nothing, |n| self.range_entry(n, level));
         level.items.truncate(before);
 
-        let merged = self.merged_names(j, &left.cols, &right.cols);
+        let derived = left.items.iter().chain(&right.items).any(|i| i.derived);
+        let merged = self.merged_names(j, &left.cols, &right.cols, derived);
         let mut cols = Cols {
             list: Vec::new(),
             open: left.cols.open || right.cols.open,
@@ -261,22 +262,30 @@ impl Tracer<'_> {
                 Entry::one(Item::new(Some(alias.aliasname.clone()), cols))
             }
             None => {
-                items.push(Item::new(None, cols.clone()));
+                let mut item = Item::new(None, cols.clone());
+                item.derived = derived;
+                items.push(item);
                 Entry { cols, items }
             }
         }
     }
 
     /// The columns that USING or NATURAL merges.
-    fn merged_names(&mut self, j: &JoinExpr, left: &Cols, right: &Cols) -> Vec<String> {
+    fn merged_names(
+        &mut self,
+        j: &JoinExpr,
+        left: &Cols,
+        right: &Cols,
+        derived: bool,
+    ) -> Vec<String> {
         if !j.is_natural {
             return names::strings(&j.using_clause).map(str::to_owned).collect();
         }
-        if left.open || right.open {
+        if left.open || right.open || derived {
             let mut fields = left.fields();
             join(&mut fields, &right.fields());
             self.record_as(&fields, Verb::Filter, "perhaps in NATURAL JOIN");
-            if !fields.is_empty() {
+            if !fields.is_empty() && !derived {
                 self.doubt("a NATURAL JOIN with something whose columns are not known");
             }
         }

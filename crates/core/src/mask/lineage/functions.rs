@@ -15,11 +15,7 @@ pub(super) fn shape(name: &str) -> Option<Shape> {
     const SCALARS: &[&str] = &[
         "generate_series",
         "generate_subscripts",
-        "json_array_elements",
-        "json_array_elements_text",
         "json_object_keys",
-        "jsonb_array_elements",
-        "jsonb_array_elements_text",
         "jsonb_object_keys",
         "jsonb_path_query",
         "regexp_matches",
@@ -32,6 +28,16 @@ pub(super) fn shape(name: &str) -> Option<Shape> {
         "jsonb_each",
         "jsonb_each_text",
     ];
+    // Their one OUT parameter has a name, which an alias of the function does not replace.
+    const ELEMENTS: &[&str] = &[
+        "json_array_elements",
+        "json_array_elements_text",
+        "jsonb_array_elements",
+        "jsonb_array_elements_text",
+    ];
+    if ELEMENTS.contains(&name) {
+        return Some(Shape::Columns(&["value"]));
+    }
     if SCALARS.contains(&name) {
         return Some(Shape::Scalar);
     }

@@ -135,6 +135,8 @@ pub(super) struct Item {
     pub cols: Cols,
     /// It is a table: it has system columns.
     pub table: bool,
+    /// What its columns are called was worked out here, and not read from the catalogue.
+    pub derived: bool,
     /// Its name can be referred to.
     pub by_name: bool,
     /// Its columns can be referred to without its name, and are part of `*`.
@@ -151,6 +153,7 @@ impl Item {
             schema: None,
             cols,
             table: false,
+            derived: true,
             by_column: true,
             lateral_only: false,
         }
@@ -223,23 +226,43 @@ impl<'p> Level<'p> {
 
     /// An unqualified column: the innermost level that has it. Past a level that may have it, only a masked one
     /// counts: to take it for masked is the safe mistake.
+    ///
+    /// The server may call the columns of a subquery or a function otherwise than was worked out here, and then finds the
+    /// name at another level. So whatever is masked in such an entry on the way to the column, and under its name beyond
+    /// it, counts as well.
     pub(super) fn column(&self, name: &str) -> Found {
         let mut perhaps = false;
+        let mut passed = Fields::new();
+        let mut found: Option<Col> = None;
         for level in self.levels() {
-            match level.own_column(name) {
-                Found::Column(col) if !perhaps || !col.fields.is_empty() => {
-                    return Found::Column(col);
+            match (level.own_column(name), &mut found) {
+                (Found::Column(mut col), None) => {
+                    join(&mut col.fields, &passed);
+                    found = Some(col);
+                    if level.surely_has(name) {
+                        break;
+                    }
                 }
-                Found::Column(_) => return Found::Perhaps,
-                Found::Perhaps => perhaps = true,
-                Found::Nothing => {}
+                (Found::Column(col), Some(first)) => join(&mut first.fields, &col.fields),
+                (Found::Perhaps, None) => perhaps = true,
+                _ => {}
+            }
+            if found.is_none() {
+                let derived = level.visible().filter(|i| i.derived && i.by_column);
+                derived.for_each(|i| join(&mut passed, &i.cols.fields()));
             }
         }
-        if perhaps {
-            Found::Perhaps
-        } else {
-            Found::Nothing
+        match found {
+            Some(col) if !perhaps || !col.fields.is_empty() => Found::Column(col),
+            None if !perhaps => Found::Nothing,
+            _ => Found::Perhaps,
         }
+    }
+
+    /// Whether a table of this level has that column, as the catalogue says.
+    fn surely_has(&self, name: &str) -> bool {
+        self.visible()
+            .any(|i| i.by_column && !i.derived && i.column(name).is_some())
     }
 
     /// The entry that a name, or a qualified name, refers to.

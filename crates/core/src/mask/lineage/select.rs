@@ -3,7 +3,7 @@
 //! Lives here: the clauses of a query and the columns it makes. Never: FROM, expressions.
 
 use super::names;
-use super::scope::{Col, Cols, Found, Level};
+use super::scope::{Col, Cols, Found, Level, join};
 use super::tracer::{Ctx, Tracer};
 use crate::action::Verb;
 use pg_query::NodeEnum;
@@ -77,13 +77,14 @@ impl Tracer<'_> {
                 continue;
             };
             let mut cols = Cols::default();
-            for (i, node) in row.items.iter().enumerate() {
-                let mut made = self.target(node, level, "in VALUES");
-                if let ([col], false) = (made.list.as_mut_slice(), made.open) {
-                    col.name = format!("column{}", i + 1);
-                }
+            for node in &row.items {
+                let made = self.target(node, level, "in VALUES");
                 cols.list.extend(made.list);
                 cols.open |= made.open;
+            }
+            // By their places, once stars are spelled out.
+            for (i, col) in cols.list.iter_mut().enumerate() {
+                col.name = format!("column{}", i + 1);
             }
             all = Some(match all {
                 Some(before) => before.either(&cols),
@@ -170,8 +171,14 @@ impl Tracer<'_> {
                 }
             }
         }
-        if let Some(NodeEnum::GroupingSet(set)) = node.node.as_ref() {
-            for inner in &set.content {
+        // A row in brackets is each of its parts.
+        let parts = match node.node.as_ref() {
+            Some(NodeEnum::GroupingSet(set)) => Some(&set.content),
+            Some(NodeEnum::RowExpr(row)) => Some(&row.args),
+            _ => None,
+        };
+        if let Some(parts) = parts {
+            for inner in parts {
                 let _ = self.deeper(|t| t.group(inner, cols, level));
             }
             return;
@@ -188,9 +195,16 @@ impl Tracer<'_> {
             },
             _ => node,
         };
-        let named = bare_name(node).and_then(|n| cols.named(n));
+        let name = bare_name(node);
+        let named = name.and_then(|n| cols.named(n));
         match position(node, cols).or(named) {
-            Some(col) => self.record_as(&col.fields, Verb::Filter, place),
+            Some(mut col) => {
+                // The server may call that output otherwise, and then sorts by the input.
+                if let Some(Found::Column(input)) = name.map(|n| level.own_column(n)) {
+                    join(&mut col.fields, &input.fields);
+                }
+                self.record_as(&col.fields, Verb::Filter, place);
+            }
             None => self.expr(node, level, Ctx::filter(place)),
         }
     }

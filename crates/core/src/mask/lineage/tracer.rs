@@ -240,6 +240,7 @@ impl<'c> Tracer<'c> {
                 item
             }
         };
+        item.derived = relation.is_none();
         item.table = relation.is_some_and(|r| has_system_columns(r.kind));
         item
     }

@@ -37,6 +37,10 @@ pub(super) fn relations(
             name: row.text(2)?,
             type_oid: row.oid(3)?,
             type_modifier: row.number(4)?,
+            generated_from: match row.get(5) {
+                Some(_) => row.numbers(5)?,
+                None => Vec::new(),
+            },
         };
         if let Some(relation) = relations.get_mut(&row.oid(0)?) {
             relation.columns.push(column);

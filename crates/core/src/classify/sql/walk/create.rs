@@ -57,7 +57,14 @@ impl Walk<'_> {
         };
         let object = self.relation_object(&relation);
         self.act(Verb::SqlCreate, object);
-        self.pending.creates(relation, known);
+        let key = (relation.schema.clone(), relation.name.clone());
+        let dropped = matches!(self.pending.relation(&key.0, &key.1), Some(None));
+        if dropped || !self.ctx.catalogue.relations.contains_key(&key) {
+            self.pending.creates(relation, known);
+        } else if relation.kind == RelationKind::View {
+            // Perhaps replaced. Of anything else what is there stays, or the message fails.
+            self.pending.doubts(Doubt::All);
+        }
     }
 
     pub(super) fn create_table(&mut self, s: &pb::CreateStmt, kind: RelationKind) {

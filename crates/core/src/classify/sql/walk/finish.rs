@@ -190,6 +190,7 @@ impl Walk<'_> {
         let relation = &touch.relation;
         if relation.kind != RelationKind::Catalog && relation.extension.is_none() {
             self.guard_writes_below(touch);
+            self.guard_reads_below(relation);
             return;
         }
         let reads = touch.verb.effect() == Effect::Read;
@@ -220,6 +221,25 @@ impl Walk<'_> {
                 )
                 .hint(
                     "Read other columns or another view, or ask for it to be listed as readable.",
+                ),
+            );
+        }
+    }
+
+    /// A view shows what it reads of the server: such a one is guarded like that.
+    fn guard_reads_below(&mut self, view: &Relation) {
+        let read = view.view_reads.iter().map(|(oid, _)| oid);
+        let below = read.chain(&view.views_below);
+        let below = below.filter_map(|oid| self.ctx.catalogue.by_oid.get(oid));
+        let mut below = below.filter(|r| r.kind == RelationKind::Catalog);
+        let guarded = below.find_map(|r| {
+            let reason = self.ctx.lists.sensitive(r, |_| true)?;
+            Some(format!("{} shows {}, which {reason}.", view.name, r.name))
+        });
+        if let Some(reason) = guarded {
+            self.unclear(
+                Unclear::new("brattice.sql.server_relation", reason).hint(
+                    "Read another view, or ask for the server's own to be listed as readable.",
                 ),
             );
         }

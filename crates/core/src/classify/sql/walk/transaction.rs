@@ -26,8 +26,8 @@ impl Walk<'_> {
                 pb::TransactionStmtKind::TransStmtBegin | pb::TransactionStmtKind::TransStmtStart,
             ) => (Transaction::Begin, true),
             Ok(pb::TransactionStmtKind::TransStmtCommit) => {
-                if self.ctx.in_transaction {
-                    // SET LOCAL ends here.
+                if self.ctx.in_transaction || self.pending.has_temporary() {
+                    // SET LOCAL ends here, and tables that are dropped on commit.
                     self.pending.doubts(Doubt::Unqualified);
                 }
                 (Transaction::Commit { chain: *chain }, *chain)

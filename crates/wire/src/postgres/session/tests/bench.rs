@@ -487,6 +487,7 @@ impl Default for OneTable {
             name: name.to_owned(),
             type_oid,
             type_modifier: -1,
+            generated_from: Vec::new(),
         };
         let table = Arc::new(Relation {
             oid: 16_400,
