@@ -443,7 +443,6 @@ pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understoo
     let target = &session.admission.guarded.target;
     let acts = understood.acts.iter();
     settings.extend(acts.map(|a| format!("{} {}", a.verb.as_str(), a.object.entity_id(target))));
-    settings.extend(understood.command.relations.iter().map(u32::to_string));
     let executed = understood.executed.iter();
     settings.extend(executed.map(|(p, _)| String::from_utf8_lossy(&p.text).into_owned()));
     let (parameters, shape): (&[Option<Bytes>], &[u8]) = match &held.what {

@@ -67,10 +67,9 @@ impl Tracer<'_> {
         };
         let mut cols = self.query(query, Some(level));
         cols.rename(names::strings(&cte.aliascolnames));
-        if (cte.search_clause.is_some() || cte.cycle_clause.is_some()) && !cols.fields().is_empty()
-        {
-            // Within the query they are there by name, and not in `*`.
-            self.doubt("SEARCH or CYCLE over masked columns");
+        if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
+            // Within the query their columns are there by name, and not in `*`.
+            self.doubt("SEARCH or CYCLE beside masked columns");
         }
         if let Some(search) = &cte.search_clause {
             // The sequence column is made of the values it is ordered by.
