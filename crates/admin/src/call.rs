@@ -276,18 +276,25 @@ impl Call {
         if act.is_for_people() && (who.chain.acting.kind != PrincipalKind::User || !alone) {
             return Err(people_only(act));
         }
-        // A narrowed token opens what it was narrowed to; it governs nothing.
+        // A token that was given for another opens what it may, and governs nothing; what was narrowed sees its own alone.
+        let own = |chain: &Chain, target: &str| {
+            let same = chain.names_digest() == who.chain.names_digest();
+            who.scope.is_whole() || (same && who.scope.has_target(target))
+        };
         let in_scope = match act {
             Act::Connect(target) => who.scope.has_target(target),
-            _ => !act.is_for_people() || who.scope.is_whole(),
+            Act::ReadApproval(a) => own(&a.question.chain, &a.question.target),
+            Act::ReadSession(s) | Act::EndSession(s) => own(&s.chain, &s.target),
+            Act::RevokeCredential(c) => own(&c.chain, &c.target),
+            _ => who.scope.is_whole() && who.lineage.is_empty(),
         };
         if !in_scope {
             return Err(Denial::new(
                 Code::Forbidden,
                 "brattice.scope",
-                format!("The token was narrowed to `{}`.", who.scope),
+                format!("The token was given for another, for `{}`.", who.scope),
             )
-            .hint("Use a token with a wider scope."));
+            .hint("Use the token of your provider."));
         }
         if who.expires_at <= self.admin.ports.clock.now() {
             return Err(Denial::new(

@@ -360,7 +360,8 @@ fn one<'f>(form: &'f Parameters, name: &str) -> Result<Option<&'f str>, No> {
 fn typed(form: &Parameters, token: &str, kind: &str) -> Result<Option<Secret>, No> {
     match (one(form, token)?, one(form, kind)?) {
         (None, None) => Ok(None),
-        (Some(token), Some(ACCESS_TOKEN | JWT)) => Ok(Some(Secret::new(token.as_bytes()))),
+        // A file that holds a token ends in a line feed.
+        (Some(token), Some(ACCESS_TOKEN | JWT)) => Ok(Some(Secret::new(token.trim().as_bytes()))),
         (Some(_), Some(_)) => Err(No::new(
             "invalid_request",
             format!("`{kind}` must be {ACCESS_TOKEN} or {JWT}."),

@@ -47,18 +47,21 @@ fn revoked(kind: Option<&str>, id: &str) -> Result<Vec<Principal>, Problem> {
     };
     let named = |kind| {
         let parts = id.split_once('/');
-        let whole = parts.filter(|(issuer, name)| !issuer.is_empty() && !name.is_empty());
+        let whole =
+            parts.filter(|(issuer, name)| !issuer.is_empty() && !name.is_empty() && *name != "*");
         whole
             .map(|(issuer, name)| vec![principal(kind, issuer, name)])
             .ok_or_else(|| Problem::invalid("`id` is not of the form issuer/name."))
     };
-    let plain = !id.is_empty() && !id.contains('/');
+    let plain = !id.is_empty();
     match kind {
         None | Some("agent") => named(PrincipalKind::Agent),
         Some("user") => named(PrincipalKind::User),
-        Some("issuer") if plain => Ok([PrincipalKind::Agent, PrincipalKind::User]
-            .map(|kind| principal(kind, id, "*"))
-            .into()),
+        Some("issuer") if plain && !id.contains('/') => {
+            Ok([PrincipalKind::Agent, PrincipalKind::User]
+                .map(|kind| principal(kind, id, "*"))
+                .into())
+        }
         Some("token") if plain => {
             let name = format!("token:{id}");
             Ok(vec![principal(PrincipalKind::Agent, OWN_ISSUER, &name)])

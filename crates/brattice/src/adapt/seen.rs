@@ -46,8 +46,9 @@ impl Seen {
     }
 
     /// Remembers a chain that was proven. The store hears of it without anybody waiting: what is lost is noted again.
+    /// What was proven by a token of our own says nothing that its parents did not.
     pub fn note(&self, identity: &Identity) {
-        if !self.is_news(identity) {
+        if !identity.lineage.is_empty() || !self.is_news(identity) {
             return;
         }
         let (db, identity) = (self.db.clone(), identity.clone());

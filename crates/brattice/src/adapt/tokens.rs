@@ -6,7 +6,7 @@ use crate::run::Gateway;
 use brattice_admin::ports::{Exchange, ExchangeRefused, Failed, IssuedToken, TokensApi};
 use brattice_core::ports::{BoxFuture, StoreError};
 use brattice_core::principal::Identity;
-use brattice_identity::sts::{Asked, Refused, RingStore, exchange};
+use brattice_identity::sts::{Asked, NoKey, Refused, RingStore, exchange};
 use brattice_store::db::Db;
 use serde_json::Value;
 use std::sync::Arc;
@@ -52,7 +52,10 @@ impl TokensApi for Trade {
             Refused::Randomness(why) => failed(&why),
         })?;
         let issued = gateway.own_tokens.issue(identity, now);
-        let issued = issued.map_err(|why| failed(&why))?;
+        let issued = issued.map_err(|why| match why {
+            NoKey::TooLong => ExchangeRefused::Request(why.to_string()),
+            why => failed(&why),
+        })?;
         Ok(IssuedToken {
             token: issued.token,
             identity: issued.identity,

@@ -196,10 +196,14 @@ impl Gate {
         if held.tx == Tx::Failed && !held.mid_pipeline && !ends_transaction(&understood) {
             return Ok(Verdict::Failed);
         }
-        if understood.command.needs_names {
+        if understood.command.needs_names || understood.named {
             if let Some(look) = self.look_needed(session, &held) {
                 if held.tx == Tx::Failed {
-                    return Ok(Verdict::Failed);
+                    // Perhaps no longer, by something before it in the pipeline.
+                    let why = "names cannot be looked up in a transaction that failed";
+                    let denial = Denial::new(Code::NotSupported, "brattice.names", why)
+                        .hint("end the transaction, wait for that, and send this again");
+                    return Ok(self.refuse(session, &held, Digest::of(&text), denial));
                 }
                 held.lifted.fresh_since = Some(self.clock.now());
                 return Ok(Verdict::Look(held, look));
@@ -400,7 +404,16 @@ fn beyond_scope<'u>(session: &Session, understood: &'u Understood) -> Option<&'u
     if scope.is_whole() {
         return None;
     }
-    understood.acts.iter().find(|act| !scope.has(act))
+    // Code can show a class in any shape.
+    let masks = scope.classes.is_some() && !session.admission.guarded.masked.is_empty();
+    let named = scope
+        .effects
+        .as_ref()
+        .is_some_and(|e| e.contains(&Effect::Execute));
+    let opaque =
+        |act: &Act| masks && !named && matches!(act.effect(), Effect::Execute | Effect::Unknown);
+    let mut acts = understood.acts.iter();
+    acts.find(|act| !scope.has(act) || opaque(act))
 }
 
 /// Whether it would prepare or declare something under the name that the gateway needs for its own reads.

@@ -28,6 +28,8 @@ pub(super) struct Understood {
     pub touches_masked: bool,
     /// Why lineage could not tell, while masked columns are in reach.
     pub masked_unclear: Vec<String>,
+    /// It names a prepared statement or a cursor.
+    pub named: bool,
     /// Prepared statements that it runs, with what each means now.
     pub executed: Vec<(Arc<Prepared>, Arc<Command>)>,
     /// In words, how masked fields are used other than being shown: for the refusal.
@@ -91,6 +93,7 @@ fn understand(
         shown: Vec::new(),
         touches_masked,
         masked_unclear: Vec::new(),
+        named: !pure,
         executed: lookup.executed.into_inner(),
         uses: Vec::new(),
         command: Arc::new(command),
@@ -151,6 +154,7 @@ fn empty(like: &Understood) -> Understood {
         shown: Vec::new(),
         touches_masked: true,
         masked_unclear: Vec::new(),
+        named: false,
         executed: Vec::new(),
         uses: Vec::new(),
     }

@@ -113,7 +113,8 @@ fn actor(config: &IssuerConfig, act: &Map<String, Value>) -> Result<Principal, R
 fn name_of(claim: &str, value: Option<&Value>) -> Result<String, Refusal> {
     match value {
         None => Err(Refusal::claim(claim, "names nobody")),
-        Some(Value::String(name)) if is_plain_name(name) => Ok(name.clone()),
+        // `*` means everybody where principals are revoked.
+        Some(Value::String(name)) if is_plain_name(name) && name != "*" => Ok(name.clone()),
         Some(_) => Err(Refusal::claim(claim, "is not a plain name")),
     }
 }

@@ -60,20 +60,31 @@ impl Ring {
         now: Timestamp,
     ) -> Result<Self, RingError> {
         match store.load(NAME).await.map_err(RingError::Store)? {
-            Some(blob) => {
-                let plain = open(sealing, &blob, NAME).map_err(RingError::Sealed)?;
-                let ring = Self::read(&plain)?;
-                Ok(ring
-                    .turned(store, sealing, randomness, now)
-                    .await?
-                    .unwrap_or(ring))
-            }
-            None => {
-                let ring = Self(vec![(now, Arc::new(Signer::generate()?))]);
-                ring.keep(store, sealing, randomness).await?;
-                Ok(ring)
-            }
+            Some(blob) => match open(sealing, &blob, NAME) {
+                Ok(plain) => {
+                    let ring = Self::read(&plain)?;
+                    let turned = ring.turned(store, sealing, randomness, now).await?;
+                    Ok(turned.unwrap_or(ring))
+                }
+                // Tokens live for minutes: fresh keys cost less than a gateway that does not start.
+                Err(error) => {
+                    tracing::warn!(%error, "the keys of access tokens do not open and are made anew");
+                    Self::fresh(store, sealing, randomness, now).await
+                }
+            },
+            None => Self::fresh(store, sealing, randomness, now).await,
         }
+    }
+
+    async fn fresh(
+        store: &dyn RingStore,
+        sealing: &SealingKeys,
+        randomness: &dyn Randomness,
+        now: Timestamp,
+    ) -> Result<Self, RingError> {
+        let ring = Self(vec![(now, Arc::new(Signer::generate()?))]);
+        ring.keep(store, sealing, randomness).await?;
+        Ok(ring)
     }
 
     /// The ring with a fresh key in front, once the one that signs is old enough.

@@ -26,6 +26,9 @@ pub enum NoKey {
     /// What was kept is none.
     #[error("the signing key that was kept cannot be read")]
     Kept,
+    /// The token would be longer than one may be.
+    #[error("the token would be too long: name fewer targets or classes, or be in fewer groups")]
+    TooLong,
     /// It did not sign.
     #[error("a token could not be signed")]
     Sign,

@@ -70,7 +70,7 @@ impl OwnTokens {
             .signer()?
             .sign(&self.claims(&identity, now))?;
         if token.expose().len() > TOKEN_BYTES_MAX {
-            return Err(NoKey::Sign);
+            return Err(NoKey::TooLong);
         }
         Ok(Issued { token, identity })
     }
@@ -188,10 +188,12 @@ pub(super) fn worker(parent: &Principal, name: &str) -> Principal {
     Principal {
         kind: PrincipalKind::Agent,
         issuer: super::OWN_ISSUER.to_owned(),
+        // A slash in a provider's subject is no step of a chain.
         name: if parent.issuer == super::OWN_ISSUER {
             format!("{}/{name}", parent.name)
         } else {
-            format!("{}/{name}", parent.id())
+            let subject = parent.name.replace('%', "%25").replace('/', "%2F");
+            format!("{}/{subject}/{name}", parent.issuer)
         },
         groups: parent.groups.clone(),
     }

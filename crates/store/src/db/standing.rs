@@ -51,6 +51,12 @@ impl Db {
     }
 }
 
+/// Whether a revocation is of this one; the name `*` is everybody of its kind and issuer.
+fn is_meant(revoked: &Principal, who: &Principal) -> bool {
+    let everybody = revoked.name == "*" && revoked.kind == who.kind && revoked.issuer == who.issuer;
+    everybody || revoked.is_same(who)
+}
+
 impl Write<'_> {
     /// What the principal's chains have open, and the digests of all its chains that could have a grant. A grant keeps
     /// only its chain's digest, and comes from a question of that chain.
@@ -72,7 +78,7 @@ impl Write<'_> {
         let (mut open, mut chains) = (BTreeSet::new(), BTreeSet::new());
         for (chain, question, state) in rows {
             let question: Question = row::from_json(operation, &question)?;
-            if question.chain.includes(principal) {
+            if question.chain.actors().any(|a| is_meant(principal, a)) {
                 chains.insert(chain);
                 if matches!(state.as_str(), "pending" | "approved") {
                     open.insert(question.id);
@@ -87,7 +93,7 @@ impl Write<'_> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT answers.approval FROM answers
              JOIN approvals ON approvals.id = answers.approval
-             WHERE answers.kind = $1 AND answers.issuer = $2 AND answers.name = $3
+             WHERE answers.kind = $1 AND answers.issuer = $2 AND (answers.name = $3 OR $3 = '*')
                AND approvals.state IN ('pending', 'approved')",
         )
         .bind(kind_name(principal.kind))
@@ -118,7 +124,7 @@ impl Write<'_> {
         let mut found = Vec::new();
         for (id, chain, approvers) in rows {
             let approvers: Vec<Principal> = row::from_json(operation, &approvers)?;
-            if chains.contains(&chain) || approvers.iter().any(|a| a.is_same(principal)) {
+            if chains.contains(&chain) || approvers.iter().any(|a| is_meant(principal, a)) {
                 found.push(id.parse().map_err(|_| row::strange(operation, "id"))?);
             }
         }

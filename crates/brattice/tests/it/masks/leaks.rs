@@ -295,6 +295,21 @@ fn values_of_a_class_leave_in_no_other_shape() {
 
 /// Leaks of a value that looks like nothing: what a detector would catch is not what keeps these.
 const UNDETECTED: &[Leak] = &[
+    leak(&["SELECT coalesce(q.ssn) FROM (SELECT m.* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q"], ""),
+    leak(&["SELECT coalesce(q.ssn) FROM (SELECT (m).* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q"], ""),
+    leak(&["COPY (SELECT q.ssn FROM (SELECT m.* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q) TO STDOUT"], ""),
+    leak(&["SELECT 'hit:' || count(*) FROM (SELECT m.* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q WHERE q.ssn LIKE 'plain-secret-1%'"], "hit:1"),
+    leak(&["SELECT n FROM (SELECT c.* AS n FROM (SELECT 'k' AS zz) c) s, customers n"], ""),
+    leak(&["SELECT (n).ssn || '' FROM (SELECT c.* AS n FROM (SELECT 'k' AS zz) c) s, customers n"], ""),
+    leak(&["SELECT coalesce((SELECT n.ssn FROM CAST((SELECT n.* FROM (SELECT 'k'::text AS zz) n) AS text))) FROM customers n"], ""),
+    leak(&["SELECT (SELECT n FROM CAST((SELECT n.* FROM (SELECT 'k'::text AS zz) n) AS text))::text FROM customers n"], ""),
+    leak(&["SELECT n FROM (SELECT (SELECT n.* FROM (SELECT 'k' zz) n)::text) s, customers n"], ""),
+    leak(&["SELECT n FROM (SELECT CASE WHEN false THEN 'x' ELSE (SELECT n.* FROM (SELECT 'k' zz) n) END) s, customers n"], ""),
+    leak(&["SELECT n FROM (SELECT (SELECT n.* FROM (SELECT 'k' zz) n) COLLATE \"C\") s, customers n"], ""),
+    leak(&["SELECT coalesce(q.e) FROM (SELECT * FROM CAST((SELECT 'x'::text AS json_each) AS text) f, customers p) q(a, b, c, d, e, g, h)"], ""),
+    leak(&["SELECT coalesce(ssn) FROM (SELECT * FROM (SELECT e.* AS a FROM (SELECT ssn FROM customers) e) r FULL JOIN (SELECT 'x' AS ssn) l USING (ssn)) q"], ""),
+    leak(&["SELECT coalesce(q.e) FROM (SELECT * FROM (SELECT c.* AS aa FROM (SELECT 'k'::text AS zz) c) l JOIN (SELECT 'k'::text AS zz, p.* FROM customers p) r USING (zz)) q(a, b, c, d, e, g, h)"], ""),
+    leak(&["SELECT coalesce(q.e) FROM (SELECT * FROM (SELECT (SELECT * FROM unnest(ARRAY['k']) zz)) l JOIN (SELECT 'k'::text zz, p.* FROM customers p) r USING (zz)) q(a, b, c, d, e, g, h)"], ""),
     // What the server calls a column is not what it seems to be called.
     leak(&["SELECT (SELECT ssn FROM jsonb_array_elements('[1]') AS ssn) FROM customers"], ""),
     leak(&["SELECT (SELECT ssn FROM ROWS FROM (json_array_elements('[1]')) AS ssn) FROM customers"], ""),

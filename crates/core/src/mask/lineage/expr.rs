@@ -50,13 +50,17 @@ impl Tracer<'_> {
             Some(NodeEnum::AIndirection(a)) => row_field(a, level),
             _ => None,
         };
+        let sure = !names::is_of_subquery(node);
         match col {
             // It is called as its own first column is.
             Some(col) if matches!(node.node.as_ref(), Some(NodeEnum::SubLink(_))) => col,
-            Some(col) => Col { name, ..col },
+            Some(col) => Col { name, sure, ..col },
             None => {
                 self.expr(node, level, Ctx::derive(place));
-                Col::plain(name)
+                Col {
+                    sure,
+                    ..Col::plain(name)
+                }
             }
         }
     }
@@ -65,12 +69,15 @@ impl Tracer<'_> {
     fn scalar(&mut self, link: &SubLink, level: &Level<'_>) -> Option<Col> {
         let cols = self.query(link.subselect.as_deref()?, Some(level));
         let fields = cols.fields();
-        let first = cols
-            .list
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Col::plain(""));
-        Some(Col { fields, ..first })
+        let open = cols.open;
+        let first = cols.list.into_iter().next();
+        let known = !open && first.is_some();
+        let first = first.unwrap_or_else(|| Col::plain(""));
+        Some(Col {
+            fields,
+            sure: first.sure && known,
+            ..first
+        })
     }
 
     /// A column that is referred to. `None` when it is a whole row or a function of one, which is recorded here.
@@ -78,7 +85,15 @@ impl Tracer<'_> {
         self.cost(level);
         match take_apart(reference) {
             Some(Reference::Column(None, name)) => match level.column(name) {
-                Found::Column(col) => Some(col),
+                Found::Column(col) => {
+                    // Where it may be no column after all, it is the whole row of something called so.
+                    if !level.is_surely_column(name)
+                        && let Some(item) = level.item(None, name)
+                    {
+                        self.whole_row(&item.cols.fields(), name, ctx);
+                    }
+                    Some(col)
+                }
                 found => match (level.item(None, name).map(|i| i.cols.fields()), found) {
                     (Some(fields), _) => {
                         self.whole_row(&fields, name, ctx);

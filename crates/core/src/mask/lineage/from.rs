@@ -127,6 +127,14 @@ impl Tracer<'_> {
                 continue;
             };
             let name = names::figure(function);
+            let plain = match function.node.as_ref() {
+                Some(NodeEnum::FuncCall(call)) => names::is_built_in(&call.funcname),
+                Some(NodeEnum::SqlvalueFunction(_)) => false,
+                _ => {
+                    self.doubt("an expression in FROM that is no call of a function");
+                    false
+                }
+            };
             self.lateral(level, |t, l| t.expr(function, l, Ctx::derive("in FROM")));
             let definitions = parts.items.get(1).and_then(|n| match n.node.as_ref() {
                 Some(NodeEnum::List(l)) if !l.items.is_empty() => Some(l.items.as_slice()),
@@ -134,7 +142,8 @@ impl Tracer<'_> {
             });
             let made = match definitions {
                 Some(list) => defined(list),
-                None => self.function_columns(&name, f),
+                None if plain => self.function_columns(&name, f),
+                None => Cols::unknown(),
             };
             cols.list.extend(made.list);
             cols.open |= made.open;
@@ -211,8 +220,7 @@ impl Tracer<'_> {
             .map_or_else(nothing, |n| self.range_entry(n, level));
         level.items.truncate(before);
 
-        let derived = left.items.iter().chain(&right.items).any(|i| i.derived);
-        let merged = self.merged_names(j, &left.cols, &right.cols, derived);
+        let merged = self.merged_names(j, &left.cols, &right.cols);
         let mut cols = Cols {
             list: Vec::new(),
             open: left.cols.open || right.cols.open,
@@ -262,32 +270,34 @@ impl Tracer<'_> {
                 Entry::one(Item::new(Some(alias.aliasname.clone()), cols))
             }
             None => {
-                let mut item = Item::new(None, cols.clone());
-                item.derived = derived;
-                items.push(item);
+                items.push(Item::new(None, cols.clone()));
                 Entry { cols, items }
             }
         }
     }
 
     /// The columns that USING or NATURAL merges.
-    fn merged_names(
-        &mut self,
-        j: &JoinExpr,
-        left: &Cols,
-        right: &Cols,
-        derived: bool,
-    ) -> Vec<String> {
-        if !j.is_natural {
-            return names::strings(&j.using_clause).map(str::to_owned).collect();
+    fn merged_names(&mut self, j: &JoinExpr, left: &Cols, right: &Cols) -> Vec<String> {
+        let using: Vec<String> = names::strings(&j.using_clause).map(str::to_owned).collect();
+        if !j.is_natural && using.is_empty() {
+            return using;
         }
-        if left.open || right.open || derived {
-            let mut fields = left.fields();
-            join(&mut fields, &right.fields());
-            self.record_as(&fields, Verb::Filter, "perhaps in NATURAL JOIN");
-            if !fields.is_empty() && !derived {
-                self.doubt("a NATURAL JOIN with something whose columns are not known");
-            }
+        let lacks = |side: &Cols, name: &String| !side.open && side.named(name).is_none();
+        if using
+            .iter()
+            .any(|name| lacks(left, name) || lacks(right, name))
+        {
+            self.doubt("a JOIN … USING a column that one side does not seem to have");
+        }
+        let mut fields = left.fields();
+        join(&mut fields, &right.fields());
+        let open = j.is_natural && (left.open || right.open);
+        if !fields.is_empty() && (open || left.is_unsure() || right.is_unsure()) {
+            self.record_as(&fields, Verb::Filter, "perhaps merged in a JOIN");
+            self.doubt("a NATURAL JOIN, or USING, with something whose columns are not known");
+        }
+        if !j.is_natural {
+            return using;
         }
         let mut shared: Vec<String> = Vec::new();
         for col in &left.list {

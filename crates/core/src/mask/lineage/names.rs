@@ -23,6 +23,12 @@ pub(super) fn last(nodes: &[Node]) -> &str {
     nodes.last().and_then(string).unwrap_or_default()
 }
 
+/// Whether a function's name is unqualified, or of `pg_catalog`.
+pub(super) fn is_built_in(nodes: &[Node]) -> bool {
+    let parts: Vec<&str> = strings(nodes).collect();
+    matches!(parts.as_slice(), [_] | ["pg_catalog", _])
+}
+
 /// A type's own name.
 pub(super) fn type_name(name: Option<&TypeName>) -> &str {
     name.map(|n| last(&n.names)).unwrap_or_default()
@@ -31,6 +37,30 @@ pub(super) fn type_name(name: Option<&TypeName>) -> &str {
 /// The name of a result column without alias; `?column?` when nothing gives it one.
 pub(super) fn figure(node: &Node) -> String {
     strength(node, 0).map_or_else(|| "?column?".to_owned(), |(name, _)| name.to_owned())
+}
+
+/// Whether that name comes from a subquery: the server takes it from what the subquery turned out to make.
+pub(super) fn is_of_subquery(node: &Node) -> bool {
+    let mut node = node;
+    for _ in 0..super::DEPTH_MAX {
+        let inner = match node.node.as_ref() {
+            Some(NodeEnum::SubLink(s)) => return s.sub_link_type() == SubLinkType::ExprSublink,
+            Some(NodeEnum::TypeCast(t)) => t.arg.as_deref(),
+            Some(NodeEnum::CollateClause(c)) => c.arg.as_deref(),
+            Some(NodeEnum::CaseExpr(c)) => c.defresult.as_deref(),
+            Some(NodeEnum::AIndirection(a))
+                if !a.indirection.iter().any(|n| string(n).is_some()) =>
+            {
+                a.arg.as_deref()
+            }
+            _ => return false,
+        };
+        match inner {
+            Some(inner) => node = inner,
+            None => return false,
+        }
+    }
+    true
 }
 
 /// The name and how strongly it is meant: a cast's type gives way to what is cast.

@@ -24,6 +24,8 @@ pub(super) fn join(into: &mut Fields, more: &[Arc<Field>]) {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Col {
     pub name: String,
+    /// The server calls it so, too. Else it may have any name there.
+    pub sure: bool,
     pub fields: Fields,
     pub type_oid: u32,
     pub type_modifier: i32,
@@ -34,6 +36,7 @@ impl Col {
     pub(super) fn plain(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            sure: true,
             fields: Vec::new(),
             type_oid: 0,
             type_modifier: -1,
@@ -75,11 +78,19 @@ impl Cols {
         let mut found: Option<Col> = None;
         for col in self.list.iter().filter(|c| c.name == name) {
             match &mut found {
-                Some(first) => join(&mut first.fields, &col.fields),
+                Some(first) => {
+                    join(&mut first.fields, &col.fields);
+                    first.sure |= col.sure;
+                }
                 None => found = Some(col.clone()),
             }
         }
         found
+    }
+
+    /// Whether any of them may have another name at the server.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.list.iter().any(|c| !c.sure)
     }
 
     /// Gives the first columns other names. What stands at a place in an open list is not known, so there each
@@ -97,7 +108,10 @@ impl Cols {
         }
         for (i, name) in names.enumerate() {
             match self.list.get_mut(i) {
-                Some(col) => col.name = name.to_owned(),
+                Some(col) => {
+                    col.name = name.to_owned();
+                    col.sure = true;
+                }
                 None => self.list.push(Col::plain(name)),
             }
         }
@@ -135,8 +149,6 @@ pub(super) struct Item {
     pub cols: Cols,
     /// It is a table: it has system columns.
     pub table: bool,
-    /// What its columns are called was worked out here, and not read from the catalogue.
-    pub derived: bool,
     /// Its name can be referred to.
     pub by_name: bool,
     /// Its columns can be referred to without its name, and are part of `*`.
@@ -153,7 +165,6 @@ impl Item {
             schema: None,
             cols,
             table: false,
-            derived: true,
             by_column: true,
             lateral_only: false,
         }
@@ -227,9 +238,8 @@ impl<'p> Level<'p> {
     /// An unqualified column: the innermost level that has it. Past a level that may have it, only a masked one
     /// counts: to take it for masked is the safe mistake.
     ///
-    /// The server may call the columns of a subquery or a function otherwise than was worked out here, and then finds the
-    /// name at another level. So whatever is masked in such an entry on the way to the column, and under its name beyond
-    /// it, counts as well.
+    /// Where the server may call a column otherwise than was worked out here, it finds the name elsewhere. So whatever is
+    /// masked in an entry with such a column on the way, and under the name beyond it, counts as well.
     pub(super) fn column(&self, name: &str) -> Found {
         let mut perhaps = false;
         let mut passed = Fields::new();
@@ -248,8 +258,10 @@ impl<'p> Level<'p> {
                 _ => {}
             }
             if found.is_none() {
-                let derived = level.visible().filter(|i| i.derived && i.by_column);
-                derived.for_each(|i| join(&mut passed, &i.cols.fields()));
+                let unsure = level
+                    .visible()
+                    .filter(|i| i.by_column && i.cols.is_unsure());
+                unsure.for_each(|i| join(&mut passed, &i.cols.fields()));
             }
         }
         match found {
@@ -259,10 +271,18 @@ impl<'p> Level<'p> {
         }
     }
 
-    /// Whether a table of this level has that column, as the catalogue says.
+    /// Whether something of this level surely has that column.
     fn surely_has(&self, name: &str) -> bool {
-        self.visible()
-            .any(|i| i.by_column && !i.derived && i.column(name).is_some())
+        let mut items = self.visible().filter(|i| i.by_column);
+        items.any(|i| i.column(name).is_some_and(|c| c.sure))
+    }
+
+    /// Whether the name is a column's, for sure, wherever it is looked up.
+    pub(super) fn is_surely_column(&self, name: &str) -> bool {
+        let found = self
+            .levels()
+            .find(|l| !matches!(l.own_column(name), Found::Nothing));
+        found.is_some_and(|l| l.surely_has(name))
     }
 
     /// The entry that a name, or a qualified name, refers to.

@@ -85,6 +85,7 @@ impl Tracer<'_> {
             // By their places, once stars are spelled out.
             for (i, col) in cols.list.iter_mut().enumerate() {
                 col.name = format!("column{}", i + 1);
+                col.sure = !cols.open;
             }
             all = Some(match all {
                 Some(before) => before.either(&cols),
@@ -138,8 +139,11 @@ impl Tracer<'_> {
                 continue;
             };
             let mut made = self.target(value, level, place);
-            if let (false, [col]) = (target.name.is_empty(), made.list.as_mut_slice()) {
+            // An alias on a star is no name of anything.
+            let named = !target.name.is_empty() && !is_star(value);
+            if let (true, [col]) = (named, made.list.as_mut_slice()) {
                 col.name.clone_from(&target.name);
+                col.sure = true;
             }
             cols.list.extend(made.list);
             cols.open |= made.open;
@@ -162,7 +166,7 @@ impl Tracer<'_> {
         if let Some(name) = bare_name(node) {
             let input = level.own_column(name);
             // Where an input may have it or may not, both are grouped by.
-            if !matches!(input, Found::Column(_))
+            if !matches!(&input, Found::Column(c) if c.sure)
                 && let Some(col) = cols.named(name)
             {
                 self.record_as(&col.fields, Verb::Filter, place);
@@ -200,7 +204,9 @@ impl Tracer<'_> {
         match position(node, cols).or(named) {
             Some(mut col) => {
                 // The server may call that output otherwise, and then sorts by the input.
-                if let Some(Found::Column(input)) = name.map(|n| level.own_column(n)) {
+                if let (false, Some(Found::Column(input))) =
+                    (col.sure, name.map(|n| level.own_column(n)))
+                {
                     join(&mut col.fields, &input.fields);
                 }
                 self.record_as(&col.fields, Verb::Filter, place);
@@ -226,6 +232,16 @@ fn position(node: &Node, cols: &Cols) -> Option<Col> {
     }
     let at = usize::try_from(n.ival).ok()?.checked_sub(1)?;
     cols.list.get(at).cloned()
+}
+
+/// `*`, `t.*`, `(row).*`.
+fn is_star(node: &Node) -> bool {
+    let last = match node.node.as_ref() {
+        Some(NodeEnum::ColumnRef(r)) => r.fields.last(),
+        Some(NodeEnum::AIndirection(a)) => a.indirection.last(),
+        _ => None,
+    };
+    matches!(last.and_then(|n| n.node.as_ref()), Some(NodeEnum::AStar(_)))
 }
 
 fn bare_name(node: &Node) -> Option<&str> {

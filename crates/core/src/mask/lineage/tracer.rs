@@ -240,7 +240,6 @@ impl<'c> Tracer<'c> {
                 item
             }
         };
-        item.derived = relation.is_none();
         item.table = relation.is_some_and(|r| has_system_columns(r.kind));
         item
     }
@@ -253,6 +252,7 @@ impl<'c> Tracer<'c> {
             .into_iter()
             .map(|c| Col {
                 name: c.name.clone(),
+                sure: true,
                 fields: self
                     .masked
                     .field(relation.oid, c.number)
