@@ -295,6 +295,19 @@ fn values_of_a_class_leave_in_no_other_shape() {
 
 /// Leaks of a value that looks like nothing: what a detector would catch is not what keeps these.
 const UNDETECTED: &[Leak] = &[
+    leak(&["SELECT (SELECT ordinality FROM unnest(ARRAY[1]) WITH ORDINALITY f(a, b)) FROM (SELECT ssn AS ordinality FROM customers) o"], ""),
+    leak(&["SELECT (SELECT coalesce(generate_series::text) FROM ROWS FROM (generate_series(1, 1), unnest(ARRAY[1])) f(a, b)) FROM (SELECT ssn AS generate_series FROM customers) o"], ""),
+    leak(&["SELECT (SELECT coalesce(value::text) FROM ROWS FROM (json_array_elements('[1]'), unnest(ARRAY[1])) s(a, c)) FROM (SELECT ssn AS value FROM customers) o"], ""),
+    leak(&["SELECT (SELECT coalesce(nm) FROM ((SELECT 'k' AS nm) a CROSS JOIN unnest(ARRAY[1]) u) j(z)) FROM (SELECT ssn AS nm FROM customers) o"], ""),
+    leak(&["SELECT (SELECT coalesce(id::text) FROM (notes n CROSS JOIN unnest(ARRAY[1]) u) j(a) LIMIT 1) FROM (SELECT ssn AS id FROM customers) o"], ""),
+    leak(&["SELECT o FROM (SELECT unnest.*, 'k' AS o FROM unnest(ARRAY['a'])) q(x, z), customers o"], ""),
+    leak(&["SELECT f FROM (SELECT * FROM unnest(ARRAY['k']) f UNION ALL SELECT ssn FROM customers) s"], ""),
+    leak(&["SELECT upper(f) FROM (SELECT * FROM unnest(ARRAY['k']) f UNION ALL SELECT ssn FROM customers) s"], ""),
+    leak(&["SELECT coalesce(q.c) FROM (SELECT j.*, p.ssn FROM ((SELECT (SELECT n.* FROM (SELECT 'k' aa) n)::text) l NATURAL JOIN (SELECT 'k' AS aa, 'x' AS tgt) r) j, customers p) q(a, b, c)"], ""),
+    leak(&["SELECT coalesce(zz) FROM ((SELECT (SELECT f.* FROM (SELECT 'k' zz) f)::text) UNION ALL SELECT ssn FROM customers) b, (SELECT (SELECT zz.* FROM (SELECT 'k' f) zz)::text) a"], ""),
+    leak(&["SELECT coalesce(s.zz) FROM (SELECT x.*, y.* FROM ((SELECT (SELECT f.* FROM (SELECT 'k' zz) f)::text) UNION ALL SELECT ssn FROM customers) x, (SELECT (SELECT zz.* FROM (SELECT 'k' f) zz)::text) y) s"], ""),
+    leak(&["SELECT coalesce(s.f) FROM (SELECT (SELECT * FROM unnest(ARRAY[]::text[]) f UNION ALL SELECT ssn FROM customers LIMIT 1), (SELECT f.* FROM (SELECT 'k' zz) f)::text) s"], ""),
+    leak(&["SELECT coalesce(f) FROM (SELECT (SELECT f.* FROM (SELECT 'k' zz) f)::text) a, (SELECT * FROM unnest(ARRAY['k']) f UNION ALL SELECT ssn FROM customers) b"], ""),
     leak(&["SELECT coalesce(q.ssn) FROM (SELECT m.* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q"], ""),
     leak(&["SELECT coalesce(q.ssn) FROM (SELECT (m).* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q"], ""),
     leak(&["COPY (SELECT q.ssn FROM (SELECT m.* AS a, u.* AS ssn FROM (SELECT ssn FROM customers) m, (SELECT 1 AS z) u) q) TO STDOUT"], ""),
@@ -422,6 +435,7 @@ fn values_that_no_detector_knows_leave_in_no_shape() {
 fn plain_shown(answer: &Answer, leak: &Leak) -> Vec<String> {
     let mut wanted = vec![
         "plain-secret-1",
+        "PLAIN-SECRET-1",
         "1-terces-nialp",
         "cGxhaW4tc2VjcmV0LT",
         "706c61696e2d7365637265742d31",

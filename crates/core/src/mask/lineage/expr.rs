@@ -50,7 +50,7 @@ impl Tracer<'_> {
             Some(NodeEnum::AIndirection(a)) => row_field(a, level),
             _ => None,
         };
-        let sure = !names::is_of_subquery(node);
+        let sure = !names::is_unsure(node);
         match col {
             // It is called as its own first column is.
             Some(col) if matches!(node.node.as_ref(), Some(NodeEnum::SubLink(_))) => col,
@@ -108,7 +108,11 @@ impl Tracer<'_> {
             },
             Some(Reference::Column(Some((schema, relation)), name)) => {
                 let item = self.item(level, schema, relation)?;
-                if let Some(col) = item.column(name) {
+                if let Some(mut col) = item.column(name) {
+                    // Another of its columns may be called so at the server.
+                    if !col.sure {
+                        join(&mut col.fields, &item.cols.fields());
+                    }
                     return Some(col);
                 }
                 // `t.f` where t has no column f is the function f of the whole row.

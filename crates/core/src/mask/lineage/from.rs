@@ -127,6 +127,9 @@ impl Tracer<'_> {
                 continue;
             };
             let name = names::figure(function);
+            if names::is_unsure(function) {
+                self.doubt("an expression in FROM whose name is not sure");
+            }
             let plain = match function.node.as_ref() {
                 Some(NodeEnum::FuncCall(call)) => names::is_built_in(&call.funcname),
                 Some(NodeEnum::SqlvalueFunction(_)) => false,
@@ -292,7 +295,7 @@ impl Tracer<'_> {
         let mut fields = left.fields();
         join(&mut fields, &right.fields());
         let open = j.is_natural && (left.open || right.open);
-        if !fields.is_empty() && (open || left.is_unsure() || right.is_unsure()) {
+        if open || left.is_unsure() || right.is_unsure() {
             self.record_as(&fields, Verb::Filter, "perhaps merged in a JOIN");
             self.doubt("a NATURAL JOIN, or USING, with something whose columns are not known");
         }

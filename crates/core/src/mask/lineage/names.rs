@@ -39,12 +39,17 @@ pub(super) fn figure(node: &Node) -> String {
     strength(node, 0).map_or_else(|| "?column?".to_owned(), |(name, _)| name.to_owned())
 }
 
-/// Whether that name comes from a subquery: the server takes it from what the subquery turned out to make.
-pub(super) fn is_of_subquery(node: &Node) -> bool {
+/// Whether the server may give it another name: a subquery's is taken from what it turned out to make, and before version 15
+/// `extract` and the constants `true` and `false` were called otherwise.
+pub(super) fn is_unsure(node: &Node) -> bool {
     let mut node = node;
     for _ in 0..super::DEPTH_MAX {
         let inner = match node.node.as_ref() {
             Some(NodeEnum::SubLink(s)) => return s.sub_link_type() == SubLinkType::ExprSublink,
+            Some(NodeEnum::FuncCall(f)) => return last(&f.funcname) == "extract",
+            Some(NodeEnum::AConst(c)) => {
+                return matches!(c.val, Some(pg_query::protobuf::a_const::Val::Boolval(_)));
+            }
             Some(NodeEnum::TypeCast(t)) => t.arg.as_deref(),
             Some(NodeEnum::CollateClause(c)) => c.arg.as_deref(),
             Some(NodeEnum::CaseExpr(c)) => c.defresult.as_deref(),

@@ -41,7 +41,9 @@ pub(super) fn row_of<'l>(arg: &Node, level: &'l Level<'_>) -> Option<&'l Item> {
         return None;
     };
     match take_apart(r)? {
-        Reference::Column(None, name) if matches!(level.column(name), Found::Nothing) => {
+        Reference::Column(None, name)
+            if matches!(level.column(name), Found::Nothing) && !level.sees_unsure() =>
+        {
             level.item(None, name)
         }
         Reference::RelationStar(schema, name) => level.item(schema, name),

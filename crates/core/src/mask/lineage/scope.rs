@@ -98,9 +98,14 @@ impl Cols {
     pub(super) fn rename<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
         if self.open {
             let all = self.fields();
+            // Which of those that are known are called otherwise now is not known.
+            for col in &mut self.list {
+                col.sure = false;
+            }
             for name in names {
                 self.list.push(Col {
                     fields: all.clone(),
+                    sure: false,
                     ..Col::plain(name)
                 });
             }
@@ -127,6 +132,7 @@ impl Cols {
             if self.open && !all.is_empty() {
                 self.list.push(Col {
                     fields: all,
+                    sure: false,
                     ..Col::plain("")
                 });
             }
@@ -246,29 +252,45 @@ impl<'p> Level<'p> {
         let mut found: Option<Col> = None;
         for level in self.levels() {
             match (level.own_column(name), &mut found) {
-                (Found::Column(mut col), None) => {
-                    join(&mut col.fields, &passed);
-                    found = Some(col);
-                    if level.surely_has(name) {
-                        break;
-                    }
-                }
+                (Found::Column(col), None) => found = Some(col),
                 (Found::Column(col), Some(first)) => join(&mut first.fields, &col.fields),
                 (Found::Perhaps, None) => perhaps = true,
                 _ => {}
             }
-            if found.is_none() {
-                let unsure = level
-                    .visible()
-                    .filter(|i| i.by_column && i.cols.is_unsure());
-                unsure.for_each(|i| join(&mut passed, &i.cols.fields()));
+            if level.surely_has(name) {
+                break;
             }
+            level
+                .unsure()
+                .for_each(|i| join(&mut passed, &i.cols.fields()));
         }
         match found {
-            Some(col) if !perhaps || !col.fields.is_empty() => Found::Column(col),
-            None if !perhaps => Found::Nothing,
-            _ => Found::Perhaps,
+            Some(mut col) => {
+                join(&mut col.fields, &passed);
+                match perhaps && col.fields.is_empty() {
+                    true => Found::Perhaps,
+                    false => Found::Column(col),
+                }
+            }
+            None if !passed.is_empty() => Found::Column(Col {
+                fields: passed,
+                sure: false,
+                ..Col::plain(name)
+            }),
+            None if perhaps => Found::Perhaps,
+            None => Found::Nothing,
         }
+    }
+
+    /// Entries some of whose columns may be called otherwise at the server, or are not known.
+    fn unsure(&self) -> impl Iterator<Item = &Item> {
+        self.visible()
+            .filter(|i| i.by_column && (i.cols.open || i.cols.is_unsure()))
+    }
+
+    /// Whether any name could be a column's of such an entry.
+    pub(super) fn sees_unsure(&self) -> bool {
+        self.levels().any(|l| l.unsure().next().is_some())
     }
 
     /// Whether something of this level surely has that column.

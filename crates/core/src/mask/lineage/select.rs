@@ -165,6 +165,9 @@ impl Tracer<'_> {
         }
         if let Some(name) = bare_name(node) {
             let input = level.own_column(name);
+            if !matches!(&input, Found::Column(c) if c.sure) {
+                self.unsure_output(Some(name), cols, place);
+            }
             // Where an input may have it or may not, both are grouped by.
             if !matches!(&input, Found::Column(c) if c.sure)
                 && let Some(col) = cols.named(name)
@@ -203,15 +206,26 @@ impl Tracer<'_> {
         let named = name.and_then(|n| cols.named(n));
         match position(node, cols).or(named) {
             Some(mut col) => {
-                // The server may call that output otherwise, and then sorts by the input.
-                if let (false, Some(Found::Column(input))) =
-                    (col.sure, name.map(|n| level.own_column(n)))
-                {
-                    join(&mut col.fields, &input.fields);
+                // The server may call that output otherwise, and then sorts by another, or by the input.
+                if !col.sure {
+                    join(&mut col.fields, &cols.fields());
+                    if let Some(Found::Column(input)) = name.map(|n| level.own_column(n)) {
+                        join(&mut col.fields, &input.fields);
+                    }
                 }
                 self.record_as(&col.fields, Verb::Filter, place);
             }
-            None => self.expr(node, level, Ctx::filter(place)),
+            None => {
+                self.unsure_output(name, cols, place);
+                self.expr(node, level, Ctx::filter(place));
+            }
+        }
+    }
+
+    /// A name that is no output's here may be one at the server.
+    fn unsure_output(&mut self, name: Option<&str>, cols: &Cols, place: &str) {
+        if name.is_some() && (cols.open || cols.is_unsure()) {
+            self.record_as(&cols.fields(), Verb::Filter, place);
         }
     }
 }
