@@ -156,14 +156,20 @@ fn export(client: &Client, dir: &Path, out: &mut Output) -> Result<(), Failure> 
             .open(&path)
             .map_err(|why| failed(&path, why))?;
         let mut offset: u64 = 0;
-        loop {
-            let piece = client.octets(
+        // As long as they were when they were listed: the lengths fit together, while the log goes on growing (by this
+        // very export, among others).
+        while offset < file.bytes {
+            let mut piece = client.octets(
                 &["audit", "files", &file.name],
                 &[("offset", offset.to_string())],
             )?;
             if piece.is_empty() {
-                break;
+                return Err(Failure::failed(format!(
+                    "the gateway gave {offset} of {} bytes of {}; export again into an empty directory",
+                    file.bytes, file.name
+                )));
             }
+            piece.truncate(usize::try_from(file.bytes - offset).unwrap_or(usize::MAX));
             target.write_all(&piece).map_err(|why| failed(&path, why))?;
             offset = offset.saturating_add(piece.len() as u64);
         }

@@ -17,21 +17,21 @@ pub struct LogFile {
     pub bytes: u64,
 }
 
-/// The files of a log that can be given away, segments in order.
+/// The files of a log that can be given away, segments in order. Their lengths fit together: the heads are measured
+/// before the segments, so that no head up to its length vouches for an entry beyond theirs.
 pub fn files(dir: &Path) -> io::Result<Vec<LogFile>> {
-    let mut names = vec![SIGNING_PUB.to_owned(), HEADS.to_owned()];
-    names.extend(
-        segments_in(dir)?
-            .into_iter()
-            .map(|(first, _)| segment::file_name(first)),
-    );
-    names
-        .into_iter()
-        .map(|name| {
-            let bytes = std::fs::metadata(dir.join(&name))?.len();
-            Ok(LogFile { name, bytes })
-        })
-        .collect()
+    let measured = |name: String| -> io::Result<LogFile> {
+        let bytes = std::fs::metadata(dir.join(&name))?.len();
+        Ok(LogFile { name, bytes })
+    };
+    let mut files = vec![
+        measured(SIGNING_PUB.to_owned())?,
+        measured(HEADS.to_owned())?,
+    ];
+    for (first, _) in segments_in(dir)? {
+        files.push(measured(segment::file_name(first))?);
+    }
+    Ok(files)
 }
 
 /// Bytes of one of them from an offset on, at most so many; `None` if there is no such file to give.
