@@ -443,7 +443,10 @@ pub trait AuditApi: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<AuditLine>, Failed>>;
     /// How many entries there are.
     fn entries(&self) -> Result<u64, Failed>;
-    /// The files that offline verification needs.
+    /// Signs a head that vouches for every entry there is.
+    fn vouch<'a>(&'a self) -> BoxFuture<'a, Result<(), Failed>>;
+    /// The files that offline verification needs. No head of the listed length vouches for an entry beyond the listed
+    /// lengths of the segments.
     fn files<'a>(&'a self) -> BoxFuture<'a, Result<Vec<AuditFile>, Failed>>;
     /// Bytes of one of those files from an offset on; `None` if there is no such file.
     fn file<'a>(

@@ -476,6 +476,12 @@ impl AuditApi for World {
     fn entries(&self) -> Result<u64, Failed> {
         Ok(7)
     }
+    fn vouch<'a>(&'a self) -> BoxFuture<'a, Result<(), Failed>> {
+        Box::pin(async move {
+            self.did("vouch");
+            Ok(())
+        })
+    }
     fn files<'a>(&'a self) -> BoxFuture<'a, Result<Vec<AuditFile>, Failed>> {
         Box::pin(async {
             Ok(vec![AuditFile {
