@@ -1,51 +1,34 @@
 //! One task for one session: both sockets, the machine, the gate.
 //!
-//! Lives here: reading, writing and waiting. Never: what a byte means, or whether it may pass.
+//! Lives here: the turns, and what each of them does with what woke it. Never: what a byte means, or whether it may pass.
 //!
 //! Each turn reads what there is, lets the machine and the gate work on it, and writes once in each direction. While a
 //! command waits (for the disk, the store, or a person) both sockets are still watched.
 
+mod end;
+mod sockets;
+
+use self::sockets::{READ_BYTES_MIN, TO_TARGET_BYTES_MAX};
 use super::cancel::WaitStop;
 use crate::stream::Stream;
-use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{
-    Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, Session, Thought, Verdict, Waited,
+    Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, Session, Thought, Waited,
 };
 use brattice_core::ids::{ApprovalId, Digest};
-use brattice_core::ports::{BoxFuture, RecordFailed, Recorder};
-use brattice_core::record::Frame;
+use brattice_core::ports::{BoxFuture, Recorder};
 use brattice_core::time::Timestamp;
 use brattice_wire::PeerMisbehaved;
-use brattice_wire::postgres::session::{Looked, Machine, Plumbing, Step, TargetFault};
-use brattice_wire::postgres::{ErrorFields, Severity, reply};
-use bytes::{Buf, BytesMut};
-use std::future::{Future, poll_fn};
-use std::io;
+use brattice_wire::postgres::session::{Looked, Machine, Step, TargetFault};
+use bytes::BytesMut;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep};
 
-/// What waits for the client at most before the target is no longer read.
-const TO_CLIENT_BYTES_MAX: usize = 256 * 1024;
-/// What waits for the target at most before the client is no longer read.
-const TO_TARGET_BYTES_MAX: usize = 256 * 1024;
-/// What is read from a client ahead of what may be decoded.
-const AHEAD_BYTES_MAX: usize = 64 * 1024;
-/// What one read asks for at first; grows while reads fill it.
-const READ_BYTES_MIN: usize = 4 * 1024;
-const READ_BYTES_MAX: usize = 64 * 1024;
-/// What a buffer may keep while its session is idle.
-const IDLE_BYTES_MAX: usize = 16 * 1024;
 /// Longer statements are judged on a thread of their own.
 const JUDGED_HERE_BYTES_MAX: usize = 16 * 1024;
-/// How long a client gets to read the last words.
-const FAREWELL_MAX: Duration = Duration::from_secs(2);
-/// How long the end of a session waits for a judgement that is under way.
-const GATE_MAX: Duration = Duration::from_secs(10);
 
 /// How a session ended.
 #[derive(Debug)]
@@ -399,172 +382,6 @@ impl Pump {
         }
     }
 
-    /// Waits for anything: bytes, room to write, the gate, people, the switch, the clock.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Woken, Stop>> {
-        if let Poll::Ready(reason) = self.cut.poll(cx) {
-            return Poll::Ready(Err(Stop::Cut(reason)));
-        }
-        if let Some(woken) = self.poll_mind(cx) {
-            return Poll::Ready(Ok(woken));
-        }
-        if let Poll::Ready(stop) = self.poll_expiry(cx) {
-            return Poll::Ready(stop);
-        }
-        if let Err(stop) = self.poll_write(cx) {
-            return Poll::Ready(Err(stop));
-        }
-        match self.poll_read(cx) {
-            Err(stop) => Poll::Ready(Err(stop)),
-            Ok(true) => Poll::Ready(Ok(Woken::Bytes)),
-            Ok(false) => {
-                self.rest();
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Gives large buffers back while nothing is under way: idle sessions are many.
-    fn rest(&mut self) {
-        if !self.machine.is_idle() {
-            return;
-        }
-        for buffer in [
-            &mut self.client_in,
-            &mut self.target_in,
-            &mut self.machine.to_client,
-        ] {
-            if buffer.is_empty() && buffer.capacity() > IDLE_BYTES_MAX {
-                *buffer = BytesMut::new();
-            }
-        }
-    }
-
-    fn poll_mind(&mut self, cx: &mut Context<'_>) -> Option<Woken> {
-        match &mut self.mind {
-            Mind::Thinking(future) => match future.as_mut().poll(cx) {
-                Poll::Ready((session, thought)) => {
-                    self.mind = Mind::Moving;
-                    Some(Woken::Thought(session, thought))
-                }
-                Poll::Pending => None,
-            },
-            Mind::Parked(w) => {
-                if let Poll::Ready(answer) = w.decided.as_mut().poll(cx) {
-                    return Some(Woken::Decided(answer));
-                }
-                if w.stopped.as_mut().poll(cx).is_ready() {
-                    return Some(Woken::Stopped);
-                }
-                if w.until.as_mut().poll(cx).is_ready() {
-                    return Some(Woken::Ticket);
-                }
-                w.notice
-                    .as_mut()
-                    .poll(cx)
-                    .is_ready()
-                    .then_some(Woken::Notice)
-            }
-            Mind::Free(_) | Mind::Moving => None,
-        }
-    }
-
-    /// A session whose identity ran out ends when it is idle, at the latest after the grace.
-    fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<Result<Woken, Stop>> {
-        if self.expired {
-            let last = self.expires_at.plus(self.gate.expiry_grace());
-            let over = self.gate.clock().now() >= last;
-            if over || (self.machine.is_idle() && matches!(self.mind, Mind::Free(_))) {
-                return Poll::Ready(Err(Stop::Cut(CutReason::Expired)));
-            }
-            if self.expiry.as_mut().poll(cx).is_ready() {
-                self.expiry
-                    .as_mut()
-                    .reset(Instant::now() + Duration::from_secs(1));
-                let _ = self.expiry.as_mut().poll(cx);
-            }
-            return Poll::Pending;
-        }
-        if self.expiry.as_mut().poll(cx).is_ready() {
-            self.expiry
-                .as_mut()
-                .reset(Instant::now() + Duration::from_secs(1));
-            return Poll::Ready(Ok(Woken::Expired));
-        }
-        Poll::Pending
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
-        while !self.machine.outbox.is_empty() {
-            match Pin::new(&mut self.target).poll_write(cx, self.machine.outbox.bytes()) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::TargetGone),
-                Poll::Ready(Ok(n)) => {
-                    self.machine.outbox.advance(n);
-                    self.unflushed_target = true;
-                }
-                Poll::Pending => break,
-            }
-        }
-        while !self.machine.to_client.is_empty() {
-            match Pin::new(&mut self.client).poll_write(cx, &self.machine.to_client) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::ClientGone),
-                Poll::Ready(Ok(n)) => {
-                    self.machine.to_client.advance(n);
-                    self.bytes_to_client += n as u64;
-                    self.unflushed_client = true;
-                }
-                Poll::Pending => break,
-            }
-        }
-        if self.unflushed_target {
-            match Pin::new(&mut self.target).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed_target = false,
-                Poll::Ready(Err(_)) => return Err(Stop::TargetGone),
-                Poll::Pending => {}
-            }
-        }
-        if self.unflushed_client {
-            match Pin::new(&mut self.client).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed_client = false,
-                Poll::Ready(Err(_)) => return Err(Stop::ClientGone),
-                Poll::Pending => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads from whoever may be heard. True when there is something new to work on.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        let mut any = false;
-        if self.machine.to_client.len() < TO_CLIENT_BYTES_MAX {
-            match read(
-                &mut self.target,
-                &mut self.target_in,
-                &mut self.target_read,
-                cx,
-            ) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::TargetGone),
-                Poll::Ready(Ok(_)) => any = true,
-                Poll::Pending => {}
-            }
-        }
-        let wanted = matches!(self.mind, Mind::Free(_)) && self.machine.wants_client();
-        if (wanted || self.client_in.len() < AHEAD_BYTES_MAX)
-            && self.machine.outbox.bytes().len() < TO_TARGET_BYTES_MAX
-        {
-            match read(
-                &mut self.client,
-                &mut self.client_in,
-                &mut self.client_read,
-                cx,
-            ) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(Stop::ClientGone),
-                Poll::Ready(Ok(_)) => any = true,
-                Poll::Pending => {}
-            }
-        }
-        Ok(any)
-    }
-
     fn fault(&mut self, fault: TargetFault) -> Stop {
         match fault {
             TargetFault::Record(error) => {
@@ -578,93 +395,6 @@ impl Pump {
     fn misbehaved(&mut self, sin: PeerMisbehaved) -> Stop {
         tracing::warn!(%sin, "a session ends");
         Stop::Misbehaved(sin)
-    }
-
-    async fn end(mut self, stop: Stop) -> (Option<Box<Session>>, Ended) {
-        let at_work = self.machine.awaits_target();
-        let reason = match &stop {
-            Stop::Goodbye => "goodbye".to_owned(),
-            Stop::ClientGone => "client gone".to_owned(),
-            Stop::TargetGone => "target gone".to_owned(),
-            Stop::Cut(r) => r.as_str().to_owned(),
-            Stop::Said => "ended".to_owned(),
-            Stop::Misbehaved(sin) => sin.to_string(),
-            Stop::Record => "failing".to_owned(),
-        };
-        if let Some(id) = self.parked_id.take() {
-            self.gate.abandon_id(id).await;
-        }
-        self.last_words(&stop);
-        let recording = self.seal().await;
-        let session = match std::mem::replace(&mut self.mind, Mind::Moving) {
-            Mind::Free(session) => Some(session),
-            Mind::Parked(w) => Some(w.session),
-            // The gate has it: it comes back as soon as the disk or the store has answered.
-            Mind::Thinking(future) => match tokio::time::timeout(GATE_MAX, future).await {
-                Ok((session, thought)) => {
-                    // A question that was on its way when its asker left is nobody's now.
-                    if let Thought::Verdict(Verdict::Park(parked)) = thought {
-                        self.gate.abandon(&parked).await;
-                    }
-                    Some(session)
-                }
-                Err(_) => None,
-            },
-            Mind::Moving => None,
-        };
-        let _ = tokio::time::timeout(FAREWELL_MAX, self.farewell()).await;
-        (
-            session,
-            Ended {
-                reason,
-                bytes_to_client: self.bytes_to_client,
-                recording,
-                cancel_target: at_work,
-            },
-        )
-    }
-
-    /// What the client is told, if it can still hear.
-    fn last_words(&mut self, stop: &Stop) {
-        match stop {
-            Stop::Cut(reason) => self.machine.end(&reason.denial()),
-            Stop::Record => self.machine.end(&CutReason::Failing.denial()),
-            Stop::TargetGone => self.machine.end(&target_gone()),
-            Stop::Misbehaved(sin) => {
-                let fields = ErrorFields::new(Severity::Fatal, "08P01", sin.to_string());
-                reply::error(&mut self.machine.to_client, &fields);
-            }
-            Stop::Goodbye | Stop::ClientGone | Stop::Said => {}
-        }
-    }
-
-    /// Sealing waits for the disk, so it is done off the reactor.
-    async fn seal(&mut self) -> Option<Digest> {
-        let recorder = std::mem::replace(&mut self.recorder, Box::new(Nowhere));
-        match tokio::task::spawn_blocking(move || recorder.seal()).await {
-            Ok(Ok(digest)) => Some(digest),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a recording could not be sealed");
-                None
-            }
-            Err(error) => {
-                tracing::error!(%error, "a recording could not be sealed");
-                None
-            }
-        }
-    }
-
-    /// Writes what is left and says goodbye on both sides.
-    async fn farewell(&mut self) {
-        use tokio::io::AsyncWriteExt;
-        let _ = self.client.write_all_buf(&mut self.machine.to_client).await;
-        let _ = self.client.shutdown().await;
-        self.machine.outbox.plumbing(&Plumbing::Terminate);
-        let rest = self.machine.outbox.bytes().to_vec();
-        if !self.machine.awaits_target() {
-            let _ = self.target.write_all(&rest).await;
-        }
-        let _ = self.target.shutdown().await;
     }
 }
 
@@ -685,57 +415,5 @@ async fn aside(
         Ok((session, Err(pending))) => gate.think(session, pending).await,
         // What went wrong over there goes wrong here: this session ends, and no other.
         Err(gone) => std::panic::resume_unwind(Box::new(gone.to_string())),
-    }
-}
-
-fn target_gone() -> Denial {
-    Denial::new(
-        Code::Unavailable,
-        "brattice.target",
-        "the target closed the connection",
-    )
-    .hint("connect again")
-}
-
-/// Stands where the recorder was once it is sealed: nothing may be recorded any more.
-struct Nowhere;
-
-impl Recorder for Nowhere {
-    fn frame(&mut self, _: Frame<'_>) -> Result<(), RecordFailed> {
-        Err(RecordFailed("the recording is sealed".to_owned()))
-    }
-    fn flush(&mut self) -> Result<(), RecordFailed> {
-        Err(RecordFailed("the recording is sealed".to_owned()))
-    }
-    fn seal(self: Box<Self>) -> Result<Digest, RecordFailed> {
-        Err(RecordFailed("the recording is sealed".to_owned()))
-    }
-}
-
-/// One read into a buffer that grows while reads fill it and shrinks when they do not.
-fn read(
-    stream: &mut Stream,
-    into: &mut BytesMut,
-    size: &mut usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    into.reserve(*size);
-    let before = into.len();
-    into.resize(before + *size, 0);
-    let mut buf = ReadBuf::new(into.get_mut(before..).unwrap_or_default());
-    let outcome = Pin::new(stream).poll_read(cx, &mut buf);
-    let n = buf.filled().len();
-    into.truncate(before + n);
-    match outcome {
-        Poll::Ready(Ok(())) => {
-            if n == *size {
-                *size = (*size * 2).min(READ_BYTES_MAX);
-            } else if n < *size / 4 {
-                *size = (*size / 2).max(READ_BYTES_MIN);
-            }
-            Poll::Ready(Ok(n))
-        }
-        Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
-        Poll::Pending => Poll::Pending,
     }
 }
