@@ -9,12 +9,15 @@
 
 mod answer;
 mod client;
+mod copy;
 mod expect;
+mod look;
 mod names;
 mod outbox;
 mod refusal;
 mod rows;
 mod target;
+mod words;
 
 pub use outbox::{Outbox, Plumbing};
 pub use refusal::{error_of, fatal_of};

@@ -4,17 +4,17 @@
 
 use super::expect::{Expect, Run};
 use super::rows;
-use super::{CopyIn, Looked, Machine, Mode};
-use crate::postgres::backend::{self, Backend, CopyShape};
+use super::{Looked, Machine, Mode};
+use crate::postgres::backend::{self, Backend};
 use crate::postgres::fields::Fields;
 use crate::postgres::{NameKind, TxStatus, frame, reply};
 use crate::{PeerMisbehaved, Side};
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Portal, Results, Tx};
+use brattice_core::gate::{Portal, Tx};
 use brattice_core::ports::Recorder;
 use brattice_core::record::FrameKind;
 use brattice_core::time::Timestamp;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
 /// Why reading from the target stopped the session.
@@ -343,7 +343,7 @@ impl Machine {
         Ok(())
     }
 
-    fn pass_on(&mut self, whole: &frame::Frame) -> Result<(), PeerMisbehaved> {
+    pub(super) fn pass_on(&mut self, whole: &frame::Frame) -> Result<(), PeerMisbehaved> {
         encoded(whole.encode(&mut self.to_client))
     }
 
@@ -354,7 +354,7 @@ impl Machine {
         }
     }
 
-    fn mention_masked(&mut self, masked: String) {
+    pub(super) fn mention_masked(&mut self, masked: String) {
         if self.noticed.len() >= super::NOTICED_MAX {
             self.noticed.clear();
         }
@@ -364,90 +364,6 @@ impl Machine {
                 Some("code=masked rule=brattice.mask"),
             );
         }
-    }
-
-    fn copy_in_begins(&mut self, e: Expect, shape: &CopyShape) -> Result<(), PeerMisbehaved> {
-        let (Expect::Query { run, .. } | Expect::Execute { run, .. }) = &e else {
-            return Err(unexpected("a COPY that nothing asked for"));
-        };
-        let Some(lane) = self.lane.take().filter(|_| self.copy_expected) else {
-            return Err(unexpected("a COPY that was not cleared"));
-        };
-        self.copy_in = Some(CopyIn {
-            lane,
-            number: run.number,
-        });
-        self.copy_expected = false;
-        encoded(reply::copy_in_response(&mut self.to_client, shape))?;
-        self.expect.push_front(e);
-        Ok(())
-    }
-
-    fn copy_out_begins(
-        &mut self,
-        mut e: Expect,
-        shape: &CopyShape,
-        whole: &frame::Frame,
-    ) -> Result<(), PeerMisbehaved> {
-        let masker = {
-            let (results, step): (Option<&Results>, usize) = match &e {
-                Expect::Query { results, step, .. } => (results.as_deref(), *step),
-                Expect::Execute { state, .. } => (state.portal.results.as_deref(), 0),
-                _ => return Err(unexpected("a COPY that nothing asked for")),
-            };
-            let copy = match &e {
-                Expect::Query { run, step, .. } => run.copies.get(*step).cloned().flatten(),
-                Expect::Execute { run, .. } => run.copies.first().cloned().flatten(),
-                _ => None,
-            };
-            let copy = copy.ok_or_else(|| unexpected("a COPY that was not foreseen"))?;
-            rows::copy_masker(&copy, results, step, shape, &self.detector)?
-        };
-        if let Some(masked) = rows::masked_of(masker.plan()) {
-            self.mention_masked(masked);
-        }
-        if let Expect::Query { run, .. } | Expect::Execute { run, .. } = &mut e {
-            run.copy = Some(masker);
-        }
-        self.pass_on(whole)?;
-        self.expect.push_front(e);
-        Ok(())
-    }
-
-    /// The hot path of a COPY: a run of its data, each piece through the masker. False when there is no whole one yet.
-    fn copy_out_data(&mut self, buf: &mut BytesMut) -> Result<bool, PeerMisbehaved> {
-        let run = frame::run(buf, b'd');
-        if run == 0 {
-            return Ok(false);
-        }
-        let Self {
-            expect,
-            to_client,
-            scratch_cell,
-            tally,
-            ..
-        } = self;
-        let Some(Expect::Query { run: of, .. } | Expect::Execute { run: of, .. }) =
-            expect.front_mut()
-        else {
-            return Err(unexpected("COPY data that nothing asked for"));
-        };
-        let Some(masker) = of.copy.as_mut() else {
-            return Err(unexpected("COPY data outside a COPY"));
-        };
-        let mut pieces = buf.split_to(run);
-        while let Some((_, size)) = frame::peek(&pieces) {
-            scratch_cell.clear();
-            let data = pieces.get(frame::HEADER_BYTES..size).unwrap_or_default();
-            masker
-                .push(data, scratch_cell, tally)
-                .map_err(|_| unexpected("COPY data that cannot be read"))?;
-            if !scratch_cell.is_empty() {
-                encoded(reply::copy_data(to_client, scratch_cell))?;
-            }
-            pieces.advance(size);
-        }
-        Ok(true)
     }
 
     fn error(&mut self, mut fields: Fields) -> Result<(), PeerMisbehaved> {
@@ -572,100 +488,6 @@ impl Machine {
             _ => Err(unexpected("ReadyForQuery that nothing asked for")),
         }
     }
-
-    fn looking_now(&self) -> bool {
-        matches!(self.expect.front(), Some(Expect::Look { .. }))
-    }
-
-    fn look_reply(&mut self, message: Backend) -> Result<Option<Looked>, PeerMisbehaved> {
-        let Some(Expect::Look { texts, rows, ready }) = self.expect.front_mut() else {
-            return Ok(None);
-        };
-        match message {
-            Backend::ParseComplete => {
-                rows.push(Vec::new());
-                self.look_closes = 0;
-            }
-            Backend::BindComplete | Backend::CommandComplete(_) | Backend::EmptyQueryResponse => {}
-            Backend::DataRow(row) => {
-                let mut cells = Vec::with_capacity(row.len());
-                for cell in row.cells() {
-                    cells.push(cell?.map(Bytes::copy_from_slice));
-                }
-                rows.last_mut()
-                    .ok_or_else(|| unexpected("a row before its statement"))?
-                    .push(cells);
-            }
-            Backend::CloseComplete => {
-                self.look_closes += 1;
-                if !*ready && rows.len() == *texts && self.look_closes == 2 {
-                    let rows = std::mem::take(rows);
-                    self.expect.pop_front();
-                    return Ok(self.look_done(rows));
-                }
-            }
-            _ => return Err(unexpected("a reply out of order to the gateway's own read")),
-        }
-        Ok(None)
-    }
-
-    fn look_done(&mut self, rows: Vec<Vec<Vec<Option<Bytes>>>>) -> Option<Looked> {
-        let (held, look) = self.looking.take()?;
-        Some(Looked { held, look, rows })
-    }
-
-    /// Whether texts of errors and notices may quote masked data.
-    fn hides_text(&self) -> bool {
-        match self.expect.front() {
-            Some(Expect::Query { run, .. }) => run.hides_errors,
-            Some(Expect::Execute { state, .. } | Expect::OwnDescribe { state }) => {
-                touches(state.portal.results.as_deref())
-            }
-            Some(Expect::Bind { portal, .. }) => self
-                .portals
-                .get(portal)
-                .is_some_and(|s| touches(s.portal.results.as_deref())),
-            // A deferred constraint speaks at Sync, or at COMMIT, of any row that was written before.
-            Some(Expect::Sync) => self.masked_in_reach,
-            _ => self.masked_in_reach,
-        }
-    }
-
-    /// Replaces what may quote masked data, and redacts what the detectors find.
-    fn clean(&mut self, fields: &mut Fields, hide: bool) {
-        for (code, value) in &mut fields.0 {
-            let is_text = matches!(
-                *code,
-                Fields::MESSAGE | Fields::DETAIL | Fields::HINT | Fields::CONTEXT | b'q'
-            );
-            if !is_text {
-                continue;
-            }
-            if hide && *code == Fields::MESSAGE {
-                *value = Bytes::from_static(b"the target refused this; its words are withheld, since masked columns are in reach");
-            } else {
-                *value = self.redacted(value);
-            }
-        }
-        if hide {
-            for code in [Fields::DETAIL, Fields::HINT, Fields::CONTEXT, b'q'] {
-                fields.remove(code);
-            }
-        }
-    }
-
-    fn redacted(&mut self, value: &Bytes) -> Bytes {
-        let mut out = Vec::new();
-        if self.detector.redact(value, &mut out, &mut self.tally) {
-            Bytes::from(out)
-        } else {
-            value.clone()
-        }
-    }
-}
-
-fn touches(results: Option<&Results>) -> bool {
-    results.is_some_and(|r| r.touches_masked)
 }
 
 /// Settings that judgement stands on. If one moves, what follows would be read in another way than it was judged.
@@ -682,11 +504,11 @@ fn check_parameter(name: &[u8], value: &[u8]) -> Result<(), PeerMisbehaved> {
     }
 }
 
-fn encoded(done: Result<(), crate::Unencodable>) -> Result<(), PeerMisbehaved> {
+pub(super) fn encoded(done: Result<(), crate::Unencodable>) -> Result<(), PeerMisbehaved> {
     done.map_err(|_| unexpected("a message that cannot be written again"))
 }
 
-fn unexpected(message: &'static str) -> PeerMisbehaved {
+pub(super) fn unexpected(message: &'static str) -> PeerMisbehaved {
     PeerMisbehaved::Unexpected {
         side: Side::Target,
         message,
