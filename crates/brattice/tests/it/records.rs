@@ -3,7 +3,7 @@
 //! The oracle is the server's own statement log and its rows. The audit log is read from its files, as an auditor would
 //! who has only those and the public key.
 
-use crate::world::{OWNER, SHOP, World};
+use crate::world::{OWNER, SECURITY, SHOP, World};
 use brattice_testkit::postgres::{Mark, PostgresOptions};
 use brattice_testkit::wire::frames;
 use serde_json::Value;
@@ -194,6 +194,48 @@ fn a_burst_of_statements_leaves_exactly_as_many_entries() {
             assert_eq!(entry["sequence"], *expected, "{entry}");
             *expected += 1;
         }
+    }
+}
+
+const AUDITORS: &str = r#"
+@id("security-reads-the-log")
+permit (
+    principal in Group::"dev/security",
+    action == Action::"audit.read",
+    resource
+);
+"#;
+
+/// The export itself is on record, and others go on working: what is taken away fits together all the same.
+#[test]
+fn what_is_taken_away_is_vouched_for_to_its_last_entry() {
+    let world = World::start(PostgresOptions::of(18), |bundle| {
+        let rules = ("policies/auditors.cedar".to_owned(), AUDITORS.to_owned());
+        bundle.policies.push(rules);
+    });
+    let mut wire = world.connect(OWNER, SHOP);
+    let token = world.token(SECURITY);
+    for round in 0..3 {
+        let sql = format!("INSERT INTO notes VALUES ({}, 'taken away')", 200 + round);
+        assert_eq!(wire.query(&sql).unwrap().completed(), ["INSERT 0 1"]);
+        let dir = world.gateway.dir().join(format!("taken-away-{round}"));
+        let export = ["audit", "export", "--out", dir.to_str().unwrap()];
+        let said = world.gateway.cli(&export, &token).unwrap();
+        assert!(said.status.success(), "{said:?}");
+        let (good, words) = verify(&dir, &public_key(&world));
+        assert!(good, "{words}");
+        let (entries, signed) = (
+            &words["report"]["entries"],
+            &words["report"]["signed_below"],
+        );
+        assert_eq!(entries, signed, "{words}");
+        let taken = export_lines(&dir);
+        assert_eq!(entries.as_u64(), Some(taken.len() as u64));
+        assert_eq!(
+            intents(&taken).get(&sql),
+            Some(&1),
+            "it lacks what was done"
+        );
     }
 }
 
