@@ -160,22 +160,35 @@ async fn trade(admin: &Admin, headers: &HeaderMap, body: Body, from: IpAddr) -> 
         worker: asked.worker,
         lifetime: asked.lifetime.unwrap_or(LIFETIME).min(most),
     };
-    let issued = admin
-        .ports
-        .tokens
-        .exchange(&subject, actor.as_ref(), exchange)
-        .map_err(|why| match why {
-            ExchangeRefused::Scope(why) => No::new("invalid_scope", why),
-            ExchangeRefused::Request(why) => No::new("invalid_request", why),
-            ExchangeRefused::Grant(why) => No::new("invalid_grant", why),
-            ExchangeRefused::Failed(why) => {
-                tracing::error!(%why, "a token could not be issued");
-                No::unavailable()
-            }
-        })?;
+    let by = actor.as_ref().unwrap_or(&subject);
+    let tokens = &admin.ports.tokens;
+    let issued = match tokens.exchange(&subject, actor.as_ref(), exchange) {
+        Ok(issued) => issued,
+        Err(why) => {
+            let no = match why {
+                ExchangeRefused::Scope(why) => No::new("invalid_scope", why),
+                ExchangeRefused::Request(why) => No::new("invalid_request", why),
+                ExchangeRefused::Grant(why) => No::new("invalid_grant", why),
+                ExchangeRefused::Failed(why) => {
+                    tracing::error!(%why, "a token could not be issued");
+                    No::unavailable()
+                }
+            };
+            // Who asks for more than it has is on record, as every refusal of somebody known is.
+            record(admin, by, None, format!("{}: {}", no.error, no.why)).await?;
+            return Err(no);
+        }
+    };
     let now = admin.ports.clock.now();
-    record(admin, actor.as_ref().unwrap_or(&subject), &issued.identity).await?;
     let identity = &issued.identity;
+    let details = format!(
+        "for {}; scope `{}`; until {}; from {}",
+        identity.chain,
+        identity.scope,
+        identity.expires_at,
+        identity.lineage.join(" ")
+    );
+    record(admin, by, Some(identity), details).await?;
     Ok(json!({
         "access_token": issued.token.expose_str().unwrap_or_default(),
         "issued_token_type": ACCESS_TOKEN,
@@ -185,23 +198,22 @@ async fn trade(admin: &Admin, headers: &HeaderMap, body: Body, from: IpAddr) -> 
     }))
 }
 
-/// Puts on record who got which token. What cannot be recorded is not given.
-async fn record(admin: &Admin, by: &Identity, issued: &Identity) -> Result<(), No> {
+/// Puts on record who got which token, or none. What cannot be recorded is not given.
+async fn record(
+    admin: &Admin,
+    by: &Identity,
+    issued: Option<&Identity>,
+    details: String,
+) -> Result<(), No> {
     let event = Event::Administered {
         by: by.chain.to_string(),
         act: "token.exchange".to_owned(),
-        object: issued.token_id.clone().unwrap_or_default(),
-        allowed: true,
-        details: format!(
-            "for {}; scope `{}`; until {}; from {}",
-            issued.chain,
-            issued.scope,
-            issued.expires_at,
-            issued.lineage.join(" ")
-        ),
+        object: issued.and_then(|i| i.token_id.clone()).unwrap_or_default(),
+        allowed: issued.is_some(),
+        details,
     };
     admin.ports.recorder.write(event).await.map_err(|why| {
-        tracing::error!(%why, "a token could not be recorded and was not given");
+        tracing::error!(%why, "the exchange of a token could not be recorded, and none was given");
         No::unavailable()
     })
 }

@@ -15,14 +15,19 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let request: PrincipalRequest = call.json()?;
         let reason = reason_of(request.reason)?.unwrap_or_default();
         let identities = &call.admin.ports.identities;
-        let (mut known, mut sessions, mut credentials, mut permit) = (false, 0, 0, None);
+        let (mut known, mut all, mut permit) = (false, Vec::new(), None);
         for who in revoked(request.kind.as_deref(), &request.id)? {
             let seen = identities.seen(who.kind, &who.issuer, &who.name).await?;
             known |= seen.is_some();
             // What nobody has proved yet can be voided, too: a token may be on its way.
             let who = seen.unwrap_or(who);
             permit = Some(call.must(&Act::Suspend(&who), &reason).await?);
-            let ended = identities.suspend(&who, &reason).await?;
+            all.push(who);
+        }
+        // Nothing is done before all of it is permitted.
+        let (mut sessions, mut credentials) = (0, 0);
+        for who in &all {
+            let ended = identities.suspend(who, &reason).await?;
             sessions += ended.sessions;
             credentials += ended.credentials;
         }

@@ -4,6 +4,7 @@ use super::world::{HOST, World};
 use crate::oauth::{ACCESS_TOKEN, GRANT};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use brattice_core::audit::Event;
 use serde_json::Value;
 use std::sync::atomic::Ordering;
 
@@ -114,6 +115,18 @@ async fn what_is_not_understood_is_refused_in_oauths_words() {
         assert!(answer["error_description"].is_string());
         assert!(world.done.lock().unwrap().is_empty(), "{body}");
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_more_than_it_has_is_on_record() {
+    let world = World::new(&[]);
+    let (_, answer, _) = trade(&world, FORM, asking("narrow", &[("scope", "write")])).await;
+    assert_eq!(answer["error"], "invalid_scope");
+    let record = world.record.lock().unwrap();
+    let [Event::Administered { act, allowed, .. }] = record.as_slice() else {
+        panic!("{record:?}");
+    };
+    assert_eq!((act.as_str(), *allowed), ("token.exchange", false));
 }
 
 #[tokio::test]

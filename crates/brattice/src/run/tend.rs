@@ -1,6 +1,5 @@
 //! What has to be done again and again: cutting who was revoked, signing heads, sweeping old questions, renewing keys,
-//! noticing that the
-//! record fails; and the list of sessions.
+//! noticing that the record fails; and the list of sessions.
 //!
 //! Lives here: timers. Never: what they do.
 

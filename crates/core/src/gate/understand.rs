@@ -101,15 +101,10 @@ fn understand(
     if touches_masked {
         trace(&parsed, scope, &mut acts, &mut out);
         for text in &used {
-            if let Ok(inner) = sql::parse(text, scope.major, &scope.limits()) {
-                let mut sub = Understood {
-                    outputs: Vec::new(),
-                    command: out.command.clone(),
-                    ..empty(&out)
-                };
-                trace(&inner, scope, &mut acts, &mut sub);
-                understood_of_used.push(sub);
-            }
+            let inner = sql::parse(text, scope.major, &scope.limits())?;
+            let mut sub = empty(&out);
+            trace(&inner, scope, &mut acts, &mut sub);
+            understood_of_used.push(sub);
         }
         merge_executed(&mut out, understood_of_used);
     }
