@@ -59,6 +59,9 @@ pub struct WhoamiBody {
     /// The ids of the tokens that it descends from, nearest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub lineage: Vec<String>,
+    /// The sign-in that it comes from, where a person signed in at the gateway.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sign_in: Option<String>,
 }
 
 impl From<&Identity> for WhoamiBody {
@@ -72,6 +75,7 @@ impl From<&Identity> for WhoamiBody {
             scope: who.scope.to_string(),
             token_id: who.token_id.clone(),
             lineage: who.lineage.clone(),
+            sign_in: who.sign_in.clone(),
         }
     }
 }

@@ -149,4 +149,16 @@ pub struct Identity {
     pub scope: Scope,
     /// The ids of the tokens that this proof descends from, nearest first.
     pub lineage: Vec<String>,
+    /// The sign-in at the gateway that the token comes from, where a person signed in here.
+    pub sign_in: Option<String>,
+}
+
+impl Identity {
+    /// The ids of all that this proof hangs on: its token, those that it descends from, and the sign-in.
+    pub fn roots(&self) -> impl Iterator<Item = &String> {
+        self.token_id
+            .iter()
+            .chain(&self.lineage)
+            .chain(&self.sign_in)
+    }
 }

@@ -162,6 +162,7 @@ mod tests {
             credential: None,
             scope: brattice_core::scope::Scope::whole(),
             lineage: Vec::new(),
+            sign_in: None,
         }
     }
     fn minutes(n: u64) -> Duration {

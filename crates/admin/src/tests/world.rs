@@ -65,6 +65,7 @@ pub(super) fn identity(chain: Chain) -> Identity {
         credential: None,
         scope: brattice_core::scope::Scope::whole(),
         lineage: Vec::new(),
+        sign_in: None,
     }
 }
 

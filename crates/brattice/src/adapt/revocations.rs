@@ -50,7 +50,7 @@ pub fn token(id: &str) -> Principal {
 /// Whether a revocation of this is one of that proof.
 pub fn concerns(revoked: &Principal, proof: &Identity) -> bool {
     let mut actors = proof.chain.actors();
-    let mut tokens = proof.token_id.iter().chain(&proof.lineage);
+    let mut tokens = proof.roots();
     actors.any(|a| a.is_same(revoked) || everybody(a.kind, &a.issuer).is_same(revoked))
         || tokens.any(|id| token(id).is_same(revoked))
 }
@@ -97,8 +97,7 @@ impl Held {
             return Some(id);
         }
         // A token's id is used once, so that it does not matter when.
-        let tokens = proof.token_id.iter().chain(&proof.lineage);
-        let mut tokens = tokens.map(|id| token(id));
+        let mut tokens = proof.roots().map(|id| token(id));
         let voided = tokens.find(|t| self.by_principal.contains_key(&(t.kind, t.id())));
         voided.map(|t| t.id())
     }

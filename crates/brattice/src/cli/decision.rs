@@ -158,6 +158,7 @@ pub fn judge(
         credential: None,
         scope: brattice_core::scope::Scope::whole(),
         lineage: Vec::new(),
+        sign_in: None,
     };
     let zone = TimeZone::get(&bundle.time_zone).map_err(|e| e.to_string())?;
     let moment = Moment {

@@ -254,6 +254,7 @@ impl Oidc {
             credential: None,
             scope: Scope::whole(),
             lineage: Vec::new(),
+            sign_in: None,
         };
         Ok(Proof {
             identity,

@@ -105,10 +105,8 @@ pub fn exchange(
         token_id: Some(hex::encode(id)),
         credential: None,
         scope,
-        lineage: proofs()
-            .flat_map(|p| p.token_id.iter().chain(&p.lineage))
-            .cloned()
-            .collect(),
+        lineage: proofs().flat_map(Identity::roots).cloned().collect(),
+        sign_in: None,
     })
 }
 

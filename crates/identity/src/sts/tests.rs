@@ -78,6 +78,7 @@ fn identity(kind: PrincipalKind, name: &str) -> Identity {
         credential: None,
         scope: Scope::whole(),
         lineage: Vec::new(),
+        sign_in: None,
     }
 }
 

@@ -154,6 +154,7 @@ impl OwnTokens {
             credential: None,
             scope: whole.scope,
             lineage: whole.lineage,
+            sign_in: whole.sign_in,
         };
         ours.then_some(identity)
     }
@@ -169,6 +170,8 @@ struct Whole {
     mfa: bool,
     scope: Scope,
     lineage: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sign_in: Option<String>,
 }
 
 impl Whole {
@@ -179,6 +182,7 @@ impl Whole {
             mfa: identity.mfa,
             scope: identity.scope.clone(),
             lineage: identity.lineage.clone(),
+            sign_in: identity.sign_in.clone(),
         }
     }
 }

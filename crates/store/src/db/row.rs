@@ -141,6 +141,8 @@ pub(crate) struct IdentityRow {
     scope: Scope,
     #[serde(default)]
     lineage: Vec<String>,
+    #[serde(default)]
+    sign_in: Option<String>,
 }
 
 impl From<&Identity> for IdentityRow {
@@ -156,6 +158,7 @@ impl From<&Identity> for IdentityRow {
             credential: i.credential.clone(),
             scope: i.scope.clone(),
             lineage: i.lineage.clone(),
+            sign_in: i.sign_in.clone(),
         }
     }
 }
@@ -173,6 +176,7 @@ impl From<IdentityRow> for Identity {
             credential: row.credential,
             scope: row.scope,
             lineage: row.lineage,
+            sign_in: row.sign_in,
         }
     }
 }

@@ -25,6 +25,7 @@ fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> M
             credential: Some(id),
             scope: brattice_core::scope::Scope::parse("read").unwrap(),
             lineage: vec!["parent".to_owned()],
+            sign_in: Some("in-1".to_owned()),
         },
     }
 }

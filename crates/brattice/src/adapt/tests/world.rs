@@ -198,6 +198,7 @@ pub fn proven(chain: Chain, at: Timestamp) -> Identity {
         credential: None,
         scope: brattice_core::scope::Scope::whole(),
         lineage: Vec::new(),
+        sign_in: None,
     }
 }
 

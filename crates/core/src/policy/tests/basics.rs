@@ -47,6 +47,7 @@ pub fn identity(chain: Chain, now: Timestamp) -> Identity {
         credential: None,
         scope: crate::scope::Scope::whole(),
         lineage: Vec::new(),
+        sign_in: None,
     }
 }
 

@@ -126,6 +126,7 @@ impl Bench {
             credential: None,
             scope: brattice_core::scope::Scope::whole(),
             lineage: Vec::new(),
+            sign_in: None,
         };
         let opening = Opening {
             identity,
