@@ -3,6 +3,7 @@
 //! Lives here: the call, [`Permit`] and [`Reply`]. Never: a route of its own, how a token is checked.
 
 use crate::decision::Nonces;
+use crate::ports::login::LoginApi;
 use crate::ports::{
     Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, IdentitiesApi, Recorder,
     SessionsApi, TokensApi,
@@ -37,6 +38,8 @@ pub struct Ports {
     pub credentials: Arc<dyn CredentialsApi>,
     /// The gateway's own tokens.
     pub tokens: Arc<dyn TokensApi>,
+    /// People who sign in.
+    pub login: Arc<dyn LoginApi>,
     /// Principals.
     pub identities: Arc<dyn IdentitiesApi>,
     /// The audit log, for reading.
@@ -168,6 +171,11 @@ impl Reply {
             "text/plain; charset=utf-8",
             text.into_bytes(),
         )
+    }
+
+    /// A page, or what belongs to one: it tells nothing but what its browser proved to be its own.
+    pub(crate) fn public(media: &'static str, text: String) -> Self {
+        Self::bytes(StatusCode::OK, media, text.into_bytes())
     }
 
     fn bytes(status: StatusCode, media: &'static str, bytes: Vec<u8>) -> Self {

@@ -64,7 +64,10 @@ pub(crate) fn finish(admin: &Admin, id: &str, outcome: Result<Reply, Problem>) -
             "same-origin",
         ),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page says itself what it may load.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if admin.settings.public_url.starts_with("https://") {
         headers.insert(
@@ -122,20 +125,7 @@ async fn handle(
 
 /// The name that is asked for is ours, and no page of another origin asks (DNS rebinding, cross-site requests).
 pub(crate) fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts
-        .next()
-        .and_then(|h| h.to_str().ok())
-        .map(str::to_ascii_lowercase);
-    let known = host.is_some_and(|h| admin.settings.hosts.contains(&h));
-    if !known || hosts.next().is_some() {
-        return Err(Problem::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "unknown_host",
-            "The request is not for this host.",
-        )
-        .hint("Use the address in `listen.admin.public_url`."));
-    }
+    is_our_host(admin, headers)?;
     let foreign = || {
         Problem::new(
             StatusCode::FORBIDDEN,
@@ -156,6 +146,25 @@ pub(crate) fn is_for_us(admin: &Admin, headers: &HeaderMap) -> Result<(), Proble
         if origin.to_str().ok() != Some(ours.as_str()) {
             return Err(foreign());
         }
+    }
+    Ok(())
+}
+
+/// The name that is asked for is ours (DNS rebinding).
+pub(crate) fn is_our_host(admin: &Admin, headers: &HeaderMap) -> Result<(), Problem> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts
+        .next()
+        .and_then(|h| h.to_str().ok())
+        .map(str::to_ascii_lowercase);
+    let known = host.is_some_and(|h| admin.settings.hosts.contains(&h));
+    if !known || hosts.next().is_some() {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "unknown_host",
+            "The request is not for this host.",
+        )
+        .hint("Use the address in `listen.admin.public_url`."));
     }
     Ok(())
 }

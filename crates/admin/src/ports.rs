@@ -3,6 +3,8 @@
 //! Lives here: the traits, what they take and what they return. Never: HTTP, an implementation, a check of rights (the
 //! API asks [`Authorizer`] before it calls any other port).
 
+pub mod login;
+
 use brattice_core::approval::{Answer, Approval, ApprovalState};
 use brattice_core::audit::Event;
 use brattice_core::denial::Denial;

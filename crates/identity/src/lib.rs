@@ -4,6 +4,7 @@
 //! credentials, throttling of failed proofs. Never: sessions, policy, storage, targets' protocols.
 
 pub mod lend;
+pub mod login;
 pub mod mint;
 pub mod oidc;
 pub mod sts;

@@ -11,6 +11,7 @@ mod bundle;
 mod credentials;
 pub mod figures;
 mod identities;
+mod logins;
 mod revocations;
 mod sealed;
 mod seen;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use authenticator::Unrevoked;
 pub(crate) use bundle::warnings;
+pub use logins::{StepsIn, Unvoided};
 pub use revocations::{Revocations, concerns};
 pub use sealed::SealedIn;
 pub use seen::{LastProofs, Seen};
@@ -46,6 +48,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         sessions: Arc::new(sessions::Sessions(of())),
         credentials: Arc::new(credentials::Credentials(of())),
         tokens: Arc::new(tokens::Trade(of())),
+        login: Arc::new(logins::Desk(of())),
         identities: Arc::new(identities::Identities(of())),
         audit: Arc::new(audit::AuditFiles(of())),
         bundle: Arc::new(bundle::Bundle(of())),

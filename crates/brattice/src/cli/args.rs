@@ -14,7 +14,8 @@ use std::path::PathBuf;
     propagate_version = true,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 refused or failed, 2 called wrongly, 3 gateway not reached, 4 not permitted.\n\
-        A token comes from BRATTICE_TOKEN, from --token-file PATH, or from standard input with --token-file -."
+        A token comes from BRATTICE_TOKEN, from --token-file PATH, or from standard input with --token-file -; without one \
+        you are whom `brattice login` signed in."
 )]
 pub struct Program {
     /// How to print.
@@ -46,7 +47,7 @@ pub struct GatewayArgs {
     /// PEM file with the authority of the gateway's certificate.
     #[arg(long, global = true, env = "BRATTICE_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// File with the access token; `-` is standard input. Without it, BRATTICE_TOKEN holds the token.
+    /// File with the access token; `-` is standard input. Without it, BRATTICE_TOKEN holds the token, or you signed in.
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -70,6 +71,17 @@ pub enum Command {
         after_help = "Examples:\n  brattice check /etc/brattice\n  brattice check --without-files . --format json\n  brattice check --schema > brattice.schema.json"
     )]
     Check(CheckArgs),
+    /// Sign in, in your browser, by your company's identity provider.
+    #[command(
+        after_help = "Examples:\n  brattice login --url https://brattice.example.com\n  brattice login --device   # where there is no browser\n  brattice login --provider okta"
+    )]
+    Login(LoginArgs),
+    /// Sign out.
+    #[command(after_help = "Examples:\n  brattice logout\n  brattice logout --everywhere")]
+    Logout(LogoutArgs),
+    /// Where you are signed in.
+    #[command(after_help = "Example:\n  brattice status --format json")]
+    Status,
     /// Who you are, as the gateway sees it.
     #[command(
         after_help = "Example:\n  BRATTICE_TOKEN=… brattice whoami --url https://brattice.example.com"
@@ -120,6 +132,28 @@ pub enum Command {
         after_help = "Example:\n  brattice completions bash > /etc/bash_completion.d/brattice"
     )]
     Completions(CompletionsArgs),
+}
+
+/// `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Show a code that you type in a browser on any other machine, instead of opening one here.
+    #[arg(long)]
+    pub device: bool,
+    /// Print the address, and open no browser.
+    #[arg(long, conflicts_with = "device")]
+    pub no_browser: bool,
+    /// The provider to sign in by, as the gateway names it.
+    #[arg(long, value_name = "NAME", conflicts_with = "device")]
+    pub provider: Option<String>,
+}
+
+/// `logout`.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// End all your sign-ins at this gateway, on whatever machine.
+    #[arg(long)]
+    pub everywhere: bool,
 }
 
 /// `serve`.

@@ -5,12 +5,14 @@
 use super::args::GatewayArgs;
 use super::exit::{Exit, Failure};
 use super::gateway;
+use super::saved::Saved;
 use brattice_admin::call::NEXT_HEADER;
 use brattice_admin::problem::{MEDIA_TYPE, Problem};
 use brattice_core::secret::Secret;
-use reqwest::{Certificate, Method, Response, redirect};
+use reqwest::{Certificate, Method, RequestBuilder, Response, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -21,19 +23,22 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A client for one gateway, as one caller.
-pub struct Client {
+/// A way to one gateway, as nobody yet.
+pub struct Link {
     http: reqwest::Client,
     base: Url,
-    token: Secret,
     runtime: Runtime,
 }
 
-impl Client {
+/// A client for one gateway, as one caller.
+pub struct Client {
+    link: Link,
+    token: Secret,
+}
+
+impl Link {
     /// Makes ready; nothing is sent yet.
-    pub fn new(args: &GatewayArgs) -> Result<Self, Failure> {
-        let base = gateway::address(args)?;
-        let token = gateway::token(args)?;
+    pub fn new(base: Url, ca: Option<&Path>) -> Result<Self, Failure> {
         let mut http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_WAIT_MAX)
@@ -42,7 +47,7 @@ impl Client {
         if base.scheme() == "http" {
             http = http.no_proxy();
         }
-        if let Some(path) = &args.ca {
+        if let Some(path) = ca {
             let pem = std::fs::read(path).map_err(|why| {
                 Failure::usage(format!("{} cannot be read: {why}", path.display()))
             })?;
@@ -61,29 +66,26 @@ impl Client {
         Ok(Self {
             http,
             base,
-            token,
             runtime,
         })
     }
 
-    /// Reads a JSON document.
-    pub fn get<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-    ) -> Result<T, Failure> {
-        let (bytes, _) = self.send(Method::GET, path, query, None::<&()>)?;
-        parse(&bytes)
+    /// The gateway's address.
+    pub fn base(&self) -> &Url {
+        &self.base
     }
 
-    /// Does something, with a body.
-    pub fn post<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        body: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let (bytes, _) = self.send(Method::POST, path, &[], Some(body))?;
-        parse(&bytes)
+    /// What runs what waits.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Reads a document that is published to everyone.
+    pub fn published<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        let answer = self.send(self.http.get(url))?;
+        parse(&answer.0)
     }
 
     /// Sends a form to one of OAuth's endpoints; the form itself holds the proof.
@@ -101,66 +103,11 @@ impl Client {
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.finish());
-        let answer = self.runtime.block_on(async {
-            let response = request.send().await.map_err(|why| self.unreachable(&why))?;
-            self.read(response).await
-        });
-        parse(&answer?.0)
+        let answer = self.send(request)?;
+        parse(&answer.0)
     }
 
-    /// The token of whoever calls.
-    pub fn token(&self) -> &Secret {
-        &self.token
-    }
-
-    /// Does something, without a body.
-    pub fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        let (bytes, _) = self.send(Method::POST, path, &[], None::<&()>)?;
-        parse(&bytes)
-    }
-
-    /// Reads a page of JSON documents, one a line, and where to go on.
-    pub fn page<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-    ) -> Result<(Vec<T>, Option<u64>), Failure> {
-        let (bytes, next) = self.send(Method::GET, path, query, None::<&()>)?;
-        let items = bytes
-            .split(|b| *b == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(parse)
-            .collect::<Result<_, _>>()?;
-        Ok((items, next))
-    }
-
-    /// Reads bytes.
-    pub fn octets(&self, path: &[&str], query: &[(&str, String)]) -> Result<Vec<u8>, Failure> {
-        Ok(self.send(Method::GET, path, query, None::<&()>)?.0)
-    }
-
-    fn send<B: Serialize>(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, String)],
-        body: Option<&B>,
-    ) -> Result<(Vec<u8>, Option<u64>), Failure> {
-        let mut url = self.base.clone();
-        match url.path_segments_mut() {
-            Ok(mut segments) => {
-                segments.pop_if_empty().extend(["api", "v1"]).extend(path);
-            }
-            Err(()) => return Err(Failure::usage("the gateway's address cannot have a path")),
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let token = self.token.expose_str().unwrap_or_default();
-        let mut request = self.http.request(method, url).bearer_auth(token);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+    fn send(&self, request: RequestBuilder) -> Result<(Vec<u8>, Option<u64>), Failure> {
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|why| self.unreachable(&why))?;
             self.read(response).await
@@ -209,6 +156,105 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Makes ready, with the token that is given, or that of whoever signed in.
+    pub fn new(args: &GatewayArgs) -> Result<Self, Failure> {
+        let saved = Saved::open()?;
+        let place = gateway::place(args, &saved)?;
+        let link = Link::new(place.url, place.ca.as_deref())?;
+        let token = match gateway::given_token(args)? {
+            Some(token) => token,
+            None => saved.token(&link)?,
+        };
+        Ok(Self { link, token })
+    }
+
+    /// Reads a JSON document.
+    pub fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::GET, path, query, None::<&()>)?;
+        parse(&bytes)
+    }
+
+    /// Does something, with a body.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::POST, path, &[], Some(body))?;
+        parse(&bytes)
+    }
+
+    /// Sends a form to one of OAuth's endpoints; the form itself holds the proof.
+    pub fn form<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        self.link.form(path, form)
+    }
+
+    /// The token of whoever calls.
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Does something, without a body.
+    pub fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        let (bytes, _) = self.send(Method::POST, path, &[], None::<&()>)?;
+        parse(&bytes)
+    }
+
+    /// Reads a page of JSON documents, one a line, and where to go on.
+    pub fn page<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<(Vec<T>, Option<u64>), Failure> {
+        let (bytes, next) = self.send(Method::GET, path, query, None::<&()>)?;
+        let items = bytes
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(parse)
+            .collect::<Result<_, _>>()?;
+        Ok((items, next))
+    }
+
+    /// Reads bytes.
+    pub fn octets(&self, path: &[&str], query: &[(&str, String)]) -> Result<Vec<u8>, Failure> {
+        Ok(self.send(Method::GET, path, query, None::<&()>)?.0)
+    }
+
+    fn send<B: Serialize>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&B>,
+    ) -> Result<(Vec<u8>, Option<u64>), Failure> {
+        let mut url = self.link.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut segments) => {
+                segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            }
+            Err(()) => return Err(Failure::usage("the gateway's address cannot have a path")),
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let token = self.token.expose_str().unwrap_or_default();
+        let mut request = self.link.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.link.send(request)
+    }
+}
+
 /// A refusal in OAuth's form (RFC 6749, section 5.2).
 #[derive(serde::Deserialize)]
 struct OauthRefused {
@@ -222,10 +268,11 @@ impl From<OauthRefused> for Failure {
             "invalid_grant" => Exit::NotPermitted,
             _ => Exit::Failed,
         };
-        Failure::new(
-            exit,
-            format!("{} ({})", refused.error_description, refused.error),
-        )
+        let what = format!("{} ({})", refused.error_description, refused.error);
+        Failure {
+            oauth: Some(refused.error),
+            ..Failure::new(exit, what)
+        }
     }
 }
 
@@ -261,13 +308,8 @@ mod tests {
             String::from_utf8(seen).unwrap()
         });
         let client = Client {
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            base: base.parse().unwrap(),
+            link: Link::new(base.parse().unwrap(), None).unwrap(),
             token: Secret::new("the-token"),
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap(),
         };
         (client, server)
     }

@@ -68,6 +68,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// What the gateway said, where it did.
     pub problem: Option<Box<Problem>>,
+    /// OAuth's name for it, where an endpoint of OAuth said no.
+    pub oauth: Option<String>,
 }
 
 impl Failure {
@@ -78,6 +80,7 @@ impl Failure {
             what: what.into(),
             hint: None,
             problem: None,
+            oauth: None,
         }
     }
 
@@ -115,6 +118,7 @@ impl From<Problem> for Failure {
             what: problem.detail.clone(),
             hint: problem.hint.clone(),
             problem: Some(Box::new(problem)),
+            oauth: None,
         }
     }
 }

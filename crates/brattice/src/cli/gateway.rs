@@ -4,20 +4,46 @@
 
 use super::args::GatewayArgs;
 use super::exit::Failure;
+use super::saved::Saved;
 use brattice_core::secret::Secret;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 /// The longest token.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
-/// The gateway's address. A token goes out over TLS, or to this machine.
-pub fn address(args: &GatewayArgs) -> Result<Url, Failure> {
+/// Where a gateway is.
+pub struct Place {
+    /// Its address.
+    pub url: Url,
+    /// The authority of its certificate, where it is not one of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// The gateway that is meant: the one that is given, or else the one that somebody signed in to last.
+pub fn place(args: &GatewayArgs, saved: &Saved) -> Result<Place, Failure> {
     let Some(text) = &args.url else {
-        return Err(Failure::usage("which gateway is not said")
-            .hint("give --url, or set BRATTICE_URL to the gateway's `listen.admin.public_url`"));
+        let last = saved.last()?;
+        let last = last.ok_or_else(|| {
+            Failure::usage("which gateway is not said")
+                .hint("give --url, or set BRATTICE_URL to the gateway's `listen.admin.public_url`")
+        })?;
+        return Ok(Place {
+            url: address(&last.url)?,
+            ca: args.ca.clone().or(last.ca),
+        });
     };
+    let url = address(text)?;
+    let ca = match &args.ca {
+        Some(ca) => Some(ca.clone()),
+        None => saved.of(&url)?.and_then(|s| s.ca),
+    };
+    Ok(Place { url, ca })
+}
+
+/// An address that a token may be sent to: over TLS, or on this machine.
+pub fn address(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text).map_err(|_| Failure::usage(format!("`{text}` is not a URL")))?;
     let local = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -35,15 +61,13 @@ pub fn address(args: &GatewayArgs) -> Result<Url, Failure> {
     }
 }
 
-/// The token.
-pub fn token(args: &GatewayArgs) -> Result<Secret, Failure> {
+/// The token that is given; `None` when none is, so that whoever signed in is meant.
+pub fn given_token(args: &GatewayArgs) -> Result<Option<Secret>, Failure> {
     match &args.token_file {
-        Some(path) => token_of(path),
+        Some(path) => token_of(path).map(Some),
         None => match std::env::var("BRATTICE_TOKEN") {
-            Ok(token) => plain(token.into_bytes()),
-            Err(_) => Err(Failure::usage("there is no token").hint(
-                "set BRATTICE_TOKEN, or give --token-file PATH, or pipe it in with --token-file -",
-            )),
+            Ok(token) => plain(token.into_bytes()).map(Some),
+            Err(_) => Ok(None),
         },
     }
 }
@@ -82,14 +106,6 @@ fn plain(bytes: Vec<u8>) -> Result<Secret, Failure> {
 mod tests {
     use super::*;
 
-    fn args(url: &str) -> GatewayArgs {
-        GatewayArgs {
-            url: Some(url.to_owned()),
-            ca: None,
-            token_file: None,
-        }
-    }
-
     #[test]
     fn a_token_never_travels_in_clear() {
         for good in [
@@ -98,7 +114,7 @@ mod tests {
             "http://localhost:1",
             "http://[::1]:1",
         ] {
-            assert!(address(&args(good)).is_ok(), "{good}");
+            assert!(address(good).is_ok(), "{good}");
         }
         for bad in [
             "http://gateway.example.com",
@@ -106,7 +122,7 @@ mod tests {
             "ftp://127.0.0.1",
             "gateway",
         ] {
-            assert!(address(&args(bad)).is_err(), "{bad}");
+            assert!(address(bad).is_err(), "{bad}");
         }
     }
 }

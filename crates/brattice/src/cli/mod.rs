@@ -15,9 +15,12 @@ mod dev;
 mod docs;
 mod exit;
 mod gateway;
+mod login;
+mod loopback;
 mod output;
 mod policy;
 mod rows;
+mod saved;
 mod sessions;
 mod show;
 mod token;
@@ -70,6 +73,9 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         // These answer with a log rather than with output, and have ended by now.
         Command::Serve(_) | Command::Dev(_) => Ok(()),
         Command::Check(args) => check::run(&args, out),
+        Command::Login(args) => login::login(&gateway, &args, out),
+        Command::Logout(args) => login::logout(&gateway, &args, out),
+        Command::Status => login::status(out),
         Command::Whoami => whoami::run(&gateway, out),
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),

@@ -164,6 +164,21 @@ pub struct Issuer {
     pub keys_stale_max: Duration,
     /// It is for trying out, and every listener is on loopback.
     pub development: bool,
+    /// As what the gateway is known there, where people sign in by it.
+    pub sign_in: Option<SignIn>,
+}
+
+/// What the gateway is to a provider by whom people sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// Its `client_id`.
+    pub client_id: String,
+    /// Where its secret comes from. Never [`SecretSource::Sealed`].
+    pub client_secret: Option<SecretSource>,
+    /// Scopes beside `openid`.
+    pub scopes: Vec<String>,
+    /// How long a sign-in may go on without the provider's word.
+    pub recheck_max: Duration,
 }
 
 impl Issuer {
@@ -363,4 +378,6 @@ pub struct Limits {
     pub credential_lifetime_max: Duration,
     /// The longest life of a token that is given for another.
     pub token_lifetime_max: Duration,
+    /// How long a person stays signed in.
+    pub sign_in_max: Duration,
 }

@@ -230,6 +230,25 @@ pub struct RawIssuer {
     /// address. Default: `false`.
     #[serde(default)]
     pub development: bool,
+    /// People sign in by it: `brattice login`. The provider must know `PUBLIC_URL/oauth/callback/NAME` as a redirect URI.
+    pub sign_in: Option<RawSignIn>,
+}
+
+/// What the gateway is to a provider by whom people sign in.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSignIn {
+    /// The gateway's `client_id` there.
+    #[schemars(required)]
+    pub client_id: Option<String>,
+    /// Where its secret comes from: `env:NAME` or `file:PATH`. Without it the gateway is a public client.
+    #[schemars(extend("writeOnly" = true))]
+    pub client_secret: Option<String>,
+    /// What is asked for beside `openid`. With `offline_access` the provider can be asked again at every renewal; without,
+    /// a sign-in ends after `recheck_max`. Default: `["profile", "offline_access"]`.
+    pub scopes: Option<Vec<String>>,
+    /// How long a sign-in may go on without the provider's word, at most `12h`. Default: `1h`.
+    pub recheck_max: Option<String>,
 }
 
 /// Signature algorithms of tokens. Symmetric ones and `none` do not exist here.
@@ -482,4 +501,6 @@ pub struct RawLimits {
     pub credential_lifetime_max: Option<String>,
     /// The longest life of a token that the gateway gives for another (`/oauth/token`), at most `60m`. Default: `15m`.
     pub token_lifetime_max: Option<String>,
+    /// How long a person stays signed in (`brattice login`), at most `7d`. Default: `12h`.
+    pub sign_in_max: Option<String>,
 }

@@ -57,6 +57,9 @@ impl Gateway {
         for what in kept_until_restart(&self.checked.load(), &checked) {
             tracing::warn!(what, "this change takes effect at the next start");
         }
+        let limits = &checked.limits;
+        self.logins
+            .set_lifetimes(limits.sign_in_max, limits.token_lifetime_max);
         self.checked.store(Arc::new(checked));
         let _before = self.applied.send_replace(revision);
         Ok(revision)

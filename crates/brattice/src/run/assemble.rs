@@ -8,7 +8,8 @@ use super::source::Source;
 use super::tend::SessionList;
 use super::{bundle, catalogues, ended};
 use crate::adapt::{
-    CountedRecordings, KeysIn, LastProofs, Revocations, Routes, SealedIn, Seen, Tally, Unrevoked,
+    CountedRecordings, KeysIn, LastProofs, Revocations, Routes, SealedIn, Seen, StepsIn, Tally,
+    Unrevoked, Unvoided,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -24,6 +25,7 @@ use brattice_core::ports::{
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::lend::{ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
+use brattice_identity::login::{LoginParts, Logins};
 use brattice_identity::sts::{OwnTokens, Ring, RingError, Tokens};
 use brattice_identity::throttle::ThrottleLimits;
 use brattice_identity::{Lender, MintedLookup, Oidc};
@@ -64,6 +66,8 @@ pub struct Gateway {
     pub oidc: Arc<Oidc>,
     /// The gateway's own tokens.
     pub own_tokens: Arc<OwnTokens>,
+    /// Where people sign in.
+    pub logins: Arc<Logins>,
     /// The providers and our own tokens, and nobody who was revoked since.
     pub authenticator: Arc<dyn Authenticator>,
     /// Whose proofs are void.
@@ -90,7 +94,7 @@ pub struct Gateway {
     pub(super) certificates: Certificates,
     pub(super) kept: catalogues::Kept,
     pub(super) connections: bundle::Connections,
-    pub(super) key_sealing: SealingKeys,
+    pub(super) key_sealing: Arc<SealingKeys>,
     pub(super) tokens: TokenKey,
     pub(super) revision: AtomicU64,
     pub(super) applied_at: AtomicI64,
@@ -139,7 +143,7 @@ impl Gateway {
         let revocations = Arc::new(Revocations::new(db.clone(), clock.clone()));
         revocations.set_leeway(bundle::leeway(&checked));
         let seen = Arc::new(Seen::new(db.clone(), clock.clone()));
-        let key_sealing = key_sealing(&master)?;
+        let key_sealing = Arc::new(key_sealing(&master)?);
         let keys = KeysIn(db.clone());
         let ring = Ring::open(&keys, &key_sealing, randomness.as_ref(), clock.now());
         let ring = ring.await.map_err(|e| StartError::TokenKeys(boxed(e)))?;
@@ -150,6 +154,17 @@ impl Gateway {
             revocations.clone(),
             seen.clone(),
         ));
+        let logins = Arc::new(Logins::new(LoginParts {
+            oidc: oidc.clone(),
+            own: own_tokens.clone(),
+            store: Arc::new(StepsIn(db.clone())),
+            still_good: Arc::new(Unvoided(revocations.clone())),
+            sealing: key_sealing.clone(),
+            clock: clock.clone(),
+            randomness: randomness.clone(),
+        }));
+        let limits = &checked.limits;
+        logins.set_lifetimes(limits.sign_in_max, limits.token_lifetime_max);
         let sealed = sealing(&checked, &db)?;
         let lender = Arc::new(Lender::new(
             bundle::credentials(&checked),
@@ -197,6 +212,7 @@ impl Gateway {
             db,
             oidc,
             own_tokens,
+            logins,
             key_sealing,
             authenticator,
             revocations,

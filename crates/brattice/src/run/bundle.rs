@@ -12,7 +12,7 @@ use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
 use brattice_identity::lend::{SecretFrom, TargetCredential, UpstreamProof};
 use brattice_identity::oidc::{
-    ClaimIs, ClaimMap, ClaimPath, IssuerConfig, KindRule, SigningAlgorithm,
+    ClaimIs, ClaimMap, ClaimPath, ClientConfig, IssuerConfig, KindRule, SigningAlgorithm,
 };
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
@@ -233,6 +233,15 @@ pub(super) fn issuers(checked: &Checked) -> Result<Vec<IssuerConfig>, StartError
     checked.issuers.iter().map(issuer).collect()
 }
 
+fn client(sign_in: &checked::SignIn) -> ClientConfig {
+    ClientConfig {
+        id: sign_in.client_id.clone(),
+        secret: sign_in.client_secret.as_ref().map(secret),
+        scopes: sign_in.scopes.clone(),
+        recheck_max: sign_in.recheck_max,
+    }
+}
+
 fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
     let bad = |what: &str| StartError::Bundle(vec![format!("issuers.{}: {what}", i.name)]);
     let path = |text: &str| ClaimPath::parse(text).ok_or_else(|| bad("a claim has no name"));
@@ -285,6 +294,7 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
         delegation_depth_max: i.delegation_depth_max,
         ca,
         allow_loopback_http: i.is_loopback_http(),
+        client: i.sign_in.as_ref().map(client),
         jwks_refresh: i.keys_refresh,
         jwks_stale_max: i.keys_stale_max,
         ..defaults

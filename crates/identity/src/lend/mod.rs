@@ -13,6 +13,7 @@ pub use source::{Environment, NotASource, ProcessEnvironment, SecretFrom};
 use brattice_core::ports::{BoxFuture, CredentialSource, Lease, LendError};
 use brattice_core::secret::Secret;
 use source::Sources;
+pub(crate) use source::read_plain;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

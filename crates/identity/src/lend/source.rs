@@ -138,6 +138,15 @@ impl Sources {
     }
 }
 
+/// A secret of the gateway itself, one line, from the process's environment or a file.
+pub(crate) async fn read_plain(from: &SecretFrom) -> Result<Secret, String> {
+    let sources = Sources {
+        environment: Arc::new(ProcessEnvironment),
+        sealed: None,
+    };
+    sources.password("", from).await
+}
+
 /// Drops the one line end that editors and shells put behind a password.
 fn without_line_end(secret: Secret) -> Secret {
     let bytes = secret.expose();

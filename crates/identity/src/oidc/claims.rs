@@ -41,6 +41,54 @@ pub(super) fn check(
     check_span(config, claims, now)
 }
 
+/// How old an ID token may be that was just asked for.
+const ID_TOKEN_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// Checks an ID token that this client was just given (OpenID Connect Core, sections 3.1.3.7 and 12.2). `nonce` is what
+/// was sent with the request; a refreshed token has none.
+pub(super) fn check_id_token(
+    config: &IssuerConfig,
+    client: &str,
+    nonce: Option<&str>,
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if text("iss") != Some(config.issuer.as_str()) {
+        return Err(Refusal::Issuer);
+    }
+    let ours = match claims.get("aud") {
+        Some(Value::String(one)) => one == client,
+        Some(Value::Array(all)) => matches!(all.as_slice(), [one] if one == client),
+        _ => false,
+    };
+    if !ours {
+        return Err(Refusal::Audience);
+    }
+    if claims.contains_key("azp") && text("azp") != Some(client) {
+        return Err(Refusal::Client);
+    }
+    if nonce.is_some() && text("nonce") != nonce {
+        return Err(Refusal::claim("nonce", "is not what was asked with"));
+    }
+    if claims.contains_key("events") {
+        return Err(Refusal::claim("events", "is of a logout token"));
+    }
+    let required = |name| date(claims, name)?.ok_or(Refusal::claim(name, "is missing"));
+    let (expires, issued) = (required("exp")?, required("iat")?);
+    if now >= expires.plus(config.leeway) || now.since(issued) > ID_TOKEN_AGE_MAX {
+        return Err(Refusal::Expired);
+    }
+    if issued > now.plus(config.leeway) {
+        return Err(Refusal::NotYet);
+    }
+    let authenticated_at = date(claims, "auth_time")?.unwrap_or(issued);
+    if authenticated_at > now.plus(config.leeway) {
+        return Err(Refusal::claim("auth_time", "is in the future"));
+    }
+    Ok(authenticated_at.min(now))
+}
+
 fn check_audience(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<(), Refusal> {
     let audiences: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],

@@ -4,6 +4,7 @@
 
 use super::algorithm::SigningAlgorithm;
 use super::mapping::{ClaimMap, KindRule};
+use crate::lend::SecretFrom;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -56,6 +57,21 @@ pub struct IssuerConfig {
     pub jwks_stale_max: Duration,
     /// Least time between two fetches, whatever the reason.
     pub jwks_refetch_min: Duration,
+    /// As what the gateway is known there, where people sign in by this provider.
+    pub client: Option<ClientConfig>,
+}
+
+/// The gateway as a client of a provider (OpenID Connect Core, section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// Its `client_id`.
+    pub id: String,
+    /// Where its secret is read from, each time; `None` for a public client.
+    pub secret: Option<SecretFrom>,
+    /// The scopes that are asked for, beside `openid`.
+    pub scopes: Vec<String>,
+    /// How long a sign-in may go on without the provider's word that it still knows the person as it did.
+    pub recheck_max: Duration,
 }
 
 impl IssuerConfig {
@@ -79,6 +95,7 @@ impl IssuerConfig {
             jwks_refresh: Duration::from_secs(300),
             jwks_stale_max: Duration::from_secs(3600),
             jwks_refetch_min: Duration::from_secs(10),
+            client: None,
         }
     }
 
@@ -118,6 +135,14 @@ impl IssuerConfig {
             "an audience is empty",
         );
         out.unless(listed(&self.clients), "clients", "a client is empty");
+        if let Some(client) = &self.client {
+            out.unless(!client.id.trim().is_empty(), "client", "its id is empty");
+            out.unless(
+                client.secret != Some(SecretFrom::Sealed),
+                "client",
+                "its secret comes from env: or file:",
+            );
+        }
         out.unless(
             !self.algorithms.is_empty(),
             "algorithms",

@@ -1,12 +1,13 @@
 //! Fetching a provider's documents.
 //!
-//! Lives here: discovery and the key set over HTTPS, bounded in time and size, never redirected. Never: when to
-//! fetch, what becomes of the keys.
+//! Lives here: discovery, the key set and the token endpoint over HTTPS, bounded in time and size, never redirected.
+//! Never: when to fetch, what becomes of the keys, what is asked at the token endpoint.
 
 use super::config::{IssuerConfig, checked_url};
 use super::json;
 use super::jwks::KeySet;
-use reqwest::{Certificate, Client, StatusCode, Url, redirect};
+use brattice_core::secret::Secret;
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url, redirect};
 use serde_json::Value;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -33,6 +34,28 @@ pub(super) enum FetchError {
     NotAKeySet,
     #[error("the key set has no usable key")]
     NoKeys,
+}
+
+/// Where a provider is asked what, as its discovery document has it (OpenID Connect Discovery, section 3).
+#[derive(Clone)]
+pub(super) struct Endpoints {
+    pub keys: Url,
+    pub authorization: Option<Url>,
+    pub token: Option<Url>,
+    pub userinfo: Option<Url>,
+    /// Whether a client may prove itself by HTTP's Basic scheme; what is meant when nothing is said.
+    pub takes_basic: bool,
+    /// Whether it names itself in the answer to the browser (RFC 9207).
+    pub names_itself: bool,
+}
+
+/// How a request proves whose it is.
+pub(super) enum Proof<'a> {
+    None,
+    /// A client's name and secret (RFC 6749, section 2.3.1).
+    Basic(&'a str, &'a Secret),
+    /// An access token (RFC 6750).
+    Bearer(&'a Secret),
 }
 
 /// Fetches one provider's documents.
@@ -78,7 +101,7 @@ impl Fetcher {
     pub(super) async fn keys(&self) -> Result<KeySet, FetchError> {
         let uri = match &self.jwks_uri {
             Some(uri) => uri.clone(),
-            None => self.discover().await?,
+            None => self.endpoints().await?.keys,
         };
         let keys = KeySet::read(&self.get(uri).await?).ok_or(FetchError::NotAKeySet)?;
         if keys.len() == 0 {
@@ -87,8 +110,8 @@ impl Fetcher {
         Ok(keys)
     }
 
-    /// Asks the provider where its keys are (OpenID Connect Discovery, section 4).
-    async fn discover(&self) -> Result<Url, FetchError> {
+    /// Asks the provider where it is asked what (OpenID Connect Discovery, section 4).
+    pub(super) async fn endpoints(&self) -> Result<Endpoints, FetchError> {
         let address = format!(
             "{}/.well-known/openid-configuration",
             self.issuer.trim_end_matches('/')
@@ -101,16 +124,58 @@ impl Fetcher {
         if text("issuer") != Some(self.issuer.as_str()) {
             return Err(FetchError::Discovery("it is another issuer's"));
         }
-        let uri = text("jwks_uri").ok_or(FetchError::Discovery("it has no jwks_uri"))?;
-        checked_url(uri, self.allow_loopback_http).map_err(FetchError::Discovery)
+        let url = |name: &str| {
+            text(name)
+                .map(|uri| checked_url(uri, self.allow_loopback_http))
+                .transpose()
+                .map_err(FetchError::Discovery)
+        };
+        let methods = document.get("token_endpoint_auth_methods_supported");
+        Ok(Endpoints {
+            keys: url("jwks_uri")?.ok_or(FetchError::Discovery("it has no jwks_uri"))?,
+            authorization: url("authorization_endpoint")?,
+            token: url("token_endpoint")?,
+            userinfo: url("userinfo_endpoint")?,
+            takes_basic: methods.and_then(Value::as_array).is_none_or(|methods| {
+                methods
+                    .iter()
+                    .any(|m| m.as_str() == Some("client_secret_basic"))
+            }),
+            names_itself: document
+                .get("authorization_response_iss_parameter_supported")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
+        })
+    }
+
+    /// Sends a form. The status is the caller's to judge: refusals come with a document, too.
+    pub(super) async fn post(
+        &self,
+        url: Url,
+        form: String,
+        proof: Proof<'_>,
+    ) -> Result<(StatusCode, Vec<u8>), FetchError> {
+        let request = self
+            .client
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        self.send(proven(request, proof)).await
+    }
+
+    /// Fetches a document that an access token opens.
+    pub(super) async fn get_with(&self, url: Url, token: &Secret) -> Result<Vec<u8>, FetchError> {
+        let request = proven(self.client.get(url), Proof::Bearer(token));
+        accepted(self.send(request).await?)
     }
 
     async fn get(&self, url: Url) -> Result<Vec<u8>, FetchError> {
-        let request = self.client.get(url).header("accept", "application/json");
+        accepted(self.send(self.client.get(url)).await?)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), FetchError> {
+        let request = request.header("accept", "application/json");
         let mut answer = request.send().await.map_err(FetchError::NoAnswer)?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status(answer.status()));
-        }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(FetchError::NoAnswer)? {
             if body.len().saturating_add(chunk.len()) > DOCUMENT_BYTES_MAX {
@@ -118,6 +183,27 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
+        Ok((answer.status(), body))
+    }
+}
+
+fn accepted((status, body): (StatusCode, Vec<u8>)) -> Result<Vec<u8>, FetchError> {
+    if status == StatusCode::OK {
         Ok(body)
+    } else {
+        Err(FetchError::Status(status))
+    }
+}
+
+fn proven(request: RequestBuilder, proof: Proof<'_>) -> RequestBuilder {
+    match proof {
+        Proof::None => request,
+        Proof::Basic(id, secret) => {
+            // RFC 6749, section 2.3.1: each part is form-encoded before it is put together.
+            let part =
+                |bytes: &[u8]| url::form_urlencoded::byte_serialize(bytes).collect::<String>();
+            request.basic_auth(part(id.as_bytes()), Some(part(secret.expose())))
+        }
+        Proof::Bearer(token) => request.bearer_auth(String::from_utf8_lossy(token.expose())),
     }
 }

@@ -11,14 +11,16 @@ mod json;
 mod jwks;
 mod keys;
 mod mapping;
+mod party;
 mod people;
 mod refusal;
 pub(crate) mod token;
 mod verified;
 
 pub use algorithm::{NotAnAlgorithm, SigningAlgorithm};
-pub use config::{ConfigProblem, IssuerConfig};
+pub use config::{ClientConfig, ConfigProblem, IssuerConfig};
 pub use mapping::{ClaimIs, ClaimMap, ClaimPath, KindRule};
+pub use party::{SignInFailed, SignedIn};
 pub use token::TOKEN_BYTES_MAX;
 
 use crate::sts::OWN_ISSUER;
@@ -30,7 +32,9 @@ use brattice_core::principal::{Chain, Identity, LoginBy};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
+use jwks::VerifyKey;
 use keys::{Keys, Lookup};
+use party::Party;
 use refusal::Refusal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -85,6 +89,8 @@ struct Providers {
 struct Provider {
     config: Arc<IssuerConfig>,
     keys: Arc<Keys>,
+    /// Where people sign in by it.
+    party: Option<Arc<Party>>,
 }
 
 impl Oidc {
@@ -216,30 +222,7 @@ impl Oidc {
             .ok_or_else(|| rejected(Refusal::Issuer))?;
         let config = &provider.config;
         let reject = |refusal| provider.rejected(&refusal);
-
-        if !config.algorithms.contains(&unverified.algorithm) {
-            return Err(reject(Refusal::Algorithm));
-        }
-        let found = provider
-            .keys
-            .find(&unverified.kid, unverified.algorithm, self.now())
-            .await;
-        let key = match found {
-            Lookup::Key(key) => key,
-            Lookup::NotForAlgorithm => return Err(reject(Refusal::KeyAlgorithm)),
-            Lookup::Unknown => return Err(reject(Refusal::UnknownKey)),
-            Lookup::Unavailable => return Err(provider.unavailable()),
-        };
-        let signed = jsonwebtoken::crypto::verify(
-            unverified.signature,
-            unverified.signed.as_bytes(),
-            &key.key,
-            unverified.algorithm.library(),
-        );
-        if !matches!(signed, Ok(true)) {
-            return Err(reject(Refusal::Signature));
-        }
-
+        let key = provider.signed(&unverified, self.now()).await?;
         let claims = &unverified.claims;
         let typ = unverified.typ.as_deref();
         let span = claims::check(config, typ, claims, self.now()).map_err(reject)?;
@@ -300,6 +283,35 @@ impl Authenticator for Oidc {
 }
 
 impl Provider {
+    /// The key that signed this, which is the provider's, current, and right for the algorithm.
+    async fn signed(
+        &self,
+        unverified: &token::Unverified<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<VerifyKey>, AuthError> {
+        let reject = |refusal| self.rejected(&refusal);
+        let algorithm = unverified.algorithm;
+        if !self.config.algorithms.contains(&algorithm) {
+            return Err(reject(Refusal::Algorithm));
+        }
+        let key = match self.keys.find(&unverified.kid, algorithm, now).await {
+            Lookup::Key(key) => key,
+            Lookup::NotForAlgorithm => return Err(reject(Refusal::KeyAlgorithm)),
+            Lookup::Unknown => return Err(reject(Refusal::UnknownKey)),
+            Lookup::Unavailable => return Err(self.unavailable()),
+        };
+        let signed = jsonwebtoken::crypto::verify(
+            unverified.signature,
+            unverified.signed.as_bytes(),
+            &key.key,
+            algorithm.library(),
+        );
+        if matches!(signed, Ok(true)) {
+            Ok(key)
+        } else {
+            Err(reject(Refusal::Signature))
+        }
+    }
     fn rejected(&self, refusal: &Refusal) -> AuthError {
         AuthError::Rejected(format!("token of `{}`: {refusal}", self.config.name))
     }
@@ -335,13 +347,16 @@ fn providers(configs: Vec<IssuerConfig>, before: &[Provider]) -> Result<Vec<Prov
             if let Some(same) = before.iter().find(|p| *p.config == config) {
                 return Ok(same.clone());
             }
-            let keys = Keys::new(&config).map_err(|cause| OidcError::Client {
+            let client = |cause| OidcError::Client {
                 issuer: config.name.clone(),
                 cause,
-            })?;
+            };
+            let keys = Keys::new(&config).map_err(client)?;
+            let party = Party::new(&config).map_err(client)?.map(Arc::new);
             Ok(Provider {
                 config: Arc::new(config),
                 keys: Arc::new(keys),
+                party,
             })
         })
         .collect()

@@ -1,4 +1,5 @@
-//! What is looked up rather than appended: approvals, grants, credentials, revocations, sessions, sealed secrets, who was seen.
+//! What is looked up rather than appended: approvals, grants, credentials, revocations, sessions, sealed secrets, who was
+//! seen, who is signed in.
 //!
 //! Lives here: all SQL of the gateway, and the mapping between rows and the domain. Never: a decision that needs policy,
 //! a clock read, a secret in clear.
@@ -12,6 +13,7 @@ mod credentials;
 mod deliveries;
 mod grants;
 mod list;
+mod logins;
 mod revocations;
 mod row;
 mod schema;
@@ -29,6 +31,7 @@ pub use answer::AnswerError;
 pub use credentials::CredentialSummary;
 pub use deliveries::{Delivery, DeliveryState};
 pub use list::ApprovalFilter;
+pub use logins::{SignIn, SignInTurn};
 pub use revocations::Revocation;
 pub use schema::SchemaError;
 pub use seen::Seen;

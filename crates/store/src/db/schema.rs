@@ -27,10 +27,38 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS];
 
 /// Who asks the same shares a question: it ends when the last of them is gone.
 const ASKERS: &[&str] = &["ALTER TABLE approvals ADD COLUMN askers BIGINT NOT NULL DEFAULT 1"];
+
+/// People who sign in at the gateway: steps on their way, and what came of them.
+const LOGINS: &[&str] = &[
+    "CREATE TABLE login_steps (
+        key TEXT PRIMARY KEY,
+        body BLOB NOT NULL,
+        source TEXT NOT NULL,
+        until BIGINT NOT NULL
+    )",
+    "CREATE INDEX login_steps_by_source ON login_steps (source, until)",
+    "CREATE INDEX login_steps_by_end ON login_steps (until)",
+    "CREATE TABLE sign_ins (
+        id TEXT PRIMARY KEY,
+        client TEXT NOT NULL,
+        source TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        name TEXT NOT NULL,
+        identity TEXT NOT NULL,
+        secret BLOB NOT NULL,
+        turn BIGINT NOT NULL,
+        upstream BLOB,
+        began_at BIGINT NOT NULL,
+        checked_at BIGINT NOT NULL,
+        ends_at BIGINT NOT NULL
+    )",
+    "CREATE INDEX sign_ins_by_person ON sign_ins (kind, issuer, name)",
+];
 
 /// Instants are microseconds since 1970, digests are hexadecimal, JSON columns hold what the domain serialises.
 const FIRST: &[&str] = &[

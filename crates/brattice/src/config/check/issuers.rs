@@ -1,9 +1,9 @@
 //! Identity providers: exact issuers, exact audiences, asymmetric algorithms, short lives.
 
 use super::{Checker, Pem, named};
-use crate::config::checked::{Claims, Issuer, Listen};
+use crate::config::checked::{Claims, Issuer, Listen, SignIn};
 use crate::config::place::Place;
-use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals};
+use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals, RawSignIn};
 use brattice_core::principal::PrincipalKind;
 use brattice_identity::sts::OWN_ISSUER;
 use std::collections::BTreeMap;
@@ -80,6 +80,7 @@ impl Checker<'_> {
                 "make it at least as long",
             );
         }
+        let sign_in = raw.sign_in.map(|raw| self.sign_in(&at.key("sign_in"), raw));
         Some(Issuer {
             name,
             url: raw.url?,
@@ -97,6 +98,41 @@ impl Checker<'_> {
             keys_refresh,
             keys_stale_max,
             development: raw.development,
+            sign_in: match sign_in {
+                Some(sign_in) => Some(sign_in?),
+                None => None,
+            },
+        })
+    }
+
+    fn sign_in(&mut self, at: &Place, raw: RawSignIn) -> Option<SignIn> {
+        let client_secret = match raw.client_secret {
+            Some(text) => Some(self.secret(&at.key("client_secret"), &text, false)?),
+            None => None,
+        };
+        let scopes = raw
+            .scopes
+            .unwrap_or_else(|| vec!["profile".to_owned(), "offline_access".to_owned()]);
+        let at_scopes = at.key("scopes");
+        for (i, scope) in scopes.iter().enumerate() {
+            // RFC 6749, section 3.3.
+            let fine = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+            if scope.is_empty() || !scope.bytes().all(fine) {
+                self.wrong(
+                    &at_scopes.index(i),
+                    scope,
+                    "is not a scope",
+                    "give one scope in each text, e.g. [\"profile\", \"groups\"]",
+                );
+            }
+        }
+        let client_id = raw.client_id?;
+        self.not_blank(&at.key("client_id"), std::slice::from_ref(&client_id));
+        Some(SignIn {
+            client_id,
+            client_secret,
+            scopes,
+            recheck_max: self.span(&at.key("recheck_max"), raw.recheck_max, HOUR, HOUR * 12),
         })
     }
 

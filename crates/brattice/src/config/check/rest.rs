@@ -352,6 +352,12 @@ impl Checker<'_> {
                 minutes(15),
                 minutes(60),
             ),
+            sign_in_max: self.span(
+                &at.key("sign_in_max"),
+                raw.sign_in_max,
+                minutes(12 * 60),
+                minutes(7 * 24 * 60),
+            ),
         })
     }
 }

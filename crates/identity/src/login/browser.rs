@@ -1,0 +1,524 @@
+//! A person's browser on its way: from a client's request to the provider and back.
+//!
+//! Lives here: the authorization request (RFC 6749, section 4.1, with PKCE, RFC 7636), the choice of a provider, its answer
+//! and the person's own yes. Never: HTTP, pages.
+//!
+//! `Begun` → (the person chooses a provider) → `Away` → (the provider sends them back) → `Proven` → (they say yes) → a code
+//! for the client, or the device's answer. Every step but the first is good once, and all of them only in the browser that
+//! began: a link that somebody else began signs nobody in.
+
+use super::device::{self, Device};
+use super::grant::Code;
+use super::step::{Step, challenge_of, print_of};
+use super::{Logins, No, client};
+use brattice_core::principal::Identity;
+use brattice_core::secret::Secret;
+use brattice_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A client's request (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+#[derive(Debug, Clone, Default)]
+pub struct Authorize {
+    /// `client_id`.
+    pub client: String,
+    /// `redirect_uri`.
+    pub redirect_uri: String,
+    /// `response_type`.
+    pub response_type: String,
+    /// `state`.
+    pub state: String,
+    /// `code_challenge`.
+    pub challenge: String,
+    /// `code_challenge_method`.
+    pub method: String,
+}
+
+/// What a person chooses from.
+#[derive(Debug)]
+pub struct Choice {
+    /// The handle of the request.
+    pub request: String,
+    /// The cookie of this browser.
+    pub cookie: String,
+    /// The providers, by name.
+    pub providers: Vec<String>,
+}
+
+/// Where a person comes back with from a provider.
+#[derive(Debug, Clone, Default)]
+pub struct Callback {
+    /// `state`.
+    pub state: String,
+    /// `code`.
+    pub code: Option<String>,
+    /// `iss` (RFC 9207).
+    pub iss: Option<String>,
+    /// `error`, in the provider's words.
+    pub error: Option<String>,
+}
+
+/// What a person is asked before a client gets anything.
+#[derive(Debug)]
+pub struct Confirm {
+    /// The handle of the question.
+    pub question: String,
+    /// Who they are.
+    pub identity: Identity,
+    /// Who asks.
+    pub by: AskedBy,
+    /// The origin that the answer leads to, where it leads to one.
+    pub leads_to: Option<String>,
+}
+
+/// Where a person goes on to from a provider.
+#[derive(Debug)]
+pub enum Next {
+    /// To a question.
+    Confirm(Box<Confirm>),
+    /// Back to the client, which is told that nobody signed in.
+    Back {
+        /// The address.
+        to: String,
+        /// Why, for the operator.
+        why: No,
+    },
+}
+
+/// Who asks to act as a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedBy {
+    /// A program on the same machine.
+    Here {
+        /// The client.
+        client: String,
+    },
+    /// A program elsewhere, that showed this code.
+    Device {
+        /// The client.
+        client: String,
+        /// Its address.
+        from: String,
+        /// What it shows.
+        user_code: String,
+    },
+}
+
+/// What becomes of a person's answer.
+#[derive(Debug)]
+pub enum Answered {
+    /// The browser goes on to the client.
+    Leads(String),
+    /// There is nothing more for the browser to do.
+    Done {
+        /// What the person said.
+        yes: bool,
+    },
+}
+
+/// To whom the outcome goes.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) enum Reply {
+    Client {
+        client: String,
+        redirect_uri: String,
+        state: String,
+        challenge: String,
+    },
+    Device {
+        client: String,
+        from: String,
+        user_code: String,
+    },
+}
+
+/// A request that waits for its person to choose a provider.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    reply: Reply,
+    cookie: String,
+}
+
+impl Step for Begun {
+    const KIND: &'static str = "begun";
+}
+
+/// A browser that is at a provider.
+#[derive(Serialize, Deserialize)]
+struct Away {
+    reply: Reply,
+    cookie: String,
+    issuer: String,
+    nonce: String,
+    verifier: String,
+}
+
+impl Step for Away {
+    const KIND: &'static str = "away";
+}
+
+/// A person whom a provider vouched for, and who has not said yet what they want.
+#[derive(Serialize, Deserialize)]
+struct Question {
+    reply: Reply,
+    cookie: String,
+    proven: Proven,
+}
+
+impl Step for Question {
+    const KIND: &'static str = "question";
+}
+
+/// What a provider said.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Proven {
+    pub who: brattice_core::principal::Principal,
+    pub mfa: bool,
+    pub by: brattice_core::principal::LoginBy,
+    pub authenticated_at: Timestamp,
+    /// Until when it holds if the provider is not asked again.
+    pub until: Timestamp,
+    pub checked_at: Timestamp,
+    /// The provider's refresh token. Kept sealed, as the whole step is.
+    pub refresh: Option<String>,
+}
+
+impl Logins {
+    /// Begins for a client.
+    pub async fn authorize(
+        &self,
+        asked: Authorize,
+        cookie: Option<String>,
+        source: &str,
+    ) -> Result<Choice, No> {
+        client::redirect(&asked.client, &asked.redirect_uri)?;
+        if asked.response_type != "code" {
+            return Err(No::Request("`response_type` must be code"));
+        }
+        let challenge = asked.challenge.as_str();
+        let is_challenge = challenge.len() == challenge_of("").len()
+            && challenge
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if asked.method != "S256" || !is_challenge {
+            return Err(No::Request(
+                "`code_challenge` must be there, with `code_challenge_method` S256",
+            ));
+        }
+        if asked.state.is_empty() || asked.state.len() > 500 {
+            return Err(No::Request("`state` must have 1 to 500 characters"));
+        }
+        let reply = Reply::Client {
+            client: asked.client,
+            redirect_uri: asked.redirect_uri,
+            state: asked.state,
+            challenge: asked.challenge,
+        };
+        self.begin(reply, cookie, source).await
+    }
+
+    /// Begins, in a browser, for a device that shows this code.
+    pub async fn authorize_device(
+        &self,
+        user_code: &str,
+        cookie: Option<String>,
+        source: &str,
+    ) -> Result<Choice, No> {
+        let now = self.now();
+        if !self.guesses.may_try(source, now) {
+            return Err(No::Throttled);
+        }
+        let code = device::read_user_code(user_code);
+        let waiting = match &code {
+            Some(code) => self.look::<Device>(code).await?,
+            None => None,
+        };
+        let (Some(code), Some((Device::Waiting { client, from }, _))) = (code, waiting) else {
+            self.guesses.failed(source, now);
+            return Err(No::Grant("no device shows this code, or no longer"));
+        };
+        let reply = Reply::Device {
+            client,
+            from,
+            user_code: code,
+        };
+        self.begin(reply, cookie, source).await
+    }
+
+    async fn begin(
+        &self,
+        reply: Reply,
+        cookie: Option<String>,
+        source: &str,
+    ) -> Result<Choice, No> {
+        let providers = self.providers();
+        if providers.is_empty() {
+            return Err(No::Request(
+                "nobody signs in at this gateway: its bundle has no provider with `sign_in`",
+            ));
+        }
+        let request = self.fresh()?;
+        // A browser that is on another way already keeps its cookie, so that both ways lead on.
+        let cookie = match cookie.filter(|c| c.len() == request.len()) {
+            Some(cookie) => cookie,
+            None => self.fresh()?,
+        };
+        let begun = Begun {
+            reply,
+            cookie: print_of(&cookie).to_string(),
+        };
+        self.keep(&request, &begun, source).await?;
+        Ok(Choice {
+            request,
+            cookie,
+            providers,
+        })
+    }
+
+    /// Sends the person on to a provider: the address to go to.
+    pub async fn choose(
+        &self,
+        request: &str,
+        issuer: &str,
+        cookie: &str,
+        source: &str,
+    ) -> Result<String, No> {
+        let begun = self.look::<Begun>(request).await?;
+        let begun = begun
+            .map(|(begun, _)| begun)
+            .filter(|b| b.cookie == print_of(cookie).to_string())
+            .ok_or(No::Grant(GONE))?;
+        let (state, nonce, verifier) = (self.fresh()?, self.fresh()?, self.fresh()?);
+        let callback = self.callback_uri(issuer);
+        let oidc = &self.parts.oidc;
+        let url = oidc
+            .begin_sign_in(issuer, &callback, &state, &nonce, &verifier)
+            .await?;
+        let away = Away {
+            reply: begun.reply,
+            cookie: begun.cookie,
+            issuer: issuer.to_owned(),
+            nonce,
+            verifier,
+        };
+        self.keep(&state, &away, source).await?;
+        Ok(url.into())
+    }
+
+    /// Takes a provider's answer: what the person sees next.
+    pub async fn callback(
+        &self,
+        issuer: &str,
+        answer: Callback,
+        cookie: &str,
+        source: &str,
+    ) -> Result<Next, No> {
+        let away = self.take::<Away>(&answer.state).await?;
+        let away = away
+            .filter(|a| a.issuer == issuer && a.cookie == print_of(cookie).to_string())
+            .ok_or(No::Grant(GONE))?;
+        let why = match self.vouched(&away, answer).await {
+            Ok(proven) => {
+                let identity = proven.identity();
+                if self.parts.still_good.counts(&identity).await? {
+                    let confirm = self.ask(away.reply, away.cookie, proven, source).await?;
+                    return Ok(Next::Confirm(Box::new(confirm)));
+                }
+                No::Denied(format!("{} was revoked since", identity.chain))
+            }
+            Err(why) => why,
+        };
+        let error = match &why {
+            No::Unavailable(_) => "temporarily_unavailable",
+            _ => "access_denied",
+        };
+        match &away.reply {
+            Reply::Client {
+                redirect_uri,
+                state,
+                ..
+            } => {
+                let to = self.back(redirect_uri, &[("error", error)], state)?;
+                Ok(Next::Back { to, why })
+            }
+            // The device goes on waiting: the person may try again.
+            Reply::Device { .. } => Err(why),
+        }
+    }
+
+    /// What the provider says, with the code that the browser brought.
+    async fn vouched(&self, away: &Away, answer: Callback) -> Result<Proven, No> {
+        let issuer = &away.issuer;
+        if let Some(error) = answer.error {
+            let plain: String = error
+                .chars()
+                .filter(|c| c.is_ascii_graphic())
+                .take(60)
+                .collect();
+            return Err(No::Denied(format!("`{issuer}` signed nobody in ({plain})")));
+        }
+        let code = answer
+            .code
+            .ok_or_else(|| No::Denied(format!("`{issuer}` brought no code")))?;
+        let callback = self.callback_uri(issuer);
+        let secrets = (away.nonce.as_str(), away.verifier.as_str());
+        let oidc = &self.parts.oidc;
+        let signed_in = oidc
+            .finish_sign_in(issuer, answer.iss.as_deref(), &callback, &code, secrets)
+            .await?;
+        let identity = signed_in.identity;
+        Ok(Proven {
+            who: identity.chain.acting,
+            mfa: identity.mfa,
+            by: identity.by,
+            authenticated_at: identity.authenticated_at,
+            until: identity.expires_at,
+            checked_at: self.now(),
+            refresh: signed_in
+                .refresh
+                .and_then(|r| r.expose_str().map(str::to_owned)),
+        })
+    }
+
+    /// A client's address with an answer.
+    fn back(&self, to: &str, answer: &[(&str, &str)], state: &str) -> Result<String, No> {
+        let mut url = Url::parse(to).map_err(|_| No::Client("no such address"))?;
+        // RFC 9207: the client can tell whose answer this is.
+        url.query_pairs_mut()
+            .extend_pairs(answer)
+            .append_pair("state", state)
+            .append_pair("iss", self.parts.own.issuer());
+        Ok(url.into())
+    }
+
+    async fn ask(
+        &self,
+        reply: Reply,
+        cookie: String,
+        proven: Proven,
+        source: &str,
+    ) -> Result<Confirm, No> {
+        let identity = proven.identity();
+        let question = self.fresh()?;
+        let (by, leads_to) = match &reply {
+            Reply::Client {
+                client,
+                redirect_uri,
+                ..
+            } => {
+                let by = AskedBy::Here {
+                    client: client.clone(),
+                };
+                let to = Url::parse(redirect_uri)
+                    .map(|u| u.origin().ascii_serialization())
+                    .ok();
+                (by, to)
+            }
+            Reply::Device {
+                client,
+                from,
+                user_code,
+            } => {
+                let by = AskedBy::Device {
+                    client: client.clone(),
+                    from: from.clone(),
+                    user_code: device::shown(user_code),
+                };
+                (by, None)
+            }
+        };
+        let step = Question {
+            reply,
+            cookie,
+            proven,
+        };
+        self.keep(&question, &step, source).await?;
+        Ok(Confirm {
+            question,
+            identity,
+            by,
+            leads_to,
+        })
+    }
+
+    /// Takes the person's own answer. Also tells who it was, and who had asked.
+    pub async fn answer(
+        &self,
+        question: &str,
+        yes: bool,
+        cookie: &str,
+        source: &str,
+    ) -> Result<(Answered, Identity, AskedBy), No> {
+        let step = self.take::<Question>(question).await?;
+        let step = step
+            .filter(|s| s.cookie == print_of(cookie).to_string())
+            .ok_or(No::Grant(GONE))?;
+        let identity = step.proven.identity();
+        match step.reply {
+            Reply::Client {
+                client,
+                redirect_uri,
+                state,
+                challenge,
+            } => {
+                let to = redirect_uri.clone();
+                let url = if yes {
+                    let code = self.fresh()?;
+                    let step = Code {
+                        client: client.clone(),
+                        redirect_uri,
+                        challenge,
+                        from: source.to_owned(),
+                        proven: step.proven,
+                    };
+                    self.keep(&code, &step, source).await?;
+                    self.back(&to, &[("code", &code)], &state)?
+                } else {
+                    self.back(&to, &[("error", "access_denied")], &state)?
+                };
+                let by = AskedBy::Here { client };
+                Ok((Answered::Leads(url), identity, by))
+            }
+            Reply::Device {
+                client,
+                from,
+                user_code,
+            } => {
+                let by = AskedBy::Device {
+                    client,
+                    from,
+                    user_code: device::shown(&user_code),
+                };
+                self.settle_device(&user_code, yes.then_some(step.proven))
+                    .await?;
+                Ok((Answered::Done { yes }, identity, by))
+            }
+        }
+    }
+}
+
+const GONE: &str = "this sign-in has ended, was begun in another browser, or was used already";
+
+impl Proven {
+    /// As an identity, until the provider must be asked again.
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            chain: brattice_core::principal::Chain::of(self.who.clone()),
+            by: self.by,
+            mfa: self.mfa,
+            bound: false,
+            authenticated_at: self.authenticated_at,
+            expires_at: self.until,
+            token_id: None,
+            credential: None,
+            scope: brattice_core::scope::Scope::whole(),
+            lineage: Vec::new(),
+            sign_in: None,
+        }
+    }
+
+    pub(super) fn refresh(&self) -> Option<Secret> {
+        self.refresh.as_deref().map(Secret::new)
+    }
+}
