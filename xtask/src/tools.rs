@@ -15,10 +15,12 @@ use crate::failure::{Failure, Outcome};
 use crate::run;
 use crate::setup::Purpose;
 use crate::workspace::Workspace;
-use pins::{Npm, Pins};
+use pins::{Npm, Pins, Tree};
 
 /// The file in each unpacked tool that says which version it is.
 const MARKER: &str = ".version";
+/// What pins a tree of node packages.
+const LOCK_FILE: &str = "package-lock.json";
 
 /// Fetches what these purposes need and the tools directory lacks.
 pub fn run(workspace: &Workspace, purposes: &[Purpose], full: bool) -> Outcome {
@@ -34,9 +36,18 @@ pub fn run(workspace: &Workspace, purposes: &[Purpose], full: bool) -> Outcome {
         .filter(|pin| pin.wanted_by.covers(purposes, full))
         .map(|pin| pin.requirement.as_str())
         .collect();
+    let trees: Vec<(&Tree, String)> = pins
+        .trees
+        .iter()
+        .filter(|tree| tree.wanted_by.covers(purposes, full))
+        .map(|tree| Ok((tree, locked(workspace, tree)?)))
+        .collect::<Outcome<_>>()?;
+    let has =
+        |(tree, version): &(&Tree, String)| is_current(&workspace.tools.join(&tree.place), version);
     if npm
         .iter()
         .all(|pin| is_current(&workspace.tools.join(&pin.place), &pin.version))
+        && trees.iter().all(has)
         && is_current(&environment(workspace), &pip.join("\n"))
     {
         return Ok(());
@@ -50,7 +61,43 @@ pub fn run(workspace: &Workspace, purposes: &[Purpose], full: bool) -> Outcome {
     if !is_current(&environment(workspace), &pip.join("\n")) {
         make_environment(workspace, &pip)?;
     }
+    for (tree, version) in trees.iter().filter(|t| !has(t)) {
+        plant(workspace, tree, version)?;
+    }
     Ok(())
+}
+
+/// What a tree's lock file says, which is its version.
+fn locked(workspace: &Workspace, tree: &Tree) -> Outcome<String> {
+    let path = workspace.root.join(&tree.from).join(LOCK_FILE);
+    fs::read_to_string(&path).map_err(|e| Failure::io(format!("reading {}", path.display()), &e))
+}
+
+/// Installs a tree exactly as it is locked; no package's own scripts are run.
+fn plant(workspace: &Workspace, tree: &Tree, version: &str) -> Outcome {
+    println!("setup: installing the node packages of {}", tree.from);
+    let place = workspace.tools.join(&tree.place);
+    let partial = partial_of(&place);
+    remove_dir(&partial)?;
+    make_dir(&partial)?;
+    for name in ["package.json", LOCK_FILE] {
+        let from = workspace.root.join(&tree.from).join(name);
+        fs::copy(&from, partial.join(name))
+            .map_err(|e| Failure::io(format!("copying {}", from.display()), &e))?;
+    }
+    run::captured(
+        Command::new("npm")
+            .args([
+                "ci",
+                "--silent",
+                "--ignore-scripts",
+                "--omit=dev",
+                "--no-audit",
+                "--no-fund",
+            ])
+            .current_dir(&partial),
+    )?;
+    settle(&partial, &place, version)
 }
 
 /// The PostgreSQL majors that the tests run against, as tools.txt has them.

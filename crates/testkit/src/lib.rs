@@ -6,4 +6,5 @@ pub mod demo;
 pub mod gateway;
 pub mod idp;
 pub mod postgres;
+pub mod signing_in;
 pub mod wire;

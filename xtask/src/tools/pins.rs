@@ -8,6 +8,17 @@ use crate::setup::Purpose;
 pub struct Pins {
     pub npm: Vec<Npm>,
     pub pip: Vec<Pip>,
+    pub trees: Vec<Tree>,
+}
+
+/// Node packages with all that they need, as a lock file of this repository pins them.
+#[derive(Debug)]
+pub struct Tree {
+    /// The directory with `package.json` and `package-lock.json`, relative to the repository.
+    pub from: String,
+    /// Where it goes, relative to the tools directory.
+    pub place: String,
+    pub wanted_by: Wanted,
 }
 
 /// A package whose `native` directory is unpacked.
@@ -70,9 +81,7 @@ pub fn parse(text: &str) -> Outcome<Pins> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["npm", package, version, integrity, place, wanted] => {
-                let stays_inside =
-                    !place.starts_with('/') && !place.split('/').any(|part| part == "..");
-                if !stays_inside || !integrity.starts_with("sha512-") {
+                if !stays_inside(place) || !integrity.starts_with("sha512-") {
                     return Err(wrong());
                 }
                 pins.npm.push(Npm {
@@ -87,10 +96,21 @@ pub fn parse(text: &str) -> Outcome<Pins> {
                 requirement: (*requirement).to_owned(),
                 wanted_by: parse_wanted(wanted).ok_or_else(wrong)?,
             }),
+            ["tree", from, place, wanted] if stays_inside(from) && stays_inside(place) => {
+                pins.trees.push(Tree {
+                    from: (*from).to_owned(),
+                    place: (*place).to_owned(),
+                    wanted_by: parse_wanted(wanted).ok_or_else(wrong)?,
+                });
+            }
             _ => return Err(wrong()),
         }
     }
     Ok(pins)
+}
+
+fn stays_inside(path: &str) -> bool {
+    !path.starts_with('/') && !path.split('/').any(|part| part == "..")
 }
 
 fn parse_wanted(word: &str) -> Option<Wanted> {
@@ -136,6 +156,8 @@ mod tests {
             "npm thing 1.0.0 sha512-aa== ../elsewhere test",
             "npm thing 1.0.0 sha512-aa== /elsewhere test",
             "pip psycopg>=3 test",
+            "tree ../elsewhere node test",
+            "tree crates/testkit/node /elsewhere test",
             "gem thing 1.0.0",
         ] {
             assert!(parse(line).is_err(), "{line}");

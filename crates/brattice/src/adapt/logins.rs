@@ -19,8 +19,8 @@ use brattice_identity::login::{
 use brattice_store::db::{Db, SignIn, SignInTurn};
 use std::sync::Arc;
 
-/// Steps and sign-ins in a database.
-pub struct StepsIn(pub Db);
+/// Steps and sign-ins in a database; what is ended is void at once.
+pub struct StepsIn(pub Db, pub Arc<Revocations>);
 
 impl LoginStore for StepsIn {
     fn keep_step<'a>(
@@ -92,6 +92,7 @@ impl LoginStore for StepsIn {
         Box::pin(async move {
             // Its tokens first: a sign-in that is forgotten and whose tokens still count could not be ended again.
             self.0.revoke(&token(id)).await?;
+            self.1.forget();
             self.0.end_sign_in(id).await
         })
     }

@@ -157,7 +157,7 @@ impl Gateway {
         let logins = Arc::new(Logins::new(LoginParts {
             oidc: oidc.clone(),
             own: own_tokens.clone(),
-            store: Arc::new(StepsIn(db.clone())),
+            store: Arc::new(StepsIn(db.clone(), revocations.clone())),
             still_good: Arc::new(Unvoided(revocations.clone())),
             sealing: key_sealing.clone(),
             clock: clock.clone(),

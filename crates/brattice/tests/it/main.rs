@@ -24,6 +24,7 @@ mod records;
 mod replay;
 mod revoke;
 mod secrets;
+mod sign_in;
 mod tamper;
 mod tokens;
 mod transparent;

@@ -84,7 +84,31 @@ impl Keys {
                 Found::Unknown => {}
             }
         }
-        let failed = self.refresh(now).await;
+        self.find_anew(kid, algorithm, now, self.refetch_min).await
+    }
+
+    /// The same for a token that the provider itself handed over just now: its key is one of the provider's, so that a key
+    /// that is not known is asked for at once.
+    pub(super) async fn find_surely(
+        &self,
+        kid: &str,
+        algorithm: SigningAlgorithm,
+        now: Timestamp,
+    ) -> Lookup {
+        match self.find(kid, algorithm, now).await {
+            Lookup::Unknown => self.find_anew(kid, algorithm, now, Duration::ZERO).await,
+            found => found,
+        }
+    }
+
+    async fn find_anew(
+        &self,
+        kid: &str,
+        algorithm: SigningAlgorithm,
+        now: Timestamp,
+        refetch_min: Duration,
+    ) -> Lookup {
+        let failed = self.refresh(now, refetch_min).await;
         match self.shared.current.load().as_ref() {
             Some(dated) if now.since(dated.fetched_at) < self.stale_after => {
                 match dated.set.find(kid, algorithm) {
@@ -99,10 +123,10 @@ impl Keys {
     }
 
     /// Fetches unless that was tried a moment ago; true when the last attempt failed.
-    async fn refresh(&self, now: Timestamp) -> bool {
+    async fn refresh(&self, now: Timestamp, refetch_min: Duration) -> bool {
         let attempt = Arc::clone(&self.shared.attempt).lock_owned().await;
         if let Some(last) = *attempt
-            && now.since(last.at) < self.refetch_min
+            && now.since(last.at) < refetch_min
         {
             return last.failed;
         }

@@ -5,6 +5,7 @@
 
 use super::config::{ClientConfig, IssuerConfig};
 use super::fetch::{Endpoints, FetchError, Fetcher, Proof};
+use super::keys::Lookup;
 use super::{Oidc, Provider, claims, json, people, token};
 use crate::lend::read_plain;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -222,6 +223,11 @@ impl Oidc {
         let id_token = text("id_token").ok_or_else(|| provider.refuses("it gave no ID token"))?;
         let unverified =
             token::split(id_token).map_err(|why| SignInFailed::from(provider.rejected(&why)))?;
+        let (kid, algorithm) = (&unverified.kid, unverified.algorithm);
+        let keys = &provider.keys;
+        if let Lookup::Unavailable = keys.find_surely(kid, algorithm, self.now()).await {
+            return Err(provider.unavailable().into());
+        }
         provider.signed(&unverified, self.now()).await?;
         let config = &provider.config;
         let reject = |why| SignInFailed::from(provider.rejected(&why));

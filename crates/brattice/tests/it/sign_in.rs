@@ -1,0 +1,517 @@
+//! People who sign in at the gateway by a provider that others wrote, in a browser, with the command line that they use.
+
+use crate::records::{export_lines, log_dir};
+use crate::world::{SHOP, World};
+use brattice_testkit::client::{Running, Said, run};
+use brattice_testkit::gateway::Reply;
+use brattice_testkit::postgres::PostgresOptions;
+use brattice_testkit::signing_in::{Person, Provider};
+use brattice_testkit::wire::Wire;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const CLIENT: &str = "brattice-cli";
+
+/// A gateway whose people sign in by a provider called `op`, and whose homes are below a directory.
+struct Desk {
+    world: World,
+    provider: Provider,
+    homes: tempfile::TempDir,
+}
+
+impl Desk {
+    fn open(lean: bool, scopes: &str, more: &str) -> Desk {
+        let provider = Provider::start(lean).unwrap();
+        let world = World::start(PostgresOptions::of(18), |bundle| {
+            bundle.more.push_str(&format!(
+                "\n[issuers.op]\nurl = \"{}\"\ndevelopment = true\naudiences = [\"urn:brattice\"]\n\
+                 claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n\
+                 sign_in = {{ client_id = \"gateway\", client_secret = \"env:OP_SECRET\", scopes = [{scopes}], recheck_max = \"1h\" }}\n{more}\n",
+                provider.issuer
+            ));
+            // Its people may approve what others' may, and connect and read.
+            let (_, rules) = &mut bundle.policies[0];
+            *rules = rules.replace("@approval(\"dev/dba\")", "@approval(\"dev/dba, op/dba\")");
+            rules.push_str(OP_RULES);
+            bundle
+                .environment
+                .push(("OP_SECRET".to_owned(), provider.client_secret.clone()));
+        });
+        Desk {
+            world,
+            provider,
+            homes: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The program as somebody with a home of their own.
+    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+        let mut command = self.world.gateway.command(arguments, "");
+        command
+            .env_remove("BRATTICE_TOKEN")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("SSH_CONNECTION")
+            .env("BRATTICE_HOME", self.homes.path().join(home));
+        command
+    }
+
+    fn say(&self, home: &str, arguments: &[&str]) -> Said {
+        run(self.command(home, arguments), "", WAIT_MAX).unwrap()
+    }
+
+    /// Signs somebody in, by a browser.
+    fn sign_in(&self, home: &str, name: &str) -> Said {
+        let person = Person::new().unwrap();
+        let mut command = self.command(home, &["login", "--format", "json"]);
+        command.env("BROWSER", person.browser(name, "yes").unwrap());
+        run(command, "", WAIT_MAX).unwrap()
+    }
+
+    /// The saved sign-in of somebody.
+    fn saved(&self, home: &str) -> (std::path::PathBuf, Value) {
+        let files = std::fs::read_dir(self.homes.path().join(home)).unwrap();
+        let file = files
+            .map(|f| f.unwrap().path())
+            .find(|p| p.extension().is_some_and(|e| e == "json"))
+            .expect("nothing is saved");
+        let text = std::fs::read(&file).unwrap();
+        (file, serde_json::from_slice(&text).unwrap())
+    }
+
+    /// Makes the saved access token one that has to be renewed.
+    fn age(&self, home: &str) {
+        let (file, mut saved) = self.saved(home);
+        saved["expires_at"] = json!(0);
+        std::fs::write(file, saved.to_string()).unwrap();
+    }
+
+    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.world.gateway.form(path, fields).unwrap()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.world.gateway.admin_port())
+    }
+
+    /// An authorization request for a program that listens on a port where nobody does.
+    fn request(&self, challenge: &str, state: &str) -> String {
+        let query = url_encoded(&[
+            ("client_id", CLIENT),
+            ("response_type", "code"),
+            ("redirect_uri", BACK),
+            ("state", state),
+            ("code_challenge", challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        self.url(&format!("/oauth/authorize?{query}"))
+    }
+}
+
+/// Where a program would listen.
+const BACK: &str = "http://127.0.0.1:9/callback";
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+fn url_encoded(fields: &[(&str, &str)]) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields).finish()
+}
+
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).unwrap();
+    let mut pairs = url.query_pairs();
+    pairs.find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
+}
+
+const OP_RULES: &str = r#"
+@id("op-connects")
+permit (principal in Group::"op/dba", action == Action::"connect", resource in Label::"team=shop");
+
+@id("op-reads")
+permit (principal in Group::"op/dba", action in Action::"read", resource in Label::"team=shop");
+"#;
+
+#[test]
+fn a_person_signs_in_by_a_browser_acts_and_signs_out() {
+    let desk = Desk::open(false, "\"profile\", \"offline_access\"", "");
+    let signed_in = desk.sign_in("dana", "dana");
+    assert!(signed_in.is_good(), "{signed_in:?}");
+    let who: Value =
+        serde_json::from_str(&desk.say("dana", &["whoami", "--format", "json"]).out).unwrap();
+    assert_eq!(who["chain"][0]["id"], "op/dana");
+    assert_eq!(who["chain"][0]["kind"], "user");
+    assert_eq!(who["chain"][0]["groups"], json!(["op/dba"]));
+    let (file, saved) = desk.saved("dana");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "others may read a sign-in");
+
+    // A credential minted with it opens a target, and ends with the sign-in.
+    let access = saved["access_token"].as_str().unwrap();
+    let made = desk.say("dana", &["credential", "create", SHOP, "--format", "json"]);
+    assert!(made.is_good(), "{made:?}");
+    let mut wire = Wire::connect(&desk.world.gateway.login(access, "shop/app")).unwrap();
+    assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+
+    // Renewed by itself, with another refresh token; the one before is good no longer.
+    desk.age("dana");
+    assert!(desk.say("dana", &["whoami"]).is_good());
+    let (_, renewed) = desk.saved("dana");
+    assert_ne!(renewed["refresh_token"], saved["refresh_token"]);
+
+    let out = desk.say("dana", &["logout"]);
+    assert!(out.is_good(), "{out:?}");
+    assert!(
+        wire.closes(Duration::from_secs(2)),
+        "a session outlives the sign-in"
+    );
+    let again = Wire::connect(&desk.world.gateway.login(access, "shop/app"));
+    assert!(again.is_err(), "a token outlives its sign-in");
+    let status = desk.say("dana", &["status"]);
+    assert!(status.out.contains("not signed in"), "{status:?}");
+    assert!(!desk.say("dana", &["whoami"]).is_good());
+
+    // On record, and no secret with it.
+    let entries = export_lines(&log_dir(&desk.world));
+    let acts: Vec<&str> = entries.iter().filter_map(|e| e["act"].as_str()).collect();
+    for act in ["sign_in.answer", "sign_in", "sign_out"] {
+        assert!(acts.contains(&act), "{act} is not on record: {acts:?}");
+    }
+    let log = desk.world.gateway.log();
+    for secret in [&saved, &renewed] {
+        for name in ["access_token", "refresh_token"] {
+            let secret = secret[name].as_str().unwrap();
+            assert!(!log.contains(secret), "{name} is in the log");
+            assert!(!entries.iter().any(|e| e.to_string().contains(secret)));
+        }
+    }
+}
+
+#[test]
+fn a_lean_provider_is_asked_for_the_groups() {
+    let desk = Desk::open(true, "\"profile\"", "");
+    let signed_in = desk.sign_in("omar", "omar");
+    assert!(signed_in.is_good(), "{signed_in:?}");
+    let who: Value =
+        serde_json::from_str(&desk.say("omar", &["whoami", "--format", "json"]).out).unwrap();
+    assert_eq!(who["chain"][0]["groups"], json!(["op/dba"]));
+    // Without something to ask the provider by again it goes on as long as it may, and is renewed.
+    desk.age("omar");
+    assert!(desk.say("omar", &["whoami"]).is_good());
+}
+
+#[test]
+fn what_a_provider_takes_away_is_gone_at_the_next_renewal() {
+    let desk = Desk::open(false, "\"profile\", \"offline_access\"", "");
+    let groups = |home: &str| -> Value {
+        let said = desk.say(home, &["whoami", "--format", "json"]);
+        assert!(said.is_good(), "{said:?}\n{}", desk.world.gateway.log());
+        let who: Value = serde_json::from_str(&said.out).unwrap();
+        who["chain"][0]["groups"].clone()
+    };
+    assert!(desk.sign_in("dana", "dana").is_good());
+    assert_eq!(groups("dana"), json!(["op/dba"]));
+    desk.provider.control("of=dana&groups=readers").unwrap();
+    desk.age("dana");
+    assert_eq!(groups("dana"), json!(["op/readers"]));
+    // A provider that is away for a while takes nobody's sign-in away, and vouches for nothing new.
+    desk.provider.control("away=yes").unwrap();
+    desk.age("dana");
+    assert_eq!(groups("dana"), json!(["op/readers"]));
+    desk.provider.control("away=no").unwrap();
+    // Other keys are no reason to sign in again.
+    desk.provider.control("rotate=1").unwrap();
+    desk.age("dana");
+    assert_eq!(groups("dana"), json!(["op/readers"]));
+    // Who left is signed in no longer.
+    desk.provider.control("gone=dana").unwrap();
+    desk.age("dana");
+    let said = desk.say("dana", &["whoami"]);
+    assert_eq!(said.status.and_then(|s| s.code()), Some(4), "{said:?}");
+    assert!(said.err.contains("has ended"), "{said:?}");
+}
+
+#[test]
+fn a_machine_without_a_browser_signs_in_by_a_code() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    let begin = |answer: &str| {
+        let running = Running::start(desk.command(answer, &["login"])).unwrap();
+        let line = running.hears("or go to ", WAIT_MAX).unwrap();
+        let url = line.split_whitespace().last().unwrap().to_owned();
+        let person = Person::new().unwrap();
+        let saw = person.go(&url, "dana", answer, "").unwrap();
+        (running.wait(WAIT_MAX), saw)
+    };
+    let (said, saw) = begin("yes");
+    assert!(said.is_good(), "{said:?} {saw}");
+    assert_eq!(saw["title"], "Done · Brattice", "{saw}");
+    assert!(desk.say("yes", &["whoami"]).out.contains("op/dana"));
+    let (said, saw) = begin("no");
+    assert_eq!(
+        said.status.and_then(|s| s.code()),
+        Some(4),
+        "{said:?} {saw}"
+    );
+}
+
+#[test]
+fn a_code_is_good_once_for_who_asked_and_bringing_it_again_ends_everything() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    let code = |state: &str| {
+        let person = Person::new().unwrap();
+        let saw = person
+            .go(
+                &desk.request(CHALLENGE, state),
+                "dana",
+                "yes",
+                "127.0.0.1:9/",
+            )
+            .unwrap();
+        let back = saw["stopped"].as_str().unwrap().to_owned();
+        assert_eq!(parameter(&back, "state").as_deref(), Some(state));
+        assert_eq!(parameter(&back, "iss").unwrap(), desk.url(""));
+        parameter(&back, "code").unwrap()
+    };
+    let trade = |code: &str, verifier: &str, back: &str, client: &str| {
+        desk.form(
+            "/oauth/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("client_id", client),
+                ("redirect_uri", back),
+                ("code", code),
+                ("code_verifier", verifier),
+            ],
+        )
+    };
+    let other = "http://127.0.0.1:10/callback";
+    let wrong = format!("{VERIFIER}x");
+    for (verifier, back, client) in [
+        (wrong.as_str(), BACK, CLIENT),
+        (VERIFIER, other, CLIENT),
+        (VERIFIER, BACK, "another"),
+    ] {
+        let code = code("s1");
+        let refused = trade(&code, verifier, back, client);
+        assert_eq!(
+            refused.json()["error"],
+            "invalid_grant",
+            "{}",
+            refused.text()
+        );
+        // It was spent by the attempt.
+        let late = trade(&code, VERIFIER, BACK, CLIENT);
+        assert_eq!(late.json()["error"], "invalid_grant", "{}", late.text());
+    }
+    let code = code("s2");
+    let given = trade(&code, VERIFIER, BACK, CLIENT);
+    assert_eq!(given.status, 200, "{}", given.text());
+    let access = given.json()["access_token"].as_str().unwrap().to_owned();
+    let who = |token: &str| {
+        desk.world
+            .gateway
+            .api("GET", "/api/v1/whoami", token, None)
+            .unwrap()
+    };
+    assert_eq!(who(&access).status, 200);
+    assert_eq!(trade(&code, VERIFIER, BACK, CLIENT).status, 400);
+    assert_eq!(
+        who(&access).status,
+        401,
+        "a code was brought twice, and its sign-in goes on"
+    );
+}
+
+#[test]
+fn a_refresh_token_that_was_used_ends_the_sign_in() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    assert!(desk.sign_in("dana", "dana").is_good());
+    let (_, saved) = desk.saved("dana");
+    let refresh = |token: &str| {
+        desk.form(
+            "/oauth/token",
+            &[
+                ("grant_type", "refresh_token"),
+                ("client_id", CLIENT),
+                ("refresh_token", token),
+            ],
+        )
+    };
+    let first = saved["refresh_token"].as_str().unwrap();
+    // What is only like one ends nothing.
+    let like = format!("{}AAAA", &first[..first.len() - 4]);
+    assert_eq!(refresh(&like).status, 400);
+    let second = refresh(first);
+    assert_eq!(second.status, 200, "{}", second.text());
+    let access = second.json()["access_token"].as_str().unwrap().to_owned();
+    let who = |token: &str| {
+        desk.world
+            .gateway
+            .api("GET", "/api/v1/whoami", token, None)
+            .unwrap()
+    };
+    assert_eq!(who(&access).status, 200);
+    assert_eq!(refresh(first).status, 400);
+    let log = desk.world.gateway.log();
+    assert_eq!(who(&access).status, 401, "a thief's refresh goes unnoticed: {log}");
+    let second = second.json()["refresh_token"].as_str().unwrap().to_owned();
+    assert_eq!(refresh(&second).status, 400);
+}
+
+#[test]
+fn nobody_is_signed_in_by_a_link_of_somebody_else() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    // The attacker goes as far as the provider's answer, and sends the last address to the victim.
+    let attacker = Person::new().unwrap();
+    let saw = attacker
+        .go(
+            &desk.request(CHALLENGE, "s"),
+            "omar",
+            "yes",
+            "/oauth/callback/op",
+        )
+        .unwrap();
+    let link = saw["stopped"].as_str().unwrap().to_owned();
+    let victim = Person::new().unwrap();
+    let saw = victim.go(&link, "dana", "yes", "127.0.0.1:9/").unwrap();
+    assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
+    // It is spent: not even the attacker can use it now.
+    let saw = attacker.go(&link, "omar", "yes", "127.0.0.1:9/").unwrap();
+    assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
+    // An agent is no person, whatever it types.
+    let saw = Person::new()
+        .unwrap()
+        .go(
+            &desk.request(CHALLENGE, "s"),
+            "robot",
+            "yes",
+            "127.0.0.1:9/",
+        )
+        .unwrap();
+    let back = saw["stopped"].as_str().unwrap();
+    assert_eq!(parameter(back, "error").as_deref(), Some("access_denied"));
+    // A person who says no is not signed in.
+    let saw = Person::new()
+        .unwrap()
+        .go(&desk.request(CHALLENGE, "s"), "dana", "no", "127.0.0.1:9/")
+        .unwrap();
+    let back = saw["stopped"].as_str().unwrap();
+    assert_eq!(parameter(back, "error").as_deref(), Some("access_denied"));
+    assert_eq!(parameter(back, "code"), None);
+}
+
+#[test]
+fn requests_that_are_not_right_lead_nowhere() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    let good = desk.request(CHALLENGE, "s");
+    let without = |name: &str| {
+        let mut url = url::Url::parse(&good).unwrap();
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(n, _)| n != name)
+            .map(|(n, v)| (n.into_owned(), v.into_owned()))
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+        url.to_string()
+    };
+    let mut bad = vec![
+        good.replace("S256", "plain"),
+        good.replace("127.0.0.1%3A9", "evil.example%3A9"),
+        good.replace("brattice-cli", "other"),
+        good.replace("response_type=code", "response_type=token"),
+        format!("{good}&client_id=brattice-cli"),
+        format!("{good}&nonsense=1"),
+        format!("{good}&provider=nobody"),
+    ];
+    for name in [
+        "client_id",
+        "redirect_uri",
+        "state",
+        "code_challenge",
+        "code_challenge_method",
+    ] {
+        bad.push(without(name));
+    }
+    for url in bad {
+        let person = Person::new().unwrap();
+        let saw = person
+            .go(&url, "dana", "yes", "^http://(evil.example|127.0.0.1:9)")
+            .unwrap();
+        assert_eq!(saw["title"], "Nobody signed in · Brattice", "{url}: {saw}");
+    }
+    // A user code is not to be guessed.
+    let mut last = Value::Null;
+    for n in 0..12 {
+        let url = desk.url(&format!(
+            "/oauth/device?user_code=BBBB-BBB{}",
+            ["B", "C", "D"][n % 3]
+        ));
+        last = Person::new().unwrap().go(&url, "dana", "yes", "").unwrap();
+    }
+    assert_eq!(last["status"], 429, "{last}");
+}
+
+#[test]
+fn all_of_a_persons_sign_ins_end_together_when_they_say_so_or_are_revoked() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    for home in ["laptop", "desktop"] {
+        assert!(desk.sign_in(home, "dana").is_good());
+    }
+    assert!(desk.sign_in("omar", "omar").is_good());
+    let out = desk.say("laptop", &["logout", "--everywhere", "--format", "json"]);
+    let ended: Value = serde_json::from_str(&out.out).unwrap();
+    assert_eq!(ended["ended"], 2, "{out:?}");
+    assert!(!desk.say("desktop", &["whoami"]).is_good());
+    assert!(desk.say("omar", &["whoami"]).is_good());
+    // Revoked, a person signs in anew; what they had before is void, and cannot be renewed.
+    let revoke = ["agents", "revoke", "--user", "op/omar", "--reason", "left"];
+    let said = desk
+        .world
+        .gateway
+        .cli(&revoke, &desk.world.token(crate::world::SECURITY))
+        .unwrap();
+    assert!(said.status.success(), "{said:?}");
+    assert!(!desk.say("omar", &["whoami"]).is_good());
+    desk.age("omar");
+    let said = desk.say("omar", &["whoami"]);
+    assert_eq!(said.status.and_then(|s| s.code()), Some(4), "{said:?}");
+}
+
+#[test]
+fn a_person_approves_with_a_sign_in_and_an_agent_of_the_same_provider_does_not() {
+    let desk = Desk::open(false, "\"profile\"", "");
+    assert!(desk.sign_in("dana", "dana").is_good());
+    let mut wire = desk.world.connect(crate::world::WRITER, crate::world::PROD);
+    let id = crate::holds::hold_query(&mut wire, "UPDATE notes SET text = 'x' WHERE id = 1");
+    let shown = desk.say("dana", &["approvals", "show", &id, "--format", "json"]);
+    let shown: Value = serde_json::from_str(&shown.out).unwrap();
+    let action = shown["action"].as_str().unwrap();
+    // An agent's token of the provider is for this gateway only if it says so.
+    let agent = desk.provider.agent_token("urn:brattice").unwrap();
+    let other = desk.provider.agent_token("urn:another").unwrap();
+    let who = |token: &str| {
+        desk.world
+            .gateway
+            .api("GET", "/api/v1/whoami", token, None)
+            .unwrap()
+    };
+    assert_eq!(who(&agent).json()["chain"][0]["kind"], "agent");
+    assert_eq!(who(&other).status, 401);
+    let approve = ["approvals", "approve", &id, "--action", action];
+    assert!(
+        !desk
+            .world
+            .gateway
+            .cli(&approve, &agent)
+            .unwrap()
+            .status
+            .success()
+    );
+    let said = desk.say("dana", &approve);
+    assert!(said.is_good(), "{said:?}");
+    assert_eq!(wire.until_ready().unwrap().completed(), ["UPDATE 1"]);
+}
