@@ -10,7 +10,7 @@ use brattice_identity::sts::OWN_ISSUER;
 use brattice_store::db::{Db, Revocation};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How old a picture of the revocations may be when somebody is let in by it.
@@ -22,7 +22,8 @@ pub struct Revocations {
     db: Db,
     clock: Arc<dyn Clock>,
     held: ArcSwap<Held>,
-    stale: AtomicBool,
+    /// How often the picture was said to be old.
+    wanted: AtomicU64,
     reading: tokio::sync::Mutex<()>,
     leeway_micros: AtomicI64,
 }
@@ -60,11 +61,13 @@ pub fn concerns(revoked: &Principal, proof: &Identity) -> bool {
 pub struct Held {
     by_principal: HashMap<(PrincipalKind, String), Timestamp>,
     read_at: Option<Timestamp>,
+    /// What was wanted when it was read.
+    wanted: u64,
     leeway: Duration,
 }
 
 impl Held {
-    fn of(all: Vec<Revocation>, read_at: Timestamp, leeway: Duration) -> Self {
+    fn of(all: Vec<Revocation>, read_at: Timestamp, wanted: u64, leeway: Duration) -> Self {
         let by_principal = all
             .into_iter()
             .map(|r| ((r.principal.kind, r.principal.id()), r.at))
@@ -72,6 +75,7 @@ impl Held {
         Self {
             by_principal,
             read_at: Some(read_at),
+            wanted,
             leeway,
         }
     }
@@ -110,7 +114,7 @@ impl Revocations {
             db,
             clock,
             held: ArcSwap::default(),
-            stale: AtomicBool::new(true),
+            wanted: AtomicU64::new(0),
             reading: tokio::sync::Mutex::new(()),
             leeway_micros: AtomicI64::new(0),
         }
@@ -125,7 +129,7 @@ impl Revocations {
 
     /// The next who asks reads anew.
     pub fn forget(&self) {
-        self.stale.store(true, Ordering::Release);
+        self.wanted.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A picture that is new enough to let somebody in by.
@@ -140,21 +144,23 @@ impl Revocations {
         if let Some(held) = self.fresh() {
             return Ok(held);
         }
-        // Lowered before reading: what is revoked meanwhile raises it again.
-        self.stale.store(false, Ordering::Release);
+        // Read before the store is: what is revoked meanwhile makes this picture old. Until it is there, nobody goes by the
+        // one before.
+        let wanted = self.wanted.load(Ordering::Acquire);
         let read_at = self.clock.now();
-        let all = self.db.revocations().await.inspect_err(|_| self.forget())?;
+        let all = self.db.revocations().await?;
         let leeway = u64::try_from(self.leeway_micros.load(Ordering::Acquire)).unwrap_or(0);
-        let held = Arc::new(Held::of(all, read_at, Duration::from_micros(leeway)));
+        let leeway = Duration::from_micros(leeway);
+        let held = Arc::new(Held::of(all, read_at, wanted, leeway));
         self.held.store(held.clone());
         Ok(held)
     }
 
     fn fresh(&self) -> Option<Arc<Held>> {
-        if self.stale.load(Ordering::Acquire) {
+        let held = self.held.load_full();
+        if held.wanted != self.wanted.load(Ordering::Acquire) {
             return None;
         }
-        let held = self.held.load_full();
         let now = self.clock.now();
         // A clock that went back makes a picture old, not young.
         let young = held

@@ -173,10 +173,11 @@ impl Logins {
         };
         let given = self.issue(&next, fresh)?;
         if self.parts.store.turn(&row.id, turn, turned).await? {
-            Ok(given)
-        } else {
-            Err(ended)
+            return Ok(given);
         }
+        // Another brought the same token at the same time.
+        self.parts.store.end(&row.id).await?;
+        Err(ended)
     }
 
     /// The person as their provider knows them now, and the provider's next refresh token.
