@@ -199,6 +199,8 @@ pub struct Claims {
     pub subject: String,
     /// The groups; `None` when the provider knows none.
     pub groups: Option<String>,
+    /// Groups that other claims tell, each with the claims and patterns that must all hold. Never none.
+    pub group_when: Vec<(String, Vec<(String, String)>)>,
     /// Claims with values of which any makes an agent.
     pub agent_when: Vec<(String, String)>,
     /// Claims with values of which any makes a user.

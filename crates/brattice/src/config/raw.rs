@@ -294,9 +294,14 @@ pub struct RawClaims {
     pub subject: Option<String>,
     /// The groups: a list of texts. A token without it is refused: absent is not empty. Default: `groups`.
     pub groups: Option<String>,
-    /// This provider knows no groups; its principals are in none. Default: `false`.
+    /// This provider lists no groups; its principals are in none but those of `group_when`. Default: `false`.
     #[serde(default)]
     pub no_groups: bool,
+    /// Groups that other claims tell: a principal is in one when all that is listed for it holds, each as `claim=value`. A
+    /// `*` in a value stands for one or more characters, never for `/` or `:`. As in
+    /// `{ deployers = ["repository=acme/shop", "ref=refs/heads/main"] }`.
+    #[serde(default)]
+    pub group_when: BTreeMap<String, Vec<String>>,
     /// Claims of which any makes an agent, each as `claim=value`.
     #[serde(default)]
     pub agent_when: Vec<String>,

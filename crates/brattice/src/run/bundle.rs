@@ -12,7 +12,8 @@ use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
 use brattice_identity::lend::{SecretFrom, TargetCredential, UpstreamProof};
 use brattice_identity::oidc::{
-    ClaimIs, ClaimMap, ClaimPath, ClientConfig, IssuerConfig, KindRule, SigningAlgorithm,
+    ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, GroupRule, IssuerConfig, KindRule,
+    SigningAlgorithm,
 };
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
@@ -270,6 +271,19 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
                 .map_err(|_| bad("an algorithm is not known"))?,
         );
     }
+    let mut group_rules = Vec::new();
+    for (group, when) in &i.claims.group_when {
+        let like = |(claim, pattern): &(String, String)| {
+            Ok::<_, StartError>(ClaimLike {
+                claim: path(claim)?,
+                pattern: pattern.clone(),
+            })
+        };
+        group_rules.push(GroupRule {
+            group: group.clone(),
+            when: when.iter().map(like).collect::<Result<_, _>>()?,
+        });
+    }
     let kind = KindRule {
         agent_when: claims(&i.claims.agent_when)?,
         user_when: claims(&i.claims.user_when)?,
@@ -284,6 +298,7 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
         claims: ClaimMap {
             subject: path(&i.claims.subject)?,
             groups: i.claims.groups.as_deref().map(path).transpose()?,
+            group_rules,
             kind,
             mfa_when: i.claims.mfa_when.clone(),
         },

@@ -116,8 +116,9 @@ fn check_sort(
 ) -> Result<(), Refusal> {
     match typ {
         Some("at+jwt" | "application/at+jwt") => {}
-        None | Some("jwt" | "application/jwt") if !config.access_token_type_required => {}
-        None | Some("jwt" | "application/jwt") => {
+        // `JOSE` is what the JWT-SVID specification has beside `JWT` (section 2.2 there).
+        None | Some("jwt" | "application/jwt" | "jose") if !config.access_token_type_required => {}
+        None | Some("jwt" | "application/jwt" | "jose") => {
             return Err(Refusal::NotAnAccessToken("its typ is not at+jwt"));
         }
         Some(_) => return Err(Refusal::NotAnAccessToken("its typ is another")),

@@ -155,6 +155,11 @@ impl IssuerConfig {
             "say how agents and people are told apart",
         );
         out.unless(
+            self.claims.group_rules.iter().all(|r| !r.when.is_empty()),
+            "group_when",
+            "a group has no condition, so everybody would be in it",
+        );
+        out.unless(
             self.delegation_depth_max <= DELEGATION_DEPTH_MAX,
             "delegation_depth_max",
             "at most 8",

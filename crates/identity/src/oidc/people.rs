@@ -77,6 +77,12 @@ fn subject(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<Princip
             groups_of(config, &path.to_string(), groups)?
         }
     };
+    let told = config.claims.group_rules.iter();
+    let told = told.filter(|rule| rule.when.iter().all(|w| w.holds(claims)));
+    let groups = groups
+        .into_iter()
+        .chain(told.map(|rule| format!("{}/{}", config.name, rule.group)))
+        .collect();
     let kind = kind_of(&config.claims.kind, claims)?
         .or(config.claims.kind.otherwise)
         .ok_or(Refusal::Kind)?;

@@ -2,7 +2,7 @@
 
 use crate::support::{World, world, world_with};
 use brattice_core::principal::PrincipalKind;
-use brattice_identity::oidc::{ClaimIs, ClaimPath, IssuerConfig, KindRule};
+use brattice_identity::oidc::{ClaimIs, ClaimLike, ClaimPath, GroupRule, IssuerConfig, KindRule};
 use brattice_testkit::idp::TokenMaker;
 use serde_json::{Value, json};
 
@@ -305,5 +305,54 @@ async fn a_token_id_is_a_plain_text_or_absent() {
     for jti in [json!(7), json!(""), json!("a\nb"), json!(null)] {
         w.rejects(&w.token().claim("jti", jti), "`jti` is not a plain text")
             .await;
+    }
+}
+
+/// A platform that lists no groups: what it says of a workload otherwise puts it into them.
+#[tokio::test]
+async fn groups_are_told_by_other_claims_where_all_of_them_hold() {
+    let like = |claim: &str, pattern: &str| ClaimLike {
+        claim: ClaimPath::parse(claim).unwrap(),
+        pattern: pattern.into(),
+    };
+    let w = world_with(|c| {
+        c.claims.groups = None;
+        c.claims.group_rules = vec![
+            GroupRule {
+                group: "deployers".into(),
+                when: vec![like("repository", "acme/*"), like("ref", "refs/heads/main")],
+            },
+            GroupRule {
+                group: "batch".into(),
+                when: vec![like("/kubernetes.io/namespace", "batch")],
+            },
+        ];
+    })
+    .await;
+    let main = |repository: Value| {
+        let token = w.token().without("groups");
+        let token = token.claim("repository", repository);
+        token.claim("ref", "refs/heads/main")
+    };
+    let inside = json!({"namespace": "batch", "serviceaccount": {"name": "etl"}});
+    for (token, groups) in [
+        (main(json!("acme/shop")), vec!["okta/deployers"]),
+        (
+            main(json!("acme/shop")).claim("ref", "refs/heads/x"),
+            vec![],
+        ),
+        (main(json!("acme-evil/shop")), vec![]),
+        (main(json!("acme/shop/x")), vec![]),
+        (main(json!(["acme/shop"])), vec![]),
+        (main(json!(null)), vec![]),
+        (
+            main(json!("acme/shop")).claim("kubernetes.io", inside),
+            vec!["okta/batch", "okta/deployers"],
+        ),
+        (w.token().without("groups"), vec![]),
+    ] {
+        let identity = w.accepts(&token).await;
+        let found: Vec<_> = identity.chain.acting.groups.into_iter().collect();
+        assert_eq!(found, groups);
     }
 }

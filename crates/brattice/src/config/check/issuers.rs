@@ -256,11 +256,35 @@ impl Checker<'_> {
         Claims {
             subject,
             groups: (!raw.no_groups).then_some(groups),
+            group_when: self.group_rules(&at.key("group_when"), &raw.group_when),
             agent_when: self.conditions(&at.key("agent_when"), &raw.agent_when),
             user_when: self.conditions(&at.key("user_when"), &raw.user_when),
             otherwise,
             mfa_when: raw.mfa_when.unwrap_or_else(|| vec!["mfa".to_owned()]),
         }
+    }
+
+    fn group_rules(
+        &mut self,
+        at: &Place,
+        raw: &BTreeMap<String, Vec<String>>,
+    ) -> Vec<(String, Vec<(String, String)>)> {
+        let mut rules = Vec::new();
+        for (group, conditions) in raw {
+            let at = at.key(group);
+            if group.trim().is_empty() || group.trim() != group {
+                self.wrong(&at, group, "does not name a group", "give the group a name");
+            }
+            if conditions.is_empty() {
+                self.bad(
+                    &at,
+                    "has no condition, so everybody would be in it",
+                    "say who is in it, as in [\"repository=acme/shop\"]",
+                );
+            }
+            rules.push((group.clone(), self.conditions(&at, conditions)));
+        }
+        rules
     }
 
     fn conditions(&mut self, at: &Place, texts: &[String]) -> Vec<(String, String)> {
