@@ -2,6 +2,7 @@
 
 mod announce;
 mod approvals;
+mod login;
 mod oauth;
 mod routes;
 mod serve;

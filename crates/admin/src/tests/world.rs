@@ -169,6 +169,7 @@ impl World {
             sessions: self.clone(),
             credentials: self.clone(),
             tokens: self.clone(),
+            login: Arc::new(super::login::Desk),
             identities: self.clone(),
             audit: self.clone(),
             bundle: self.clone(),

@@ -6,6 +6,7 @@
 use super::DevError;
 use super::parties::AUDIENCE;
 use super::state::State;
+use crate::dev_issuer::CLIENT;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -130,6 +131,13 @@ impl Stage {
             // One machine, one clock.
             ("leeway", Value::from("1s")),
             ("claims", claims),
+            (
+                "sign_in",
+                table([
+                    ("client_id", Value::from(CLIENT)),
+                    ("scopes", Value::Array(Vec::new())),
+                ]),
+            ),
         ]);
         // Whoever tries something out does not wait for it to end.
         let mut limits = self.limits.clone();

@@ -7,9 +7,12 @@ mod form;
 mod page;
 mod serve;
 mod sign;
+mod sign_in;
 
 #[cfg(test)]
 mod tests;
+
+pub use sign_in::CLIENT;
 
 use brattice_core::ports::{Randomness, RecordFailed};
 use brattice_core::principal::PrincipalKind;
@@ -157,6 +160,7 @@ struct Desk {
     signer: Signer,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
+    codes: sign_in::Codes,
 }
 
 struct Party {
@@ -202,6 +206,7 @@ impl DevIssuer {
             signer: Signer::generate()?,
             clock,
             randomness,
+            codes: sign_in::Codes::default(),
         });
         let server = tokio::spawn(serve::run(listener, Arc::clone(&desk)));
         Ok(Self {

@@ -6,6 +6,43 @@ use super::Desk;
 use brattice_core::principal::PrincipalKind;
 use std::fmt::Write;
 
+/// The choice of a person, for somebody who is to sign in; `query` is what was asked with.
+pub(super) fn choice(desk: &Desk, query: &str) -> String {
+    // As form encoding leaves it, but for what HTML reads.
+    let query = query
+        .replace('&', "&amp;")
+        .replace(['"', '\'', '<', '>'], "");
+    let mut people = String::new();
+    let users = desk
+        .parties
+        .iter()
+        .filter(|(_, p)| p.kind == PrincipalKind::User);
+    for (name, party) in users {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            people,
+            "<li><a class=\"button\" href=\"?{query}&amp;as={name}\">{name}</a> {}</li>",
+            party.groups.join(", ")
+        );
+    }
+    format!(
+        "<!doctype html>
+<html lang=\"en\">
+<meta charset=\"utf-8\">
+<title>Brattice: dev identity provider</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 4rem auto; padding: 0 1rem }}
+li {{ margin: .8rem 0 }}
+</style>
+<h1>Who are you?</h1>
+<p>This stands in for your company's identity provider. Its people are made up, and need no password.</p>
+<ul>
+{people}</ul>
+</html>
+"
+    )
+}
+
 /// The page. Names hold no character that HTML would read: the provider starts with no others.
 pub(super) fn render(desk: &Desk) -> String {
     let mut rows = String::new();

@@ -4,7 +4,7 @@
 //! Never: what a token says.
 
 use super::form::{self, BadForm};
-use super::{Desk, DevIssuerError, PATH, page};
+use super::{Desk, DevIssuerError, PATH, page, sign_in};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -26,6 +26,7 @@ pub(super) async fn run(listener: TcpListener, desk: Arc<Desk>) {
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/.well-known/oauth-authorization-server", get(discovery))
         .route("/jwks", get(key_set))
+        .route("/authorize", get(sign_in::authorize))
         .route("/token", post(token));
     let router = Router::new()
         .nest(PATH, issuer)
@@ -85,9 +86,11 @@ async fn discovery(State(desk): Shared) -> impl IntoResponse {
     Json(json!({
         "issuer": url,
         "jwks_uri": format!("{url}/jwks"),
+        "authorization_endpoint": format!("{url}/authorize"),
         "token_endpoint": format!("{url}/token"),
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
@@ -99,6 +102,13 @@ async fn key_set(State(desk): Shared) -> impl IntoResponse {
 }
 
 async fn token(State(desk): Shared, headers: HeaderMap, body: Bytes) -> Response {
+    let grant = url::form_urlencoded::parse(&body).find(|(name, _)| name == "grant_type");
+    if grant.is_some_and(|(_, grant)| grant == "authorization_code") {
+        return match sign_in::trade(&desk, &body) {
+            Ok(tokens) => Json(tokens).into_response(),
+            Err((code, why)) => oauth_error(code, why),
+        };
+    }
     let request = match form::read(&headers, &body) {
         Ok(request) => request,
         Err(BadForm(code, why)) => return oauth_error(code, why),

@@ -45,6 +45,31 @@ pub(super) fn claims(desk: &Desk, chain: &[(&str, &Party)]) -> Result<Value, Dev
     Ok(claims)
 }
 
+/// The claims of an ID token about a person who signs in now.
+pub(super) fn id_claims(
+    desk: &Desk,
+    name: &str,
+    nonce: Option<&str>,
+) -> Result<Value, DevIssuerError> {
+    let party = desk.parties.get(name);
+    let party = party.ok_or_else(|| DevIssuerError::Unknown(name.to_owned()))?;
+    let now = desk.clock.now();
+    let mut claims = party_claims(&(name, party));
+    let common = json!({
+        "iss": desk.issuer_url,
+        "aud": super::CLIENT,
+        "iat": now.seconds(),
+        "auth_time": now.seconds(),
+        "exp": now.plus(desk.lifetime).seconds(),
+        "amr": ["pwd", "mfa"],
+    });
+    merge(&mut claims, common);
+    if let Some(nonce) = nonce {
+        merge(&mut claims, json!({ "nonce": nonce }));
+    }
+    Ok(claims)
+}
+
 fn party_claims((name, party): &(&str, &Party)) -> Value {
     let kind = match party.kind {
         PrincipalKind::Agent => "agent",

@@ -5,7 +5,9 @@ use brattice_core::ids::CredentialId;
 use brattice_core::ports::{Authenticator, BoxFuture, MintedCredential, StoreError};
 use brattice_core::principal::Identity;
 use brattice_core::time::Timestamp;
-use brattice_identity::oidc::{ClaimIs, ClaimPath, IssuerConfig, KindRule, MintedLookup, Oidc};
+use brattice_identity::oidc::{
+    ClaimIs, ClaimPath, ClientConfig, IssuerConfig, KindRule, MintedLookup, Oidc,
+};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -75,6 +77,12 @@ fn gateway(dev: &DevIssuer) -> Oidc {
     };
     let mut config = IssuerConfig::new("dev", &dev.issuer_url, "brattice", kind);
     config.allow_loopback_http = true;
+    config.client = Some(ClientConfig {
+        id: CLIENT.into(),
+        secret: None,
+        scopes: Vec::new(),
+        recheck_max: Duration::from_secs(3600),
+    });
     config.access_token_type_required = true;
     Oidc::new(
         vec![config],
@@ -257,7 +265,7 @@ async fn other_grants_are_refused() {
     let dev = start().await;
     for grant in [
         "password",
-        "authorization_code",
+        "refresh_token",
         "",
         "urn:ietf:params:oauth:grant-type:token-exchange",
     ] {
@@ -361,4 +369,75 @@ async fn dropping_it_stops_it() {
     while reqwest::get(&url).await.is_ok() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_person_signs_in_by_choosing_who_they_are() {
+    let dev = start().await;
+    let oidc = gateway(&dev);
+    let back = "http://127.0.0.1:8443/oauth/callback/dev";
+    let begin = async |nonce: &'static str| {
+        let url = oidc
+            .begin_sign_in("dev", back, "state", nonce, "verifier")
+            .await;
+        url.unwrap()
+    };
+    let browser = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let page = browser.get(begin("n").await).send().await.unwrap();
+    let html = page.text().await.unwrap();
+    assert!(html.contains("as=ana") && html.contains("as=bo"), "{html}");
+    assert!(!html.contains("etl-7"), "an agent is offered: {html}");
+    let choose = async |name: &str, nonce: &'static str| {
+        let url = format!("{}&as={name}", begin(nonce).await);
+        let answer = browser.get(url).send().await.unwrap();
+        let to = answer.headers().get("location");
+        to.map(|to| url::Url::parse(to.to_str().unwrap()).unwrap())
+    };
+    assert!(choose("etl-7", "n").await.is_none());
+    assert!(choose("nobody", "n").await.is_none());
+    let code = |to: &url::Url| {
+        let code = to.query_pairs().find(|(n, _)| n == "code").unwrap();
+        code.1.into_owned()
+    };
+    let to = choose("bo", "n").await.unwrap();
+    assert!(to.as_str().starts_with(back), "{to}");
+    let signed_in = oidc
+        .finish_sign_in("dev", None, back, &code(&to), ("n", "verifier"))
+        .await
+        .unwrap();
+    let who = &signed_in.identity.chain.acting;
+    assert_eq!(
+        (who.id().as_str(), who.kind),
+        ("dev/bo", PrincipalKind::User)
+    );
+    assert!(who.groups.contains("dev/dba") && signed_in.identity.mfa);
+    // A code is good once, for its verifier, and what it gives is for its nonce.
+    for (again, nonce, verifier) in [
+        (Some(code(&to)), "n", "verifier"),
+        (None, "n", "another"),
+        (None, "another", "verifier"),
+    ] {
+        let code = match again {
+            Some(code) => code,
+            None => code(&choose("bo", "n").await.unwrap()),
+        };
+        let refused = oidc
+            .finish_sign_in("dev", None, back, &code, (nonce, verifier))
+            .await;
+        assert!(refused.is_err(), "{nonce} {verifier}");
+    }
+    // Nobody is sent elsewhere.
+    let elsewhere = begin("n")
+        .await
+        .to_string()
+        .replace("127.0.0.1%3A8443", "evil.example");
+    let answer = browser
+        .get(format!("{elsewhere}&as=bo"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }

@@ -88,7 +88,12 @@ impl Signer {
 
     /// An access token (RFC 9068) with these claims.
     pub fn sign(&self, claims: &Value) -> Result<Secret, NoKey> {
-        let header = json!({"alg": "ES256", "kid": self.kid, "typ": "at+jwt"});
+        self.sign_as("at+jwt", claims)
+    }
+
+    /// A token of this type (RFC 7515, section 4.1.9) with these claims.
+    pub fn sign_as(&self, typ: &str, claims: &Value) -> Result<Secret, NoKey> {
+        let header = json!({"alg": "ES256", "kid": self.kid, "typ": typ});
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),
