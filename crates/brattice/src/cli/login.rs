@@ -39,7 +39,7 @@ pub fn login(gateway: &GatewayArgs, args: &LoginArgs, out: &mut Output) -> Resul
     if out.is_json() {
         out.json(&shown(&sign_in));
     } else {
-        out.line(&format!("Signed in to {} as {}.", sign_in.url, sign_in.who));
+        out.line(format!("Signed in to {} as {}.", sign_in.url, sign_in.who));
     }
     Ok(())
 }

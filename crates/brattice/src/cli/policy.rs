@@ -284,8 +284,16 @@ mod tests {
 
     #[test]
     fn the_examples_decide_as_they_say() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
-        let bundle = config::load_with(&root, Options { files: false }).unwrap();
+        for name in ["orders", "recipes", "identity"] {
+            decides_as_it_says(name);
+        }
+    }
+
+    fn decides_as_it_says(name: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let root = root.join(name);
+        let bundle = config::load_with(&root, Options { files: false })
+            .unwrap_or_else(|report| panic!("{report}"));
         let files = example_files(&root).unwrap();
         assert!(!files.is_empty());
         for file in files {
