@@ -101,10 +101,7 @@ impl IssuerConfig {
 
     /// Everything that is wrong with these settings.
     pub fn problems(&self) -> Vec<ConfigProblem> {
-        let mut out = Problems {
-            issuer: &self.name,
-            found: Vec::new(),
-        };
+        let mut out = Problems::of(&self.name);
         self.check_names(&mut out);
         self.check_addresses(&mut out);
         self.check_times(&mut out);
@@ -112,14 +109,8 @@ impl IssuerConfig {
     }
 
     fn check_names(&self, out: &mut Problems<'_>) {
-        let name_ok = !self.name.is_empty()
-            && self.name.len() <= 63
-            && self
-                .name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         out.unless(
-            name_ok,
+            is_short_name(&self.name),
             "name",
             "use 1 to 63 lower-case letters, digits and hyphens",
         );
@@ -215,13 +206,23 @@ pub struct ConfigProblem {
     pub why: &'static str,
 }
 
-struct Problems<'a> {
+/// Problems of one provider while they are gathered.
+pub(crate) struct Problems<'a> {
     issuer: &'a str,
-    found: Vec<ConfigProblem>,
+    pub(crate) found: Vec<ConfigProblem>,
 }
 
-impl Problems<'_> {
-    fn unless(&mut self, ok: bool, setting: &'static str, why: &'static str) {
+impl<'a> Problems<'a> {
+    /// None yet.
+    pub(crate) fn of(issuer: &'a str) -> Self {
+        Self {
+            issuer,
+            found: Vec::new(),
+        }
+    }
+
+    /// Adds one, unless all is well.
+    pub(crate) fn unless(&mut self, ok: bool, setting: &'static str, why: &'static str) {
         if !ok {
             self.found.push(ConfigProblem {
                 issuer: self.issuer.to_owned(),
@@ -255,8 +256,16 @@ pub(super) fn problems_of(configs: &[IssuerConfig]) -> Vec<ConfigProblem> {
     out
 }
 
+/// A provider's name in the bundle.
+pub(crate) fn is_short_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 /// An address that we may fetch: HTTPS, or HTTP to a loopback address where that is allowed; nothing hidden in it.
-pub(super) fn checked_url(text: &str, allow_loopback_http: bool) -> Result<Url, &'static str> {
+pub(crate) fn checked_url(text: &str, allow_loopback_http: bool) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "not an absolute URL")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must hold no user name or password");

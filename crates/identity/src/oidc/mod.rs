@@ -5,7 +5,7 @@
 
 mod algorithm;
 mod claims;
-mod config;
+pub(crate) mod config;
 mod fetch;
 mod json;
 mod jwks;

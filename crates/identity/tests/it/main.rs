@@ -17,6 +17,8 @@ mod people;
 #[cfg(test)]
 mod repeated;
 #[cfg(test)]
+mod saml;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod times;

@@ -1,0 +1,198 @@
+//! Encrypted assertions (XML Encryption 1.1).
+//!
+//! Lives here: our keys, and taking the text out of an `EncryptedAssertion`. Never: trust in what comes out of it;
+//! encryption says nothing about its sender.
+//!
+//! Only AES-GCM under RSA-OAEP is accepted. AES-CBC has no integrity of its own, so that whoever can send us texts and
+//! watch us refuse them could decrypt with our key (Jager and Somorovsky, 2011), and RSA PKCS #1 v1.5 likewise.
+
+use super::names::{
+    AES128_GCM, AES256_GCM, DS, MGF1_SHA256, RSA_OAEP, RSA_OAEP_MGF1P, SHA1, SHA256, XENC, XENC_ELEMENT,
+    XENC11,
+};
+use super::refusal::SamlRefused;
+use super::signature::base64_of;
+use super::xml::{Children, Element};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+};
+use brattice_core::secret::Secret;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// A key that assertions may be encrypted to, as the operator gives it.
+#[derive(Debug, Clone)]
+pub struct DecryptionConfig {
+    /// The private key, RSA in PKCS #8, as PEM.
+    pub key: Secret,
+    /// Its certificate as PEM, which our metadata shows to the provider. Only its key counts.
+    pub certificate: Vec<u8>,
+}
+
+/// Such a key, ready for use.
+pub(super) struct DecryptionKey {
+    key: OaepPrivateDecryptingKey,
+    /// In DER.
+    pub certificate: Vec<u8>,
+}
+
+impl fmt::Debug for DecryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecryptionKey(…)")
+    }
+}
+
+impl DecryptionKey {
+    /// Reads key and certificate, which must be a pair.
+    pub(super) fn new(config: &DecryptionConfig) -> Result<Self, &'static str> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(config.key.expose())
+            .map_err(|_| "the key is no PKCS #8 private key in PEM")?;
+        let key = PrivateDecryptingKey::from_pkcs8(key.secret_pkcs8_der())
+            .map_err(|_| "the key is not an RSA key of 2048 bits or more")?;
+        let certificate = CertificateDer::from_pem_slice(&config.certificate)
+            .map_err(|_| "the certificate is not one in PEM")?
+            .to_vec();
+        let ours = key.public_key().as_der().map_err(|_| "the key is damaged")?;
+        match super::certificate::PublicKey::of_certificate(&certificate) {
+            Some(theirs) if theirs.spki == ours.as_ref() => {}
+            _ => return Err("the certificate is not that of the key"),
+        }
+        let key = OaepPrivateDecryptingKey::new(key).map_err(|_| "the key is damaged")?;
+        Ok(Self { key, certificate })
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped) -> Option<Zeroizing<Vec<u8>>> {
+        let mut buffer = Zeroizing::new(vec![0; self.key.min_output_size()]);
+        let key = self
+            .key
+            .decrypt(wrapped.algorithm, &wrapped.key, &mut buffer, None)
+            .ok()?;
+        Some(Zeroizing::new(key.to_vec()))
+    }
+}
+
+/// The text within an `EncryptedAssertion`. All that can go wrong here is one refusal.
+pub(super) fn decrypted(
+    encrypted: &Element,
+    keys: &[DecryptionKey],
+) -> Result<Zeroizing<Vec<u8>>, SamlRefused> {
+    let parts = Parts::read(encrypted).map_err(|_| SamlRefused::Encryption)?;
+    keys.iter()
+        .filter_map(|key| parts.opened(&key.unwrap(&parts.wrapped)?))
+        .next()
+        .ok_or(SamlRefused::Encryption)
+}
+
+struct Parts {
+    algorithm: &'static Algorithm,
+    /// Nonce, ciphertext, tag.
+    text: Vec<u8>,
+    wrapped: Wrapped,
+}
+
+struct Wrapped {
+    algorithm: &'static OaepAlgorithm,
+    key: Vec<u8>,
+}
+
+impl Parts {
+    fn read(encrypted: &Element) -> Result<Self, SamlRefused> {
+        let mut outer = encrypted.only(&[])?.children()?;
+        let data = outer.need(XENC, "EncryptedData")?;
+        let beside = outer.take(XENC, "EncryptedKey");
+        outer.end()?;
+
+        if data.only(&["Id", "Type", "MimeType", "Encoding"])?.attribute("Type") != Some(XENC_ELEMENT) {
+            return Err(SamlRefused::Encryption);
+        }
+        let mut parts = data.children()?;
+        let method = parts.need(XENC, "EncryptionMethod")?.only(&["Algorithm"])?;
+        let algorithm = match method.empty()?.needs("Algorithm")? {
+            AES128_GCM => &AES_128_GCM,
+            AES256_GCM => &AES_256_GCM,
+            _ => return Err(SamlRefused::Encryption),
+        };
+        let within = match parts.take(DS, "KeyInfo") {
+            Some(info) => the_key_in(info)?,
+            None => None,
+        };
+        let text = cipher_value(&mut parts)?;
+        parts.end()?;
+        let (Some(key), None) = (within.or(beside), within.and(beside)) else {
+            return Err(SamlRefused::Encryption);
+        };
+        Ok(Self {
+            algorithm,
+            text,
+            wrapped: Wrapped::read(key)?,
+        })
+    }
+
+    fn opened(&self, key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let key = LessSafeKey::new(UnboundKey::new(self.algorithm, key).ok()?);
+        let (nonce, sealed) = self.text.split_first_chunk::<NONCE_LEN>()?;
+        let mut text = Zeroizing::new(sealed.to_vec());
+        let length = key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text)
+            .ok()?
+            .len();
+        text.truncate(length);
+        Some(text)
+    }
+}
+
+/// The one `EncryptedKey` of a `KeyInfo`; what else stands there are hints.
+fn the_key_in(info: &Element) -> Result<Option<&Element>, SamlRefused> {
+    let mut found = None;
+    let mut children = info.only(&["Id"])?.children()?;
+    while let Some(child) = children.any() {
+        if child.is(XENC, "EncryptedKey") && found.replace(child).is_some() {
+            return Err(SamlRefused::Encryption);
+        }
+    }
+    Ok(found)
+}
+
+impl Wrapped {
+    fn read(key: &Element) -> Result<Self, SamlRefused> {
+        let mut parts = key.only(&["Id", "Recipient"])?.children()?;
+        let algorithm = wrapping(parts.need(XENC, "EncryptionMethod")?.only(&["Algorithm"])?)?;
+        parts.take(DS, "KeyInfo");
+        let key = cipher_value(&mut parts)?;
+        parts.take(XENC, "ReferenceList");
+        parts.take(XENC, "CarriedKeyName");
+        parts.end()?;
+        Ok(Self { algorithm, key })
+    }
+}
+
+/// RSA-OAEP with one hash for both of its uses; SHA-1 does no harm here, and is what everybody sends.
+fn wrapping(method: &Element) -> Result<&'static OaepAlgorithm, SamlRefused> {
+    let name = method.needs("Algorithm")?;
+    let mut parts = method.children()?;
+    let digest = match parts.take(DS, "DigestMethod") {
+        Some(digest) => digest.only(&["Algorithm"])?.empty()?.needs("Algorithm")?,
+        None => SHA1,
+    };
+    let mask = match parts.take(XENC11, "MGF") {
+        Some(mask) => Some(mask.only(&["Algorithm"])?.empty()?.needs("Algorithm")?),
+        None => None,
+    };
+    parts.end()?;
+    match (name, digest, mask) {
+        (RSA_OAEP_MGF1P, SHA1, None) => Ok(&OAEP_SHA1_MGF1SHA1),
+        (RSA_OAEP, SHA256, Some(MGF1_SHA256)) => Ok(&OAEP_SHA256_MGF1SHA256),
+        _ => Err(SamlRefused::Encryption),
+    }
+}
+
+fn cipher_value(parts: &mut Children<'_>) -> Result<Vec<u8>, SamlRefused> {
+    let mut data = parts.need(XENC, "CipherData")?.only(&[])?.children()?;
+    let value = base64_of(data.need(XENC, "CipherValue")?.only(&[])?)?;
+    data.end()?;
+    Ok(value)
+}

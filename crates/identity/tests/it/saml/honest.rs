@@ -1,0 +1,251 @@
+//! What an honest provider and an honest browser do.
+
+use super::*;
+use brattice_core::principal::{LoginBy, PrincipalKind};
+use brattice_identity::saml::{NameIdFormat, SubjectFrom};
+use std::time::Duration;
+use url::Url;
+
+const MFA: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken";
+const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+
+#[test]
+fn a_provider_reads_our_metadata_and_our_request() {
+    let w = world();
+    let now = time("2026-01-02T03:04:05Z");
+    let request = LoginRequest {
+        relay_state: Some("a state & more"),
+        again: true,
+        ..login()
+    };
+    let url = Url::parse(&w.gateway.begin(&request, now).unwrap()).unwrap();
+    assert!(url.as_str().starts_with("https://idp.example/sso?SAMLRequest="));
+    let query = |name: &str| {
+        let mut found = url.query_pairs().filter(|(n, _)| n == name);
+        found.next().map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(query("RelayState").as_deref(), Some("a state & more"));
+    // pysaml2 refuses requests that are older than a while.
+    let said = w.made_of_request(&w.gateway.begin(&request, w.real_now()).unwrap());
+    assert_eq!(
+        said,
+        json!({"id": REQUEST, "again": "true", "destination": ACS, "sp": ENTITY,
+            "binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+            "format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"})
+    );
+}
+
+impl World {
+    /// What the provider reads in a redirect of ours.
+    fn made_of_request(&self, url: &str) -> Value {
+        let url = Url::parse(url).unwrap();
+        let request = url.query_pairs().find(|(n, _)| n == "SAMLRequest").unwrap().1;
+        self.tell(&json!({"do": "asked", "request": request}))
+    }
+    /// The provider's clock.
+    fn real_now(&self) -> Timestamp {
+        issued(&self.good())
+    }
+}
+
+#[test]
+fn a_signed_assertion_proves_who_somebody_is() {
+    let w = world();
+    let xml = w.made(json!({"do": "answer", "options": {"sign_assertion": true, "sign_response": false}}));
+    let proof = w.accepts(&xml);
+    let identity = &proof.identity;
+    let who = &identity.chain.acting;
+    assert!(identity.chain.on_behalf_of.is_empty());
+    assert_eq!((who.kind, who.id()), (PrincipalKind::User, "corp/ana-7f3c".to_owned()));
+    assert_eq!(Vec::from_iter(&who.groups), ["corp/dba", "corp/on-call"]);
+    assert_eq!(identity.by, LoginBy::Saml);
+    assert!(!identity.mfa && !identity.bound && identity.credential.is_none());
+    assert!(identity.scope.is_whole());
+    assert_eq!(identity.authenticated_at, time(value(&xml, "AuthnInstant")));
+    assert_eq!(identity.expires_at, issued(&xml).plus(Duration::from_secs(8 * 3600)));
+    assert_eq!(identity.token_id.as_ref(), Some(&proof.assertion_id));
+    assert!(element(&xml, "ns1:Assertion").contains(&proof.assertion_id));
+    let ends = time(value(&xml, "NotOnOrAfter"));
+    assert_eq!(proof.valid_until, ends.plus(w.config.clock_skew));
+}
+
+#[test]
+fn what_an_honest_provider_may_do_otherwise_is_accepted() {
+    let w = world();
+    let sha = |n: u32| format!("http://www.w3.org/2001/04/xmldsig-more#rsa-sha{n}");
+    let statement_end = "</ns1:AttributeStatement>";
+    let empty = "<ns1:Attribute Name=\"other\"><ns1:AttributeValue><x:y xmlns:x=\"urn:x\">z</x:y></ns1:AttributeValue></ns1:Attribute>";
+    for order in [
+        json!({"sign": "both"}),
+        json!({"do": "answer", "options": {"sign_assertion": true, "sign_response": true}}),
+        json!({"key_info": false}),
+        json!({"sign_alg": sha(384), "digest_alg": "http://www.w3.org/2001/04/xmldsig-more#sha384"}),
+        json!({"sign_alg": sha(512), "digest_alg": "http://www.w3.org/2001/04/xmlenc#sha512"}),
+        json!({"attributes": {"groups": ["José Núñez & Söhne <\"x\">", "山田"]}}),
+        // White space, prefixes, the default namespace, references and an unread attribute with anything in it.
+        json!({"edits": [["<ns1:Subject>", "\n  <ns1:Subject>\r\n\t"], ["ana-7f3c", "an&#x61;-7f3c"]]}),
+        json!({"edits": [[statement_end, format!("{empty}{statement_end}")]]}),
+        json!({"edits": [["<ns1:Assertion ", "<ns1:Assertion xmlns=\"urn:unused\" xmlns:zz=\"urn:z\" "]]}),
+        json!({"edits": [[" Destination=\"https://gateway.example/login/saml/acs\"", ""]]}),
+        json!({"edits": [["</ns1:AudienceRestriction>", "</ns1:AudienceRestriction><ns1:OneTimeUse/>"]]}),
+        json!({"edits": [["<ns1:AuthnContext>", "<ns1:SubjectLocality Address=\"192.0.2.1\"/><ns1:AuthnContext>"]]}),
+        json!({"edits": [["<ns2:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\" />",
+            "<ns2:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"><ec:InclusiveNamespaces \
+             xmlns:ec=\"http://www.w3.org/2001/10/xml-exc-c14n#\" PrefixList=\"xs xsi ns0 #default\"/></ns2:Transform>"],
+            ["<ns0:Response ", "<ns0:Response xmlns=\"urn:unused\" "]]}),
+        json!({"edits": [["<ns2:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\" />",
+            "<ns2:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"><ec:InclusiveNamespaces \
+             xmlns:ec=\"http://www.w3.org/2001/10/xml-exc-c14n#\" PrefixList=\"xsi ns1\"/></ns2:CanonicalizationMethod>"]]}),
+        json!({"attributes": {"groups": []}}),
+        json!({"edits": [["<ns1:AuthnStatement", format!("<ns1:AttributeStatement>{empty}</ns1:AttributeStatement>\
+            <ns1:AuthnStatement")]]}),
+    ] {
+        let proof = w.accepts(&w.made(order.clone()));
+        assert_eq!(proof.identity.chain.acting.name, "ana-7f3c", "{order}");
+    }
+}
+
+#[test]
+fn while_keys_are_rolled_over_each_signs() {
+    let w = world_with(|config, said| {
+        let metadata = String::from_utf8(config.idp_metadata.clone()).unwrap();
+        let descriptor = element(&metadata, "ns0:KeyDescriptor").to_owned();
+        let other = |name| descriptor.replace(&certificate(said, "idp"), &certificate(said, name));
+        let all = format!("{descriptor}{}{}", other("next"), other("curve"));
+        config.idp_metadata = metadata.replace(&descriptor, &all).into_bytes();
+    });
+    let ecdsa = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";
+    w.accepts(&w.made(json!({"key": "idp"})));
+    w.accepts(&w.made(json!({"key": "next"})));
+    w.accepts(&w.made(json!({"key": "curve", "sign_alg": ecdsa})));
+    w.refuses(&w.made(json!({"key": "mallory"})), SamlRefused::Signature);
+    // When the new metadata has one key alone, the old one is nobody's.
+    let after = w.other(|config| {
+        let metadata = w.said["metadata"].as_str().unwrap();
+        let next = metadata.replace(&certificate(&w.said, "idp"), &certificate(&w.said, "next"));
+        config.idp_metadata = next.into_bytes();
+    });
+    let old = w.good();
+    assert_eq!(finish_at(&after, &old, issued(&old)).err(), Some(SamlRefused::Signature));
+    let new = w.made(json!({"key": "next"}));
+    finish_at(&after, &new, issued(&new)).unwrap();
+}
+
+#[test]
+fn a_second_factor_is_what_the_operator_says() {
+    let w = world_with(|config, _| config.mfa_when = vec![MFA.to_owned()]);
+    assert!(!w.accepts(&w.good()).identity.mfa);
+    assert!(w.accepts(&w.made(json!({"edits": [[PASSWORD, MFA]]}))).identity.mfa);
+    let similar = w.made(json!({"edits": [[PASSWORD, format!("{MFA}/x")]]}));
+    assert!(!w.accepts(&similar).identity.mfa);
+}
+
+#[test]
+fn a_subject_is_named_as_the_operator_says() {
+    let w = world();
+    let by = |subject: SubjectFrom| w.other(|config| config.subject = subject);
+    let name = |gateway: &SamlProvider, xml: &str| {
+        finish_at(gateway, xml, issued(xml)).map(|p| p.identity.chain.acting.name)
+    };
+    let format = |f: &str| w.made(json!({"format": f, "name": "ana@corp.example"}));
+    let (email, unspecified, transient) = (
+        format("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"),
+        format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"),
+        format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"),
+    );
+    let wrong = Err(SamlRefused::Subject("is a NameID of another format than is set"));
+    for other in [&email, &unspecified, &transient] {
+        assert_eq!(w.finish(other).map(|p| p.assertion_id), wrong);
+    }
+    let by_email = by(SubjectFrom::NameId(NameIdFormat::EmailAddress));
+    assert_eq!(name(&by_email, &email).as_deref(), Ok("ana@corp.example"));
+    assert_eq!(name(&by_email, &unspecified), wrong);
+    assert_eq!(name(&by_email, &w.good()), wrong);
+    let by_any = by(SubjectFrom::NameId(NameIdFormat::Unspecified));
+    assert_eq!(name(&by_any, &unspecified).as_deref(), Ok("ana@corp.example"));
+    assert_eq!(name(&by_any, &transient), wrong);
+    let by_attribute = by(SubjectFrom::Attribute("urn:mace:dir:attribute-def:mail".to_owned()));
+    assert_eq!(name(&by_attribute, &transient).as_deref(), Ok("ana@corp.example"));
+}
+
+#[test]
+fn groups_that_are_absent_are_not_none() {
+    let w = world();
+    let absent = w.made(json!({"attributes": {"mail": "ana@corp.example"}}));
+    w.refuses(&absent, SamlRefused::Groups("are absent, which is not the same as none"));
+    let nothing = w.made(json!({"attributes": {}}));
+    w.refuses(&nothing, SamlRefused::Groups("are absent, which is not the same as none"));
+    let elsewhere = w.made(json!({"edits": [["Name=\"urn:mace:dir:attribute-def:mail\"",
+        "Name=\"http://schemas.microsoft.com/claims/groups.link\""]]}));
+    w.refuses(&elsewhere, SamlRefused::Groups("are not listed: the provider found them too many"));
+    let declared = w.other(|config| config.groups = None);
+    let proof = finish_at(&declared, &absent, issued(&absent)).unwrap();
+    assert!(proof.identity.chain.acting.groups.is_empty());
+}
+
+#[test]
+fn a_session_ends_when_the_provider_says_or_we_do() {
+    let w = world();
+    let ends = |xml: &str| w.accepts(xml).identity.expires_at;
+    let until = |text: &str| {
+        let edit = ["<ns1:AuthnStatement ", &format!("<ns1:AuthnStatement SessionNotOnOrAfter=\"{text}\" ")];
+        w.made(json!({"edits": [edit]}))
+    };
+    let now = issued(&w.good());
+    let soon = now.plus(Duration::from_secs(600)).to_string();
+    assert_eq!(ends(&until(&soon)).to_string(), soon);
+    let late = until("2999-01-01T00:00:00Z");
+    assert_eq!(ends(&late), issued(&late).plus(Duration::from_secs(8 * 3600)));
+    w.refuses(&until("2026-01-01T00:00:00Z"), SamlRefused::Expired);
+}
+
+#[test]
+fn an_old_session_at_the_provider_needs_a_new_authentication() {
+    let w = world_with(|c, _| c.authentication_max_age = Some(Duration::from_secs(3600)));
+    w.accepts(&w.made(json!({"session_age": 3500})));
+    w.refuses(&w.made(json!({"session_age": 3700})), SamlRefused::TooOld);
+    let begun = w.gateway.begin(&LoginRequest { again: true, ..login() }, w.real_now());
+    assert_eq!(w.made_of_request(&begun.unwrap())["again"], "true");
+    let begun = w.gateway.begin(&login(), w.real_now());
+    assert_eq!(w.made_of_request(&begun.unwrap())["again"], Value::Null);
+}
+
+#[test]
+fn a_provider_may_begin_only_where_the_operator_allows_it() {
+    let w = world();
+    let edits = json!([[format!(" InResponseTo=\"{REQUEST}\""), ""]]);
+    let unasked = || w.made(json!({"edits": edits}));
+    let allowing = w.other(|c| c.idp_initiated = true);
+    let finish = |gateway: &SamlProvider, xml: &str, request| {
+        let proof = gateway.finish(&STANDARD.encode(xml), request, issued(xml));
+        proof.map(|p| p.identity.chain.acting.name)
+    };
+    assert_eq!(finish(&w.gateway, &unasked(), None), Err(SamlRefused::Unasked));
+    assert_eq!(finish(&w.gateway, &unasked(), Some(REQUEST)), Err(SamlRefused::Unasked));
+    assert_eq!(finish(&allowing, &unasked(), Some(REQUEST)), Err(SamlRefused::Unasked));
+    assert_eq!(finish(&allowing, &w.good(), None), Err(SamlRefused::InResponseTo));
+    let once = unasked();
+    assert_eq!(finish(&allowing, &once, None).as_deref(), Ok("ana-7f3c"));
+    assert_eq!(finish(&allowing, &once, None), Err(SamlRefused::Replayed));
+}
+
+#[test]
+fn a_failure_at_the_provider_is_told() {
+    let w = world();
+    let failed = w.made(json!({"do": "failed"}));
+    w.refuses(&failed, SamlRefused::Status("it could not authenticate the person"));
+}
+
+#[test]
+fn the_value_of_a_form_may_be_in_lines() {
+    let w = world();
+    let xml = w.good();
+    let value = STANDARD.encode(&xml);
+    let lines: Vec<&str> = value.as_bytes().chunks(76).map(|l| std::str::from_utf8(l).unwrap()).collect();
+    for (separator, good) in [("\r\n", true), (" ", false), ("\n\n", true), ("\t", false)] {
+        let text = lines.join(separator);
+        let gateway = w.other(|_| {});
+        let found = gateway.finish(&text, Some(REQUEST), issued(&xml));
+        assert_eq!(found.is_ok(), good, "{separator:?}");
+    }
+}
