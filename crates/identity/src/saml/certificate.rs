@@ -125,7 +125,9 @@ impl<'a> Tlv<'a> {
             0..=0x7f => (usize::from(first), rest),
             0x81..=0x83 => {
                 let (digits, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
-                let number = digits.iter().fold(0, |n: usize, d| (n << 8) | usize::from(*d));
+                let number = digits
+                    .iter()
+                    .fold(0, |n: usize, d| (n << 8) | usize::from(*d));
                 (number, rest)
             }
             _ => return None,

@@ -149,7 +149,11 @@ impl SamlConfig {
         );
         match checked_url(&self.acs_url, self.allow_loopback_http) {
             // It is compared as a text with what the provider writes, which got it from our metadata.
-            Ok(url) => out.unless(url.as_str() == self.acs_url, "acs_url", "is not in its normal form"),
+            Ok(url) => out.unless(
+                url.as_str() == self.acs_url,
+                "acs_url",
+                "is not in its normal form",
+            ),
             Err(why) => out.unless(false, "acs_url", why),
         }
         out.unless(

@@ -7,16 +7,19 @@
 //! watch us refuse them could decrypt with our key (Jager and Somorovsky, 2011), and RSA PKCS #1 v1.5 likewise.
 
 use super::names::{
-    AES128_GCM, AES256_GCM, DS, MGF1_SHA256, RSA_OAEP, RSA_OAEP_MGF1P, SHA1, SHA256, XENC, XENC_ELEMENT,
-    XENC11,
+    AES128_GCM, AES256_GCM, DS, MGF1_SHA256, RSA_OAEP, RSA_OAEP_MGF1P, SHA1, SHA256, XENC,
+    XENC_ELEMENT, XENC11,
 };
 use super::refusal::SamlRefused;
 use super::signature::base64_of;
 use super::xml::{Children, Element};
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
+};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
+    PrivateDecryptingKey,
 };
 use brattice_core::secret::Secret;
 use rustls_pki_types::pem::PemObject;
@@ -56,7 +59,10 @@ impl DecryptionKey {
         let certificate = CertificateDer::from_pem_slice(&config.certificate)
             .map_err(|_| "the certificate is not one in PEM")?
             .to_vec();
-        let ours = key.public_key().as_der().map_err(|_| "the key is damaged")?;
+        let ours = key
+            .public_key()
+            .as_der()
+            .map_err(|_| "the key is damaged")?;
         match super::certificate::PublicKey::of_certificate(&certificate) {
             Some(theirs) if theirs.spki == ours.as_ref() => {}
             _ => return Err("the certificate is not that of the key"),
@@ -106,7 +112,11 @@ impl Parts {
         let beside = outer.take(XENC, "EncryptedKey");
         outer.end()?;
 
-        if data.only(&["Id", "Type", "MimeType", "Encoding"])?.attribute("Type") != Some(XENC_ELEMENT) {
+        if data
+            .only(&["Id", "Type", "MimeType", "Encoding"])?
+            .attribute("Type")
+            != Some(XENC_ELEMENT)
+        {
             return Err(SamlRefused::Encryption);
         }
         let mut parts = data.children()?;
@@ -137,7 +147,11 @@ impl Parts {
         let (nonce, sealed) = self.text.split_first_chunk::<NONCE_LEN>()?;
         let mut text = Zeroizing::new(sealed.to_vec());
         let length = key
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::empty(),
+                &mut text,
+            )
             .ok()?
             .len();
         text.truncate(length);

@@ -56,8 +56,13 @@ impl Idp {
                 .collect(),
         )
         .ok_or("must have one IDPSSODescriptor for SAML 2.0")?;
-        if role.attribute("WantAuthnRequestsSigned").is_some_and(|v| matches!(v.trim(), "true" | "1")) {
-            return Err("wants requests to be signed, which they are not: turn that off at the provider");
+        if role
+            .attribute("WantAuthnRequestsSigned")
+            .is_some_and(|v| matches!(v.trim(), "true" | "1"))
+        {
+            return Err(
+                "wants requests to be signed, which they are not: turn that off at the provider",
+            );
         }
         let entity_id = entity.attribute("entityID").unwrap_or_default();
         if entity_id.is_empty() || entity_id.len() > ENTITY_ID_BYTES_MAX {
@@ -94,8 +99,9 @@ fn signing_keys(role: &Element) -> Result<Vec<PublicKey>, &'static str> {
     let mut keys = Vec::new();
     for certificate in descriptors.flat_map(|d| all(d, DS, "X509Certificate")) {
         let der = base64_of(certificate).map_err(|_| "has a certificate that is not base64")?;
-        let key = PublicKey::of_certificate(&der)
-            .ok_or("has a signing certificate whose key is not RSA of 2048 bits or more, P-256 or P-384")?;
+        let key = PublicKey::of_certificate(&der).ok_or(
+            "has a signing certificate whose key is not RSA of 2048 bits or more, P-256 or P-384",
+        )?;
         if !keys.contains(&key) {
             keys.push(key);
         }

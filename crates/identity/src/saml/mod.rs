@@ -110,7 +110,11 @@ impl SamlProvider {
         }
         let problem = |setting, why| {
             let issuer = config.name.clone();
-            SamlSettings(vec![ConfigProblem { issuer, setting, why }])
+            SamlSettings(vec![ConfigProblem {
+                issuer,
+                setting,
+                why,
+            }])
         };
         let idp = Idp::read(&config.idp_metadata).map_err(|why| problem("idp_metadata", why))?;
         let keys = config
@@ -189,7 +193,11 @@ impl SamlProvider {
     }
 
     /// The proof that a checked assertion makes, which uses it up.
-    fn proof(&self, assertion: &Assertion<'_>, expected: &Expected<'_>) -> Result<SamlProof, SamlRefused> {
+    fn proof(
+        &self,
+        assertion: &Assertion<'_>,
+        expected: &Expected<'_>,
+    ) -> Result<SamlProof, SamlRefused> {
         let now = expected.now;
         let principal = people::principal(&self.config, assertion, expected)?;
         let age = now.since(assertion.authenticated_at);
@@ -203,7 +211,8 @@ impl SamlProvider {
             return Err(SamlRefused::Expired);
         }
         let mut key = Hasher::new();
-        key.field(expected.issuer.as_bytes()).field(assertion.id.as_bytes());
+        key.field(expected.issuer.as_bytes())
+            .field(assertion.id.as_bytes());
         self.used.use_up(key.finish(), assertion.valid_until, now)?;
         Ok(SamlProof {
             identity: Identity {

@@ -55,5 +55,4 @@ pub(super) const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:p
 pub(super) const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 pub(super) const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 /// The one namespace that AD FS and Entra ID put a pointer in when a person's groups are too many to list.
-pub(super) const GROUPS_LINK: &str =
-    "http://schemas.microsoft.com/claims/groups.link";
+pub(super) const GROUPS_LINK: &str = "http://schemas.microsoft.com/claims/groups.link";

@@ -52,7 +52,9 @@ fn subject(
         }
         SubjectFrom::Attribute(attribute) => {
             let wrong = SamlRefused::Subject("is not the one value of the attribute that is set");
-            let values = values(assertion, attribute).map_err(|_| wrong)?.ok_or(wrong)?;
+            let values = values(assertion, attribute)
+                .map_err(|_| wrong)?
+                .ok_or(wrong)?;
             let [one] = *values.as_slice() else {
                 return Err(wrong);
             };
@@ -67,13 +69,21 @@ fn subject(
 }
 
 /// The name, where it is of this format and of this provider's namespace (SAML Core, sections 2.2.2 and 8.3.7).
-fn name_in<'a>(id: &'a Element, format: &str, expected: &Expected<'_>) -> Result<&'a str, SamlRefused> {
+fn name_in<'a>(
+    id: &'a Element,
+    format: &str,
+    expected: &Expected<'_>,
+) -> Result<&'a str, SamlRefused> {
     id.only(&["Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"])?;
     if id.attribute("Format").unwrap_or(UNSPECIFIED) != format {
-        return Err(SamlRefused::Subject("is a NameID of another format than is set"));
+        return Err(SamlRefused::Subject(
+            "is a NameID of another format than is set",
+        ));
     }
     let qualified = |name, by| id.attribute(name).is_none_or(|q| q.is_empty() || q == by);
-    if !qualified("NameQualifier", expected.issuer) || !qualified("SPNameQualifier", expected.audience) {
+    if !qualified("NameQualifier", expected.issuer)
+        || !qualified("SPNameQualifier", expected.audience)
+    {
         return Err(SamlRefused::Subject("is named in another's namespace"));
     }
     id.text()
@@ -84,11 +94,15 @@ fn groups(config: &SamlConfig, assertion: &Assertion<'_>) -> Result<BTreeSet<Str
         return Ok(BTreeSet::new());
     };
     if all_named(assertion, GROUPS_LINK).next().is_some() {
-        return Err(SamlRefused::Groups("are not listed: the provider found them too many"));
+        return Err(SamlRefused::Groups(
+            "are not listed: the provider found them too many",
+        ));
     }
     let list = values(assertion, attribute)
         .map_err(|_| SamlRefused::Groups("are not a list of texts, given once"))?
-        .ok_or(SamlRefused::Groups("are absent, which is not the same as none"))?;
+        .ok_or(SamlRefused::Groups(
+            "are absent, which is not the same as none",
+        ))?;
     if list.len() > GROUPS_MAX {
         return Err(SamlRefused::Groups("are too many"));
     }
@@ -100,10 +114,7 @@ fn groups(config: &SamlConfig, assertion: &Assertion<'_>) -> Result<BTreeSet<Str
         .collect()
 }
 
-fn all_named<'a>(
-    assertion: &'a Assertion<'_>,
-    name: &'a str,
-) -> impl Iterator<Item = &'a Element> {
+fn all_named<'a>(assertion: &'a Assertion<'_>, name: &'a str) -> impl Iterator<Item = &'a Element> {
     assertion
         .attributes
         .iter()

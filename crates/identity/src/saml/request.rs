@@ -39,8 +39,13 @@ pub(super) fn redirect(
     if !is_id(request.id) {
         return Err(SamlRefused::Request("its id is not one of XML"));
     }
-    if request.relay_state.is_some_and(|s| s.len() > RELAY_STATE_BYTES_MAX) {
-        return Err(SamlRefused::Request("its relay state is longer than 80 bytes"));
+    if request
+        .relay_state
+        .is_some_and(|s| s.len() > RELAY_STATE_BYTES_MAX)
+    {
+        return Err(SamlRefused::Request(
+            "its relay state is longer than 80 bytes",
+        ));
     }
     let mut url = Url::parse(sso_url).map_err(|_| SamlRefused::Request("no address"))?;
     let message = authn_request(config, sso_url, request, now);
@@ -113,7 +118,9 @@ pub(super) fn metadata(config: &SamlConfig, keys: &[DecryptionKey]) -> String {
         )
     });
     let format = match &config.subject {
-        SubjectFrom::NameId(format) => format!("<md:NameIDFormat>{}</md:NameIDFormat>", format.uri()),
+        SubjectFrom::NameId(format) => {
+            format!("<md:NameIDFormat>{}</md:NameIDFormat>", format.uri())
+        }
         SubjectFrom::Attribute(_) => String::new(),
     };
     format!(

@@ -36,11 +36,21 @@ pub(super) struct Response<'a> {
 }
 
 /// Reads it. What can be told wrong without a signature is refused before any is computed.
-pub(super) fn read<'a>(root: &'a Element, expected: &Expected<'_>) -> Result<Response<'a>, SamlRefused> {
+pub(super) fn read<'a>(
+    root: &'a Element,
+    expected: &Expected<'_>,
+) -> Result<Response<'a>, SamlRefused> {
     if !root.is(SAMLP, "Response") {
         return Err(SamlRefused::Shape("Response"));
     }
-    let known = ["ID", "Version", "IssueInstant", "Destination", "Consent", "InResponseTo"];
+    let known = [
+        "ID",
+        "Version",
+        "IssueInstant",
+        "Destination",
+        "Consent",
+        "InResponseTo",
+    ];
     root.only(&known)?;
     check_message(root, expected)?;
     let mut parts = root.children()?;
@@ -49,7 +59,10 @@ pub(super) fn read<'a>(root: &'a Element, expected: &Expected<'_>) -> Result<Res
     }
     let signature = signature_of(&mut parts);
     check_status(parts.need(SAMLP, "Status")?)?;
-    if root.attribute("Destination").is_some_and(|d| d != expected.acs_url) {
+    if root
+        .attribute("Destination")
+        .is_some_and(|d| d != expected.acs_url)
+    {
         return Err(SamlRefused::Destination);
     }
     match (root.attribute("InResponseTo"), expected.request) {
@@ -68,7 +81,10 @@ pub(super) fn read<'a>(root: &'a Element, expected: &Expected<'_>) -> Result<Res
 }
 
 /// What responses and assertions have in common: version, identifier, time.
-pub(super) fn check_message(element: &Element, expected: &Expected<'_>) -> Result<Timestamp, SamlRefused> {
+pub(super) fn check_message(
+    element: &Element,
+    expected: &Expected<'_>,
+) -> Result<Timestamp, SamlRefused> {
     if element.needs("Version")? != "2.0" {
         return Err(SamlRefused::Shape("Version"));
     }
@@ -87,7 +103,9 @@ pub(super) fn is_id(id: &str) -> bool {
     let first = |b: u8| b.is_ascii_alphabetic() || b == b'_';
     (1..=256).contains(&id.len())
         && id.bytes().next().is_some_and(first)
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
 }
 
 pub(super) fn check_issuer(issuer: &Element, expected: &Expected<'_>) -> Result<(), SamlRefused> {
@@ -148,6 +166,8 @@ pub(super) fn check_no_wrapping(parts: &[&Element], signatures: usize) -> Result
     }
     match (assertions, responses) == (1, 1) && signed == signatures {
         true => Ok(()),
-        false => Err(SamlRefused::Shape("a second assertion, response or signature")),
+        false => Err(SamlRefused::Shape(
+            "a second assertion, response or signature",
+        )),
     }
 }

@@ -46,8 +46,8 @@ pub(super) fn signed<'a>(
     let mut parts = info.only(&["Id"])?.children()?;
     let info_prefixes = canonicalisation(parts.need(DS, "CanonicalizationMethod")?)?;
     let method = parts.need(DS, "SignatureMethod")?.only(&["Algorithm"])?;
-    let (kind, verifier) = algorithm(method.empty()?.needs("Algorithm")?)
-        .ok_or(SamlRefused::Algorithm("a method"))?;
+    let (kind, verifier) =
+        algorithm(method.empty()?.needs("Algorithm")?).ok_or(SamlRefused::Algorithm("a method"))?;
     let reference = Reference::read(parts.need(DS, "Reference")?)?;
     parts.end()?;
 

@@ -57,7 +57,11 @@ impl UsedAssertions {
         if until <= now {
             return Err(SamlRefused::Expired);
         }
-        if inner.until.get(&assertion).is_some_and(|until| *until > now) {
+        if inner
+            .until
+            .get(&assertion)
+            .is_some_and(|until| *until > now)
+        {
             return Err(SamlRefused::Replayed);
         }
         if inner.until.len() >= self.max {
@@ -97,7 +101,10 @@ mod tests {
         assert_eq!(used.use_up(id(2), at(20), at(0)), Ok(()));
         assert_eq!(used.use_up(id(3), at(20), at(9)), Err(SamlRefused::Busy));
         assert_eq!(used.use_up(id(3), at(20), at(10)), Ok(()));
-        assert_eq!(used.use_up(id(2), at(20), at(10)), Err(SamlRefused::Replayed));
+        assert_eq!(
+            used.use_up(id(2), at(20), at(10)),
+            Err(SamlRefused::Replayed)
+        );
     }
 
     #[test]

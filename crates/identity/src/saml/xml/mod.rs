@@ -69,10 +69,7 @@ impl Element {
     /// The value of an attribute without a namespace.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         let found = |a: &&Attribute| a.namespace.is_empty() && a.local == name;
-        self.attributes
-            .iter()
-            .find(found)
-            .map(|a| a.value.as_str())
+        self.attributes.iter().find(found).map(|a| a.value.as_str())
     }
     /// The value of an attribute that must be there.
     pub(super) fn needs(&self, name: &'static str) -> Result<&str, SamlRefused> {
@@ -116,7 +113,9 @@ impl Element {
     }
     /// Its text without the white space around it, which schema types such as `anyURI` do not count.
     pub(super) fn token(&self) -> Result<&str, SamlRefused> {
-        Ok(self.text()?.trim_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\r')))
+        Ok(self
+            .text()?
+            .trim_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\r')))
     }
     /// Refuses any content.
     pub(super) fn empty(&self) -> Result<&Self, SamlRefused> {

@@ -341,7 +341,10 @@ fn scope_of(
         if reserved || undone || !(uri.is_empty() || is_absolute(uri)) {
             return Err(SamlRefused::Xml("a namespace is declared that may not be"));
         }
-        if own.insert(prefix.to_owned(), Rc::from(uri.as_str())).is_some() {
+        if own
+            .insert(prefix.to_owned(), Rc::from(uri.as_str()))
+            .is_some()
+        {
             return Err(SamlRefused::Xml("a namespace is declared twice"));
         }
     }
@@ -361,7 +364,9 @@ fn is_absolute(uri: &str) -> bool {
     plain
         && uri.split_once(':').is_some_and(|(scheme, rest)| {
             scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-                && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+                && scheme
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
                 && !rest.is_empty()
         })
 }

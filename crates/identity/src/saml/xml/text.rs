@@ -72,8 +72,7 @@ fn character_of(reference: &str) -> Result<char, SamlRefused> {
     };
     let digits = number.ok_or(SamlRefused::Xml("it refers to an entity"))?;
     let read = |digits: &str, radix, max| {
-        let good = (1..=max).contains(&digits.len())
-            && digits.chars().all(|c| c.is_digit(radix));
+        let good = (1..=max).contains(&digits.len()) && digits.chars().all(|c| c.is_digit(radix));
         good.then(|| u32::from_str_radix(digits, radix).ok())
             .flatten()
     };
@@ -111,16 +110,37 @@ mod tests {
     #[test]
     fn references_are_resolved_once() {
         assert_eq!(resolved("a&amp;lt;&#65;&#x42;", false).unwrap(), "a&lt;AB");
-        assert_eq!(resolved("a\r\nb\rc\n\td&#13;&#10;", false).unwrap(), "a\nb\nc\n\td\r\n");
+        assert_eq!(
+            resolved("a\r\nb\rc\n\td&#13;&#10;", false).unwrap(),
+            "a\nb\nc\n\td\r\n"
+        );
         assert_eq!(resolved("a\r\nb\tc&#9;&#10;", true).unwrap(), "a b c\t\n");
     }
 
     #[test]
     fn what_is_no_character_cannot_be_referred_to() {
         for bad in [
-            "&", "&;", "&#;", "&#x;", "&#0;", "&#x0;", "&#xD800;", "&#xFFFE;", "&#x110000;", "&#1;",
-            "&#-65;", "&#+65;", "&#x+41;", "&# 65;", "&#X41;", "&admin;", "&lt", "&LT;", "&nbsp;",
-            "&#00000065;", "&#x0000041;",
+            "&",
+            "&;",
+            "&#;",
+            "&#x;",
+            "&#0;",
+            "&#x0;",
+            "&#xD800;",
+            "&#xFFFE;",
+            "&#x110000;",
+            "&#1;",
+            "&#-65;",
+            "&#+65;",
+            "&#x+41;",
+            "&# 65;",
+            "&#X41;",
+            "&admin;",
+            "&lt",
+            "&LT;",
+            "&nbsp;",
+            "&#00000065;",
+            "&#x0000041;",
         ] {
             assert!(resolved(bad, false).is_err(), "{bad}");
         }

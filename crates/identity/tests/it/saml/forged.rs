@@ -19,8 +19,14 @@ fn a_forger_does_not_bring_the_key() {
     let mine = certificate(&w.said, "mallory");
     let theirs = certificate(&w.said, "idp");
     w.refuses(&own.replace(&mine, &theirs), SamlRefused::Signature);
-    w.refuses(&w.made(json!({"key": "mallory", "key_info": false})), SamlRefused::Signature);
-    w.refuses(&w.made(json!({"key": "mallory", "sign": "both"})), SamlRefused::Signature);
+    w.refuses(
+        &w.made(json!({"key": "mallory", "key_info": false})),
+        SamlRefused::Signature,
+    );
+    w.refuses(
+        &w.made(json!({"key": "mallory", "sign": "both"})),
+        SamlRefused::Signature,
+    );
     // The provider's own signature counts whatever certificate stands beside it.
     let good = w.good();
     w.accepts(&good.replace(&theirs, &mine));
@@ -32,10 +38,22 @@ fn a_forger_does_not_bring_the_key() {
 fn weak_algorithms_are_refused_though_the_provider_signed_with_them() {
     let w = world();
     for (order, why) in [
-        (json!({"sign_alg": "http://www.w3.org/2000/09/xmldsig#rsa-sha1"}), METHOD),
-        (json!({"sign_alg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha224"}), METHOD),
-        (json!({"digest_alg": "http://www.w3.org/2000/09/xmldsig#sha1"}), DIGEST),
-        (json!({"digest_alg": "http://www.w3.org/2001/04/xmldsig-more#sha224"}), DIGEST),
+        (
+            json!({"sign_alg": "http://www.w3.org/2000/09/xmldsig#rsa-sha1"}),
+            METHOD,
+        ),
+        (
+            json!({"sign_alg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha224"}),
+            METHOD,
+        ),
+        (
+            json!({"digest_alg": "http://www.w3.org/2000/09/xmldsig#sha1"}),
+            DIGEST,
+        ),
+        (
+            json!({"digest_alg": "http://www.w3.org/2001/04/xmldsig-more#sha224"}),
+            DIGEST,
+        ),
     ] {
         w.refuses(&w.made(order), why);
     }
@@ -64,13 +82,23 @@ fn an_algorithm_that_needs_no_private_key_is_refused() {
     let truncated = format!(
         "<ns2:SignatureMethod Algorithm=\"{RSA_SHA256}\"><ns2:HMACOutputLength>0</ns2:HMACOutputLength></ns2:SignatureMethod>"
     );
-    w.refuses(&good.replace(&method, &truncated), SamlRefused::Shape("order or number of elements"));
+    w.refuses(
+        &good.replace(&method, &truncated),
+        SamlRefused::Shape("order or number of elements"),
+    );
     // Another kind of key than the method's.
     let ecdsa = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";
     w.refuses(&good.replace(RSA_SHA256, ecdsa), SamlRefused::Signature);
-    for digest in ["http://www.w3.org/2001/04/xmldsig-more#md5", "", "http://www.w3.org/2001/04/xmlenc#ripemd160"] {
+    for digest in [
+        "http://www.w3.org/2001/04/xmldsig-more#md5",
+        "",
+        "http://www.w3.org/2001/04/xmlenc#ripemd160",
+    ] {
         let method = format!("<ns2:DigestMethod Algorithm=\"{SHA256}\"/>");
-        w.refuses(&good.replace(&method, &method.replace(SHA256, digest)), DIGEST);
+        w.refuses(
+            &good.replace(&method, &method.replace(SHA256, digest)),
+            DIGEST,
+        );
     }
     w.accepts(&good);
 }
@@ -78,21 +106,43 @@ fn an_algorithm_that_needs_no_private_key_is_refused() {
 #[test]
 fn transforms_are_the_two_that_saml_has() {
     let w = world();
-    let enveloped = "<ns2:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\" />";
+    let enveloped =
+        "<ns2:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\" />";
     let exclusive = format!("<ns2:Transform Algorithm=\"{EXC}\" />");
     let xpath = "<ns2:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ns2:XPath>\
         not(ancestor-or-self::*[local-name()='Subject'])</ns2:XPath></ns2:Transform>";
     // The provider's own, good signature, over less than the whole.
     for (edit, why) in [
-        ([enveloped.to_owned(), format!("{enveloped}{xpath}")], CANONICAL),
-        ([exclusive.clone(), format!("{exclusive}{xpath}")], TRANSFORM),
-        ([exclusive.clone(), format!("{exclusive}{exclusive}")], TRANSFORM),
-        ([exclusive.clone(), String::new()], SamlRefused::Shape("Transform")),
         (
-            [exclusive.clone(), exclusive.replace(EXC, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")],
+            [enveloped.to_owned(), format!("{enveloped}{xpath}")],
             CANONICAL,
         ),
-        ([exclusive.clone(), exclusive.replace(EXC, &format!("{EXC}WithComments"))], CANONICAL),
+        (
+            [exclusive.clone(), format!("{exclusive}{xpath}")],
+            TRANSFORM,
+        ),
+        (
+            [exclusive.clone(), format!("{exclusive}{exclusive}")],
+            TRANSFORM,
+        ),
+        (
+            [exclusive.clone(), String::new()],
+            SamlRefused::Shape("Transform"),
+        ),
+        (
+            [
+                exclusive.clone(),
+                exclusive.replace(EXC, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"),
+            ],
+            CANONICAL,
+        ),
+        (
+            [
+                exclusive.clone(),
+                exclusive.replace(EXC, &format!("{EXC}WithComments")),
+            ],
+            CANONICAL,
+        ),
     ] {
         w.refuses(&w.made(json!({"edits": [edit]})), why);
     }
@@ -110,13 +160,22 @@ fn transforms_are_the_two_that_saml_has() {
             "<ns2:Transform Algorithm=\"{algorithm}\"><xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\"/></ns2:Transform>"
         );
         w.refuses(&good.replace(&exclusive, &xslt), CANONICAL);
-        w.refuses(&good.replace(&exclusive, &format!("{exclusive}{xslt}")), TRANSFORM);
+        w.refuses(
+            &good.replace(&exclusive, &format!("{exclusive}{xslt}")),
+            TRANSFORM,
+        );
     }
     let enveloped = enveloped.replace(" />", "/>");
-    let turned = good.replace(&format!("{enveloped}{exclusive}"), &format!("{exclusive}{enveloped}"));
+    let turned = good.replace(
+        &format!("{enveloped}{exclusive}"),
+        &format!("{exclusive}{enveloped}"),
+    );
     w.refuses(&turned, TRANSFORM);
     let transforms = element(&good, "ns2:Transforms").to_owned();
-    w.refuses(&good.replace(&transforms, ""), SamlRefused::Shape("Transforms"));
+    w.refuses(
+        &good.replace(&transforms, ""),
+        SamlRefused::Shape("Transforms"),
+    );
     w.accepts(&good);
 }
 
@@ -128,14 +187,25 @@ fn an_empty_canonical_form_is_nobodys_digest() {
     let digest = element(&good, "ns2:DigestValue").to_owned();
     let empty = STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b""));
     let forged = good
-        .replace(&digest, &format!("<ns2:DigestValue>{empty}</ns2:DigestValue>"))
+        .replace(
+            &digest,
+            &format!("<ns2:DigestValue>{empty}</ns2:DigestValue>"),
+        )
         .replace("ana-7f3c", "admin");
     w.refuses(&forged, SamlRefused::Signature);
     // Relative namespaces are what some canonicalisers fail on.
-    for (at, namespace) in [("ns0:Response", "1"), ("ns1:Assertion", "x"), ("ns2:SignedInfo", "../x"), ("ns1:Assertion", ":x")] {
+    for (at, namespace) in [
+        ("ns0:Response", "1"),
+        ("ns1:Assertion", "x"),
+        ("ns2:SignedInfo", "../x"),
+        ("ns1:Assertion", ":x"),
+    ] {
         let declared = format!("<{at} xmlns:rel=\"{namespace}\"");
         let xml = forged.replacen(&format!("<{at}"), &declared, 1);
-        w.refuses(&xml, SamlRefused::Xml("a namespace is declared that may not be"));
+        w.refuses(
+            &xml,
+            SamlRefused::Xml("a namespace is declared that may not be"),
+        );
     }
     w.accepts(&good);
 }
@@ -149,7 +219,12 @@ fn every_part_of_a_signature_must_be_there_once_and_whole() {
         let one = element(&good, name).to_owned();
         good.replace(&one, &format!("{one}{one}"))
     };
-    for name in ["ns2:SignedInfo", "ns2:SignatureValue", "ns2:Reference", "ns2:DigestValue"] {
+    for name in [
+        "ns2:SignedInfo",
+        "ns2:SignatureValue",
+        "ns2:Reference",
+        "ns2:DigestValue",
+    ] {
         w.refuses_all(name, &without(name));
         w.refuses_all(name, &twice(name));
     }
@@ -157,12 +232,23 @@ fn every_part_of_a_signature_must_be_there_once_and_whole() {
     w.refuses(&without("ns2:Signature"), SamlRefused::Unsigned);
     w.refuses_all("two keys", &twice("ns2:KeyInfo"));
     let value = element(&good, "ns2:SignatureValue").to_owned();
-    for other in ["", "AAAA", &STANDARD.encode([0; 256]), &STANDARD.encode([0xff; 256])] {
-        let xml = good.replace(&value, &format!("<ns2:SignatureValue>{other}</ns2:SignatureValue>"));
+    for other in [
+        "",
+        "AAAA",
+        &STANDARD.encode([0; 256]),
+        &STANDARD.encode([0xff; 256]),
+    ] {
+        let xml = good.replace(
+            &value,
+            &format!("<ns2:SignatureValue>{other}</ns2:SignatureValue>"),
+        );
         w.refuses(&xml, SamlRefused::Signature);
     }
     for other in ["*", "A", "AAAA====", "AA=A"] {
-        let xml = good.replace(&value, &format!("<ns2:SignatureValue>{other}</ns2:SignatureValue>"));
+        let xml = good.replace(
+            &value,
+            &format!("<ns2:SignatureValue>{other}</ns2:SignatureValue>"),
+        );
         w.refuses(&xml, SamlRefused::NotBase64);
     }
     // Without the key's hint it is as good.
@@ -182,8 +268,14 @@ fn every_changed_value_of_a_signed_assertion_is_noticed() {
         ("<ns1:Subject>", "<ns1:Subject> "),
         ("xsi:type=\"xs:string\"", "xsi:type=\"xs:int\""),
         ("SessionIndex=\"", "SessionIndex=\"x"),
-        ("<ns1:AuthnStatement ", "<ns1:AuthnStatement SessionNotOnOrAfter=\"2999-01-01T00:00:00Z\" "),
-        ("</ns1:AttributeStatement>", "<ns1:Attribute Name=\"x\"/></ns1:AttributeStatement>"),
+        (
+            "<ns1:AuthnStatement ",
+            "<ns1:AuthnStatement SessionNotOnOrAfter=\"2999-01-01T00:00:00Z\" ",
+        ),
+        (
+            "</ns1:AttributeStatement>",
+            "<ns1:Attribute Name=\"x\"/></ns1:AttributeStatement>",
+        ),
     ] {
         assert!(good.contains(old), "{old}");
         w.refuses(&good.replace(old, new), SamlRefused::Signature);

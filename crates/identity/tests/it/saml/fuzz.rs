@@ -17,9 +17,30 @@ const SEEDS: [&str; 2] = [
     include_str!("seeds/both.xml"),
 ];
 const WORDS: [&str; 24] = [
-    "<!---->", "<![CDATA[", "]]>", "<!DOCTYPE r [", "<?x?>", "&lt;", "&#97;", "&#xD;", "xmlns=\"urn:x\"", " ID=\"_x\"",
-    "<ns1:Assertion>", "</ns1:Assertion>", "<ns1:NameID>", "admin", "<ns2:Object>", "</ns2:Signature>", "<ns2:Signature>",
-    "xmlns:ns1=\"urn:x\"", "<ns1:Advice>", "/>", "\"", "'", "\0", "<ns0:Extensions>",
+    "<!---->",
+    "<![CDATA[",
+    "]]>",
+    "<!DOCTYPE r [",
+    "<?x?>",
+    "&lt;",
+    "&#97;",
+    "&#xD;",
+    "xmlns=\"urn:x\"",
+    " ID=\"_x\"",
+    "<ns1:Assertion>",
+    "</ns1:Assertion>",
+    "<ns1:NameID>",
+    "admin",
+    "<ns2:Object>",
+    "</ns2:Signature>",
+    "<ns2:Signature>",
+    "xmlns:ns1=\"urn:x\"",
+    "<ns1:Advice>",
+    "/>",
+    "\"",
+    "'",
+    "\0",
+    "<ns0:Extensions>",
 ];
 
 fn gateway() -> SamlProvider {
@@ -41,7 +62,9 @@ fn fuzz_saml_response() {
     let honest = SEEDS.map(|seed| meaning(&finish(&gateway(), seed.as_bytes(), seed).unwrap()));
     // A gateway accepts a response once: after each success there is a new one.
     let fresh = RefCell::new(gateway());
-    let mut fuzz = Fuzz::new("saml_response", env!("CARGO_MANIFEST_DIR")).words(&WORDS).smoke(2_000);
+    let mut fuzz = Fuzz::new("saml_response", env!("CARGO_MANIFEST_DIR"))
+        .words(&WORDS)
+        .smoke(2_000);
     for seed in SEEDS {
         fuzz = fuzz.seed(seed);
     }
@@ -49,21 +72,23 @@ fn fuzz_saml_response() {
         let mut outcome = 0;
         for seed in SEEDS {
             let found = finish(&fresh.borrow(), input, seed);
-            outcome = outcome * 31 + match found {
-                Ok(proof) => {
-                    fresh.replace(gateway());
-                    let said = meaning(&proof);
-                    // The times of the two seeds' proofs differ by when they are looked at.
-                    let who = &proof.identity.chain;
-                    let id = &proof.assertion_id;
-                    let known = |h: &String| h.contains(&format!("{who:?}")) && h.contains(id.as_str());
-                    if !honest.iter().any(known) {
-                        return Err(format!("accepted, and says {said}"));
+            outcome = outcome * 31
+                + match found {
+                    Ok(proof) => {
+                        fresh.replace(gateway());
+                        let said = meaning(&proof);
+                        // The times of the two seeds' proofs differ by when they are looked at.
+                        let who = &proof.identity.chain;
+                        let id = &proof.assertion_id;
+                        let known =
+                            |h: &String| h.contains(&format!("{who:?}")) && h.contains(id.as_str());
+                        if !honest.iter().any(known) {
+                            return Err(format!("accepted, and says {said}"));
+                        }
+                        1
                     }
-                    1
-                }
-                Err(why) => brattice_fuzz::digest(why.to_string()) >> 8,
-            };
+                    Err(why) => brattice_fuzz::digest(why.to_string()) >> 8,
+                };
         }
         Ok(outcome)
     });

@@ -11,7 +11,7 @@ const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtected
 
 #[test]
 fn a_provider_reads_our_metadata_and_our_request() {
-    let w = world();
+    let w = strict_world();
     let now = time("2026-01-02T03:04:05Z");
     let request = LoginRequest {
         relay_state: Some("a state & more"),
@@ -19,7 +19,10 @@ fn a_provider_reads_our_metadata_and_our_request() {
         ..login()
     };
     let url = Url::parse(&w.gateway.begin(&request, now).unwrap()).unwrap();
-    assert!(url.as_str().starts_with("https://idp.example/sso?SAMLRequest="));
+    assert!(
+        url.as_str()
+            .starts_with("https://idp.example/sso?SAMLRequest=")
+    );
     let query = |name: &str| {
         let mut found = url.query_pairs().filter(|(n, _)| n == name);
         found.next().map(|(_, value)| value.into_owned())
@@ -39,7 +42,11 @@ impl World {
     /// What the provider reads in a redirect of ours.
     fn made_of_request(&self, url: &str) -> Value {
         let url = Url::parse(url).unwrap();
-        let request = url.query_pairs().find(|(n, _)| n == "SAMLRequest").unwrap().1;
+        let request = url
+            .query_pairs()
+            .find(|(n, _)| n == "SAMLRequest")
+            .unwrap()
+            .1;
         self.tell(&json!({"do": "asked", "request": request}))
     }
     /// The provider's clock.
@@ -51,18 +58,25 @@ impl World {
 #[test]
 fn a_signed_assertion_proves_who_somebody_is() {
     let w = world();
-    let xml = w.made(json!({"do": "answer", "options": {"sign_assertion": true, "sign_response": false}}));
+    let xml = w
+        .made(json!({"do": "answer", "options": {"sign_assertion": true, "sign_response": false}}));
     let proof = w.accepts(&xml);
     let identity = &proof.identity;
     let who = &identity.chain.acting;
     assert!(identity.chain.on_behalf_of.is_empty());
-    assert_eq!((who.kind, who.id()), (PrincipalKind::User, "corp/ana-7f3c".to_owned()));
+    assert_eq!(
+        (who.kind, who.id()),
+        (PrincipalKind::User, "corp/ana-7f3c".to_owned())
+    );
     assert_eq!(Vec::from_iter(&who.groups), ["corp/dba", "corp/on-call"]);
     assert_eq!(identity.by, LoginBy::Saml);
     assert!(!identity.mfa && !identity.bound && identity.credential.is_none());
     assert!(identity.scope.is_whole());
     assert_eq!(identity.authenticated_at, time(value(&xml, "AuthnInstant")));
-    assert_eq!(identity.expires_at, issued(&xml).plus(Duration::from_secs(8 * 3600)));
+    assert_eq!(
+        identity.expires_at,
+        issued(&xml).plus(Duration::from_secs(8 * 3600))
+    );
     assert_eq!(identity.token_id.as_ref(), Some(&proof.assertion_id));
     assert!(element(&xml, "ns1:Assertion").contains(&proof.assertion_id));
     let ends = time(value(&xml, "NotOnOrAfter"));
@@ -126,7 +140,10 @@ fn while_keys_are_rolled_over_each_signs() {
         config.idp_metadata = next.into_bytes();
     });
     let old = w.good();
-    assert_eq!(finish_at(&after, &old, issued(&old)).err(), Some(SamlRefused::Signature));
+    assert_eq!(
+        finish_at(&after, &old, issued(&old)).err(),
+        Some(SamlRefused::Signature)
+    );
     let new = w.made(json!({"key": "next"}));
     finish_at(&after, &new, issued(&new)).unwrap();
 }
@@ -135,7 +152,11 @@ fn while_keys_are_rolled_over_each_signs() {
 fn a_second_factor_is_what_the_operator_says() {
     let w = world_with(|config, _| config.mfa_when = vec![MFA.to_owned()]);
     assert!(!w.accepts(&w.good()).identity.mfa);
-    assert!(w.accepts(&w.made(json!({"edits": [[PASSWORD, MFA]]}))).identity.mfa);
+    assert!(
+        w.accepts(&w.made(json!({"edits": [[PASSWORD, MFA]]})))
+            .identity
+            .mfa
+    );
     let similar = w.made(json!({"edits": [[PASSWORD, format!("{MFA}/x")]]}));
     assert!(!w.accepts(&similar).identity.mfa);
 }
@@ -153,7 +174,9 @@ fn a_subject_is_named_as_the_operator_says() {
         format("urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"),
         format("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"),
     );
-    let wrong = Err(SamlRefused::Subject("is a NameID of another format than is set"));
+    let wrong = Err(SamlRefused::Subject(
+        "is a NameID of another format than is set",
+    ));
     for other in [&email, &unspecified, &transient] {
         assert_eq!(w.finish(other).map(|p| p.assertion_id), wrong);
     }
@@ -162,22 +185,41 @@ fn a_subject_is_named_as_the_operator_says() {
     assert_eq!(name(&by_email, &unspecified), wrong);
     assert_eq!(name(&by_email, &w.good()), wrong);
     let by_any = by(SubjectFrom::NameId(NameIdFormat::Unspecified));
-    assert_eq!(name(&by_any, &unspecified).as_deref(), Ok("ana@corp.example"));
+    assert_eq!(
+        name(&by_any, &unspecified).as_deref(),
+        Ok("ana@corp.example")
+    );
     assert_eq!(name(&by_any, &transient), wrong);
-    let by_attribute = by(SubjectFrom::Attribute("urn:mace:dir:attribute-def:mail".to_owned()));
-    assert_eq!(name(&by_attribute, &transient).as_deref(), Ok("ana@corp.example"));
+    let by_attribute = by(SubjectFrom::Attribute(
+        "urn:mace:dir:attribute-def:mail".to_owned(),
+    ));
+    assert_eq!(
+        name(&by_attribute, &transient).as_deref(),
+        Ok("ana@corp.example")
+    );
 }
 
 #[test]
 fn groups_that_are_absent_are_not_none() {
     let w = world();
     let absent = w.made(json!({"attributes": {"mail": "ana@corp.example"}}));
-    w.refuses(&absent, SamlRefused::Groups("are absent, which is not the same as none"));
+    w.refuses(
+        &absent,
+        SamlRefused::Groups("are absent, which is not the same as none"),
+    );
     let nothing = w.made(json!({"attributes": {}}));
-    w.refuses(&nothing, SamlRefused::Groups("are absent, which is not the same as none"));
-    let elsewhere = w.made(json!({"edits": [["Name=\"urn:mace:dir:attribute-def:mail\"",
-        "Name=\"http://schemas.microsoft.com/claims/groups.link\""]]}));
-    w.refuses(&elsewhere, SamlRefused::Groups("are not listed: the provider found them too many"));
+    w.refuses(
+        &nothing,
+        SamlRefused::Groups("are absent, which is not the same as none"),
+    );
+    let elsewhere = w.made(
+        json!({"edits": [["Name=\"urn:mace:dir:attribute-def:mail\"",
+        "Name=\"http://schemas.microsoft.com/claims/groups.link\""]]}),
+    );
+    w.refuses(
+        &elsewhere,
+        SamlRefused::Groups("are not listed: the provider found them too many"),
+    );
     let declared = w.other(|config| config.groups = None);
     let proof = finish_at(&declared, &absent, issued(&absent)).unwrap();
     assert!(proof.identity.chain.acting.groups.is_empty());
@@ -188,14 +230,20 @@ fn a_session_ends_when_the_provider_says_or_we_do() {
     let w = world();
     let ends = |xml: &str| w.accepts(xml).identity.expires_at;
     let until = |text: &str| {
-        let edit = ["<ns1:AuthnStatement ", &format!("<ns1:AuthnStatement SessionNotOnOrAfter=\"{text}\" ")];
+        let edit = [
+            "<ns1:AuthnStatement ",
+            &format!("<ns1:AuthnStatement SessionNotOnOrAfter=\"{text}\" "),
+        ];
         w.made(json!({"edits": [edit]}))
     };
     let now = issued(&w.good());
     let soon = now.plus(Duration::from_secs(600)).to_string();
     assert_eq!(ends(&until(&soon)).to_string(), soon);
     let late = until("2999-01-01T00:00:00Z");
-    assert_eq!(ends(&late), issued(&late).plus(Duration::from_secs(8 * 3600)));
+    assert_eq!(
+        ends(&late),
+        issued(&late).plus(Duration::from_secs(8 * 3600))
+    );
     w.refuses(&until("2026-01-01T00:00:00Z"), SamlRefused::Expired);
 }
 
@@ -204,7 +252,13 @@ fn an_old_session_at_the_provider_needs_a_new_authentication() {
     let w = world_with(|c, _| c.authentication_max_age = Some(Duration::from_secs(3600)));
     w.accepts(&w.made(json!({"session_age": 3500})));
     w.refuses(&w.made(json!({"session_age": 3700})), SamlRefused::TooOld);
-    let begun = w.gateway.begin(&LoginRequest { again: true, ..login() }, w.real_now());
+    let begun = w.gateway.begin(
+        &LoginRequest {
+            again: true,
+            ..login()
+        },
+        w.real_now(),
+    );
     assert_eq!(w.made_of_request(&begun.unwrap())["again"], "true");
     let begun = w.gateway.begin(&login(), w.real_now());
     assert_eq!(w.made_of_request(&begun.unwrap())["again"], Value::Null);
@@ -220,10 +274,22 @@ fn a_provider_may_begin_only_where_the_operator_allows_it() {
         let proof = gateway.finish(&STANDARD.encode(xml), request, issued(xml));
         proof.map(|p| p.identity.chain.acting.name)
     };
-    assert_eq!(finish(&w.gateway, &unasked(), None), Err(SamlRefused::Unasked));
-    assert_eq!(finish(&w.gateway, &unasked(), Some(REQUEST)), Err(SamlRefused::Unasked));
-    assert_eq!(finish(&allowing, &unasked(), Some(REQUEST)), Err(SamlRefused::Unasked));
-    assert_eq!(finish(&allowing, &w.good(), None), Err(SamlRefused::InResponseTo));
+    assert_eq!(
+        finish(&w.gateway, &unasked(), None),
+        Err(SamlRefused::Unasked)
+    );
+    assert_eq!(
+        finish(&w.gateway, &unasked(), Some(REQUEST)),
+        Err(SamlRefused::Unasked)
+    );
+    assert_eq!(
+        finish(&allowing, &unasked(), Some(REQUEST)),
+        Err(SamlRefused::Unasked)
+    );
+    assert_eq!(
+        finish(&allowing, &w.good(), None),
+        Err(SamlRefused::InResponseTo)
+    );
     let once = unasked();
     assert_eq!(finish(&allowing, &once, None).as_deref(), Ok("ana-7f3c"));
     assert_eq!(finish(&allowing, &once, None), Err(SamlRefused::Replayed));
@@ -233,7 +299,10 @@ fn a_provider_may_begin_only_where_the_operator_allows_it() {
 fn a_failure_at_the_provider_is_told() {
     let w = world();
     let failed = w.made(json!({"do": "failed"}));
-    w.refuses(&failed, SamlRefused::Status("it could not authenticate the person"));
+    w.refuses(
+        &failed,
+        SamlRefused::Status("it could not authenticate the person"),
+    );
 }
 
 #[test]
@@ -241,7 +310,11 @@ fn the_value_of_a_form_may_be_in_lines() {
     let w = world();
     let xml = w.good();
     let value = STANDARD.encode(&xml);
-    let lines: Vec<&str> = value.as_bytes().chunks(76).map(|l| std::str::from_utf8(l).unwrap()).collect();
+    let lines: Vec<&str> = value
+        .as_bytes()
+        .chunks(76)
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect();
     for (separator, good) in [("\r\n", true), (" ", false), ("\n\n", true), ("\t", false)] {
         let text = lines.join(separator);
         let gateway = w.other(|_| {});

@@ -15,13 +15,16 @@ use base64::engine::general_purpose::STANDARD;
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
 use brattice_identity::saml::{
-    DecryptionConfig, LoginRequest, SamlConfig, SamlProof, SamlProvider, SamlRefused, UsedAssertions,
+    DecryptionConfig, LoginRequest, SamlConfig, SamlProof, SamlProvider, SamlRefused,
+    UsedAssertions,
 };
 use brattice_testkit::client::python_program;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
 
 pub const ENTITY: &str = "https://gateway.example/saml";
 pub const ACS: &str = "https://gateway.example/login/saml/acs";
@@ -31,24 +34,35 @@ pub const IDP: &str = "https://idp.example/metadata";
 /// The provider, as a process that does what it is told.
 struct Python {
     child: Child,
-    to: ChildStdin,
+    /// Closed to end it.
+    to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
+    _home: TempDir,
 }
 
 impl Python {
-    fn start() -> Self {
+    fn start(strict: bool) -> Self {
+        let home = TempDir::new().unwrap();
+        let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("saml/keys");
         let mut child = Command::new(python_program())
             .args(["-W", "ignore", "-c", include_str!("idp.py")])
+            .args([home.path(), &keys])
+            .args(strict.then_some("strict"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("`cargo xtask setup` makes the environment that has pysaml2");
-        let to = child.stdin.take().unwrap();
+        let to = child.stdin.take();
         let from = BufReader::new(child.stdout.take().unwrap());
-        Self { child, to, from }
+        Self {
+            child,
+            to,
+            from,
+            _home: home,
+        }
     }
     fn tell(&mut self, order: &Value) -> Value {
-        writeln!(self.to, "{order}").unwrap();
+        writeln!(self.to.as_ref().unwrap(), "{order}").unwrap();
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).expect("the provider answers in JSON");
@@ -59,7 +73,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        self.to = None;
         let _ = self.child.wait();
     }
 }
@@ -79,7 +93,15 @@ pub fn world() -> World {
 
 /// The same with some settings changed; they are given what the provider says of itself.
 pub fn world_with(change: impl FnOnce(&mut SamlConfig, &Value)) -> World {
-    let mut python = Python::start();
+    world_of(Python::start(false), change)
+}
+
+/// The same with a provider that checks what it reads against the schemas.
+pub fn strict_world() -> World {
+    world_of(Python::start(true), |_, _| {})
+}
+
+fn world_of(mut python: Python, change: impl FnOnce(&mut SamlConfig, &Value)) -> World {
     let said = python.tell(&json!({"do": "start"}));
     let metadata = said["metadata"].as_str().unwrap();
     let mut config = SamlConfig::new("corp", metadata.as_bytes(), ENTITY, ACS);

@@ -75,14 +75,22 @@ fn the_eight_known_ways_to_wrap_a_signature_are_refused() {
     let bare = response.replace(response_signature, "");
     let evil_response = |signature: &str| {
         let evil = bare.replace(">ana-7f3c<", ">admin<");
-        put(&evil.replacen(value(&bare, "ID"), "_evil", 1), ISSUER_END, signature)
+        put(
+            &evil.replacen(value(&bare, "ID"), "_evil", 1),
+            ISSUER_END,
+            signature,
+        )
     };
     let second = SamlRefused::Shape("a second assertion, response or signature");
     for (name, xml, why) in [
         (
             "1: the signed response within the signature of another",
-            evil_response(&put_before(response_signature, SIGNATURE_END, &object(&bare))),
-            second,
+            evil_response(&put_before(
+                response_signature,
+                SIGNATURE_END,
+                &object(&bare),
+            )),
+            SamlRefused::Shape("an identifier stands twice"),
         ),
         (
             "2: the signed response before the signature in another",
@@ -106,17 +114,29 @@ fn the_eight_known_ways_to_wrap_a_signature_are_refused() {
         ),
         (
             "6: the signed assertion within the signature of another",
-            c.with(&put(&evil, ISSUER_END, &put_before(&c.signature, SIGNATURE_END, &c.bare()))),
+            c.with(&put(
+                &evil,
+                ISSUER_END,
+                &put_before(&c.signature, SIGNATURE_END, &c.bare()),
+            )),
             second,
         ),
         (
             "7: another assertion in extensions",
-            put(&c.xml, ISSUER_END, &format!("<ns0:Extensions>{evil}</ns0:Extensions>")),
+            put(
+                &c.xml,
+                ISSUER_END,
+                &format!("<ns0:Extensions>{evil}</ns0:Extensions>"),
+            ),
             SamlRefused::Shape("Status"),
         ),
         (
             "8: the signed assertion in an object of the signature of another",
-            c.with(&put(&evil, ISSUER_END, &put_before(&c.signature, SIGNATURE_END, &object(&c.bare())))),
+            c.with(&put(
+                &evil,
+                ISSUER_END,
+                &put_before(&c.signature, SIGNATURE_END, &object(&c.bare())),
+            )),
             second,
         ),
     ] {
@@ -162,7 +182,9 @@ fn wherever_a_second_assertion_stands_it_is_refused() {
 fn places(c: &Cut, outer: &str, inner: &str) -> Vec<(&'static str, String)> {
     let extensions = |inside: &str| format!("<ns0:Extensions>{inside}</ns0:Extensions>");
     let advice = format!("<ns1:Advice>{inner}</ns1:Advice>");
-    let value = format!("<ns1:Attribute Name=\"x\"><ns1:AttributeValue>{inner}</ns1:AttributeValue></ns1:Attribute>");
+    let value = format!(
+        "<ns1:Attribute Name=\"x\"><ns1:AttributeValue>{inner}</ns1:AttributeValue></ns1:Attribute>"
+    );
     let statement = "<ns1:AttributeStatement>";
     let mut all = vec![
         ("before it", c.with(&format!("{inner}{outer}"))),
@@ -171,37 +193,93 @@ fn places(c: &Cut, outer: &str, inner: &str) -> Vec<(&'static str, String)> {
             let xml = c.with(outer);
             put_before(&xml, "<ns1:Issuer", inner)
         }),
-        ("in extensions", put(&c.with(outer), ISSUER_END, &extensions(inner))),
-        ("in a status detail", put_before(
-            &c.with(outer),
-            "</ns0:Status>",
-            &format!("<ns0:StatusDetail>{inner}</ns0:StatusDetail>"),
-        )),
-        ("in the status", put_before(&c.with(outer), "</ns0:Status>", inner)),
-        ("at the end in something unknown", put_before(
-            &c.with(outer),
-            RESPONSE_END,
-            &format!("<x:y xmlns:x=\"urn:x\">{inner}</x:y>"),
-        )),
-        ("in the subject", c.with(&put(outer, "<ns1:Subject>", inner))),
-        ("in the confirmation", c.with(&put_before(outer, "</ns1:SubjectConfirmation>", inner))),
-        ("in the name", c.with(&put_before(outer, "</ns1:NameID>", inner))),
-        ("in the conditions", c.with(&put_before(outer, "</ns1:Conditions>", inner))),
-        ("as advice", c.with(&put(outer, "</ns1:Conditions>", &advice))),
+        (
+            "in extensions",
+            put(&c.with(outer), ISSUER_END, &extensions(inner)),
+        ),
+        (
+            "in a status detail",
+            put_before(
+                &c.with(outer),
+                "</ns0:Status>",
+                &format!("<ns0:StatusDetail>{inner}</ns0:StatusDetail>"),
+            ),
+        ),
+        (
+            "in the status",
+            put_before(&c.with(outer), "</ns0:Status>", inner),
+        ),
+        (
+            "at the end in something unknown",
+            put_before(
+                &c.with(outer),
+                RESPONSE_END,
+                &format!("<x:y xmlns:x=\"urn:x\">{inner}</x:y>"),
+            ),
+        ),
+        (
+            "in the subject",
+            c.with(&put(outer, "<ns1:Subject>", inner)),
+        ),
+        (
+            "in the confirmation",
+            c.with(&put_before(outer, "</ns1:SubjectConfirmation>", inner)),
+        ),
+        (
+            "in the name",
+            c.with(&put_before(outer, "</ns1:NameID>", inner)),
+        ),
+        (
+            "in the conditions",
+            c.with(&put_before(outer, "</ns1:Conditions>", inner)),
+        ),
+        (
+            "as advice",
+            c.with(&put(outer, "</ns1:Conditions>", &advice)),
+        ),
         ("in an attribute", c.with(&put(outer, statement, &value))),
-        ("at its end", c.with(&put_before(outer, ASSERTION_END, inner))),
-        ("at its beginning", c.with(&put_before(outer, "<ns1:Issuer", inner))),
-        ("in an encrypted assertion", c.with(&format!("<ns1:EncryptedAssertion>{inner}</ns1:EncryptedAssertion>{outer}"))),
-        ("around, of another namespace", c.with(&format!(
-            "<x:Assertion xmlns:x=\"urn:x\">{inner}</x:Assertion>{outer}"
-        ))),
+        (
+            "at its end",
+            c.with(&put_before(outer, ASSERTION_END, inner)),
+        ),
+        (
+            "at its beginning",
+            c.with(&put_before(outer, "<ns1:Issuer", inner)),
+        ),
+        (
+            "in an encrypted assertion",
+            c.with(&format!(
+                "<ns1:EncryptedAssertion>{inner}</ns1:EncryptedAssertion>{outer}"
+            )),
+        ),
+        (
+            "around, of another namespace",
+            c.with(&format!(
+                "<x:Assertion xmlns:x=\"urn:x\">{inner}</x:Assertion>{outer}"
+            )),
+        ),
     ];
     if outer.contains(SIGNATURE_END) {
-        all.push(("in an object", c.with(&put_before(outer, SIGNATURE_END, &object(inner)))));
-        all.push(("in the signature", c.with(&put_before(outer, SIGNATURE_END, inner))));
-        all.push(("in the key", c.with(&put_before(outer, "</ns2:KeyInfo>", inner))));
-        all.push(("in the reference", c.with(&put_before(outer, "</ns2:Reference>", inner))));
-        all.push(("before the signature", c.with(&put_before(outer, "<ns2:Signature ", inner))));
+        all.push((
+            "in an object",
+            c.with(&put_before(outer, SIGNATURE_END, &object(inner))),
+        ));
+        all.push((
+            "in the signature",
+            c.with(&put_before(outer, SIGNATURE_END, inner)),
+        ));
+        all.push((
+            "in the key",
+            c.with(&put_before(outer, "</ns2:KeyInfo>", inner)),
+        ));
+        all.push((
+            "in the reference",
+            c.with(&put_before(outer, "</ns2:Reference>", inner)),
+        ));
+        all.push((
+            "before the signature",
+            c.with(&put_before(outer, "<ns2:Signature ", inner)),
+        ));
     }
     all
 }
@@ -213,9 +291,17 @@ fn a_signature_over_another_element_is_none() {
     let reference = format!("URI=\"#{}\"", c.good_id);
     let response_id = value(&c.xml, "ID").to_owned();
     for uri in [
-        "", "#", &format!("#{response_id}"), "#_other", &c.good_id, &format!("##{}", c.good_id),
-        &format!("#xpointer(id('{}'))", c.good_id), "#xpointer(/)", "file:///etc/passwd",
-        "https://attacker.example/x", &format!("#{} ", c.good_id),
+        "",
+        "#",
+        &format!("#{response_id}"),
+        "#_other",
+        &c.good_id,
+        &format!("##{}", c.good_id),
+        &format!("#xpointer(id('{}'))", c.good_id),
+        "#xpointer(/)",
+        "file:///etc/passwd",
+        "https://attacker.example/x",
+        &format!("#{} ", c.good_id),
     ] {
         let xml = c.xml.replace(&reference, &format!("URI=\"{uri}\""));
         w.refuses(&xml, SamlRefused::Covers);
@@ -229,8 +315,14 @@ fn a_signature_over_another_element_is_none() {
     w.refuses(&moved, SamlRefused::Covers);
     // Two references, of which one is good.
     let one = element(&c.xml, "ns2:Reference").to_owned();
-    for both in [format!("{one}{one}"), format!("{}{one}", one.replace(&c.good_id, &response_id))] {
-        w.refuses(&c.xml.replace(&one, &both), SamlRefused::Shape("order or number of elements"));
+    for both in [
+        format!("{one}{one}"),
+        format!("{}{one}", one.replace(&c.good_id, &response_id)),
+    ] {
+        w.refuses(
+            &c.xml.replace(&one, &both),
+            SamlRefused::Shape("order or number of elements"),
+        );
     }
     w.accepts(&c.xml);
 }
@@ -244,7 +336,10 @@ fn a_signed_response_does_not_sign_its_assertion() {
     let both = w.made(json!({"sign": "both"}));
     let changed = both.replacen("IssueInstant=\"2", "IssueInstant=\"1", 1);
     let now = issued(&both);
-    assert_eq!(finish_at(&w.gateway, &changed, now).err(), Some(SamlRefused::Signature));
+    assert_eq!(
+        finish_at(&w.gateway, &changed, now).err(),
+        Some(SamlRefused::Signature)
+    );
     let outer = both.replacen("Destination=", "Consent=\"urn:x\" Destination=", 1);
     w.refuses(&outer, SamlRefused::Signature);
     w.accepts(&both);
@@ -258,11 +353,17 @@ fn an_identifier_that_stands_twice_is_refused() {
     let response_id = value(&c.xml, "ID").to_owned();
     w.refuses(&c.xml.replace(&response_id, &c.good_id), twice);
     for attribute in ["ID", "Id", "id", "x:id", "x:ID"] {
-        let edit = format!("<ns2:KeyInfo xmlns:x=\"urn:x\" {attribute}=\"{}\"><ns2:X509Data>", c.good_id);
+        let edit = format!(
+            "<ns2:KeyInfo xmlns:x=\"urn:x\" {attribute}=\"{}\"><ns2:X509Data>",
+            c.good_id
+        );
         w.refuses(&c.xml.replace("<ns2:KeyInfo><ns2:X509Data>", &edit), twice);
     }
     w.refuses(
-        &c.xml.replace("<ns2:KeyInfo>", &format!("<ns2:KeyInfo xml:id=\"{}\">", c.good_id)),
+        &c.xml.replace(
+            "<ns2:KeyInfo>",
+            &format!("<ns2:KeyInfo xml:id=\"{}\">", c.good_id),
+        ),
         twice,
     );
     w.accepts(&c.xml);
