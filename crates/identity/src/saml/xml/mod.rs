@@ -8,6 +8,8 @@
 
 mod canonical;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(super) use canonical::canonical;

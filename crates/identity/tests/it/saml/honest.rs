@@ -322,3 +322,59 @@ fn the_value_of_a_form_may_be_in_lines() {
         assert_eq!(found.is_ok(), good, "{separator:?}");
     }
 }
+
+/// Signed by xmlsec1 over its own canonical form: ours must be the same, byte for byte.
+#[test]
+fn odd_writing_is_canonicalised_as_others_do() {
+    let w = world();
+    let exclusive = "<ns2:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\" />";
+    let lists = [
+        "",
+        "xs",
+        "b",
+        "#default",
+        "a b #default ns0",
+        "missing b",
+        "xsi ns1 ns2 xml",
+    ];
+    let contents = [
+        "<a xmlns='urn:a' xmlns:b='urn:b' xmlns:a='urn:c' b:z='1' a:z='2' z='3' y='&#9;&#10;&#13;\"&lt;&amp;>&apos;'/>",
+        "<a xmlns='urn:a'><c xmlns=''/><c xmlns=''><d xmlns='urn:a'/></c></a>",
+        "<a>&#13;&lt;&gt;&amp;\"'\t\r\n\r &#xA0;\u{e9}\u{1f600}</a>",
+        "<b:a xmlns:b='urn:1'><b:a xmlns:b='urn:2'><b:a xmlns:b='urn:1'/></b:a><b:c/></b:a>",
+        "<b:a xmlns:b='urn:1' xmlns:unused='urn:u'><c unused:x='1'/><c/></b:a>",
+        "<a xmlns:b='urn:z' xmlns:c='urn:a' b:y='1' c:z='2' b:a='3' c:b='4' xml:lang='en' a='0'/>",
+        "<a xml:space=' x\ty ' b='\n\n'><xml/></a>",
+        "<b:x xmlns:b='urn:1' xmlns='urn:d'><y/><z xmlns='urn:e'><b:w/></z></b:x>",
+    ];
+    for list in lists {
+        let all: String = contents
+            .iter()
+            .map(|c| format!("<ns1:Attribute Name=\"x\"><ns1:AttributeValue>{c}</ns1:AttributeValue></ns1:Attribute>"))
+            .collect();
+        let transform = format!(
+            "{}<ec:InclusiveNamespaces xmlns:ec=\"http://www.w3.org/2001/10/xml-exc-c14n#\" PrefixList=\"{list}\"/></ns2:Transform>",
+            exclusive.replace(" />", ">")
+        );
+        let edits = json!([
+            [
+                "<ns1:AttributeStatement>",
+                format!("<ns1:AttributeStatement>{all}")
+            ],
+            [
+                exclusive,
+                if list.is_empty() {
+                    exclusive
+                } else {
+                    &transform
+                }
+            ],
+            [
+                "<ns0:Response ",
+                "<ns0:Response xmlns=\"urn:outer\" xmlns:a=\"urn:outer-a\" xmlns:b=\"urn:outer-b\" "
+            ],
+        ]);
+        let proof = w.accepts(&w.made(json!({"edits": edits, "sign": "both"})));
+        assert_eq!(proof.identity.chain.acting.name, "ana-7f3c", "{list}");
+    }
+}
