@@ -2,8 +2,9 @@
 //!
 //! Lives here: the settings, their defaults and their bounds. Never: how configuration is written or read, messages.
 
-use super::encryption::{DecryptionConfig, DecryptionKey};
+use super::encryption::DecryptionKey;
 use super::idp::Idp;
+use super::keys::{KeyConfig, SigningKey};
 use super::names::{EMAIL_ADDRESS, PERSISTENT, UNSPECIFIED};
 use crate::oidc::ConfigProblem;
 use crate::oidc::config::{Problems, checked_url, is_short_name};
@@ -61,7 +62,9 @@ pub struct SamlConfig {
     /// Where the provider has browsers post responses to.
     pub acs_url: String,
     /// Keys that assertions may be encrypted to; our metadata shows the first. May be empty: over TLS little is gained.
-    pub decryption: Vec<DecryptionConfig>,
+    pub decryption: Vec<KeyConfig>,
+    /// The key that signs requests; they are not signed when `None`, which is safe here, but some providers want it.
+    pub signing: Option<KeyConfig>,
     /// Difference between the provider's clock and ours that is tolerated.
     pub clock_skew: Duration,
     /// Longest time since the person authenticated at the provider; unbounded when `None`.
@@ -92,6 +95,7 @@ impl SamlConfig {
             entity_id: entity_id.to_owned(),
             acs_url: acs_url.to_owned(),
             decryption: Vec::new(),
+            signing: None,
             clock_skew: Duration::from_secs(30),
             authentication_max_age: None,
             session_max: Duration::from_secs(8 * 3600),
@@ -165,6 +169,9 @@ impl SamlConfig {
             if let Err(why) = DecryptionKey::new(pair) {
                 out.unless(false, "decryption", why);
             }
+        }
+        if let Some(Err(why)) = self.signing.as_ref().map(SigningKey::new) {
+            out.unless(false, "signing", why);
         }
     }
 

@@ -1,11 +1,12 @@
 //! Encrypted assertions (XML Encryption 1.1).
 //!
-//! Lives here: our keys, and taking the text out of an `EncryptedAssertion`. Never: trust in what comes out of it;
+//! Lives here: taking the text out of an `EncryptedAssertion` with our keys. Never: trust in what comes out of it;
 //! encryption says nothing about its sender.
 //!
 //! Only AES-GCM under RSA-OAEP is accepted. AES-CBC has no integrity of its own, so that whoever can send us texts and
 //! watch us refuse them could decrypt with our key (Jager and Somorovsky, 2011), and RSA PKCS #1 v1.5 likewise.
 
+use super::keys::{KeyConfig, NOT_RSA, Pair};
 use super::names::{
     AES128_GCM, AES256_GCM, DS, MGF1_SHA256, RSA_OAEP, RSA_OAEP_MGF1P, SHA1, SHA256, XENC,
     XENC_ELEMENT, XENC11,
@@ -16,27 +17,14 @@ use super::xml::{Children, Element};
 use aws_lc_rs::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
 };
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
     PrivateDecryptingKey,
 };
-use brattice_core::secret::Secret;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A key that assertions may be encrypted to, as the operator gives it.
-#[derive(Debug, Clone)]
-pub struct DecryptionConfig {
-    /// The private key, RSA in PKCS #8, as PEM.
-    pub key: Secret,
-    /// Its certificate as PEM, which our metadata shows to the provider. Only its key counts.
-    pub certificate: Vec<u8>,
-}
-
-/// Such a key, ready for use.
+/// A key that assertions may be encrypted to.
 pub(super) struct DecryptionKey {
     key: OaepPrivateDecryptingKey,
     /// In DER.
@@ -50,25 +38,14 @@ impl fmt::Debug for DecryptionKey {
 }
 
 impl DecryptionKey {
-    /// Reads key and certificate, which must be a pair.
-    pub(super) fn new(config: &DecryptionConfig) -> Result<Self, &'static str> {
-        let key = PrivatePkcs8KeyDer::from_pem_slice(config.key.expose())
-            .map_err(|_| "the key is no PKCS #8 private key in PEM")?;
-        let key = PrivateDecryptingKey::from_pkcs8(key.secret_pkcs8_der())
-            .map_err(|_| "the key is not an RSA key of 2048 bits or more")?;
-        let certificate = CertificateDer::from_pem_slice(&config.certificate)
-            .map_err(|_| "the certificate is not one in PEM")?
-            .to_vec();
-        let ours = key
-            .public_key()
-            .as_der()
-            .map_err(|_| "the key is damaged")?;
-        match super::certificate::PublicKey::of_certificate(&certificate) {
-            Some(theirs) if theirs.spki == ours.as_ref() => {}
-            _ => return Err("the certificate is not that of the key"),
-        }
-        let key = OaepPrivateDecryptingKey::new(key).map_err(|_| "the key is damaged")?;
-        Ok(Self { key, certificate })
+    /// Reads key and certificate.
+    pub(super) fn new(config: &KeyConfig) -> Result<Self, &'static str> {
+        let pair = Pair::read(config)?;
+        let key = PrivateDecryptingKey::from_pkcs8(&pair.pkcs8).map_err(|_| NOT_RSA)?;
+        Ok(Self {
+            key: OaepPrivateDecryptingKey::new(key).map_err(|_| NOT_RSA)?,
+            certificate: pair.certificate,
+        })
     }
 
     fn unwrap(&self, wrapped: &Wrapped) -> Option<Zeroizing<Vec<u8>>> {

@@ -56,14 +56,6 @@ impl Idp {
                 .collect(),
         )
         .ok_or("must have one IDPSSODescriptor for SAML 2.0")?;
-        if role
-            .attribute("WantAuthnRequestsSigned")
-            .is_some_and(|v| matches!(v.trim(), "true" | "1"))
-        {
-            return Err(
-                "wants requests to be signed, which they are not: turn that off at the provider",
-            );
-        }
         let entity_id = entity.attribute("entityID").unwrap_or_default();
         if entity_id.is_empty() || entity_id.len() > ENTITY_ID_BYTES_MAX {
             return Err("must have an entityID of at most 1024 bytes");

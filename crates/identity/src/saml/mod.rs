@@ -18,7 +18,9 @@
 //! - The *assertion* must be signed, with RSA (2048 bits or more) or ECDSA (P-256, P-384) and SHA-2. A signed response
 //!   around an unsigned assertion is refused: Keycloak has "Sign Assertions", Google Workspace must not have "Signed
 //!   Response" alone, Entra ID must not sign the response only.
-//! - Requests are not signed. Responses come by HTTP-POST.
+//! - Requests are signed when there is a key for it (`signing`), with RSA and SHA-256. What they ask for is checked in the
+//!   response in any case. Keycloak's metadata always says that it wants them signed; its client setting "Client Signature
+//!   Required" is what counts. Responses come by HTTP-POST.
 //! - An assertion is good for at most [`ASSERTION_AGE_MAX`] after it was issued, whatever it says itself, and once.
 //! - A `NameID` must be persistent, unless set otherwise; or the subject is the one value of an attribute. `transient`
 //!   names nobody.
@@ -33,6 +35,7 @@ mod certificate;
 mod config;
 mod encryption;
 mod idp;
+mod keys;
 mod names;
 mod people;
 mod refusal;
@@ -45,8 +48,8 @@ mod xml;
 
 pub use assertion::ASSERTION_AGE_MAX;
 pub use config::{NameIdFormat, SamlConfig, SubjectFrom};
-pub use encryption::DecryptionConfig;
 pub use idp::SIGNING_KEYS_MAX;
+pub use keys::KeyConfig;
 pub use refusal::SamlRefused;
 pub use request::{LoginRequest, RELAY_STATE_BYTES_MAX};
 pub use used::{ASSERTIONS_MAX, UsedAssertions};
@@ -61,6 +64,7 @@ use brattice_core::scope::Scope;
 use brattice_core::time::Timestamp;
 use encryption::DecryptionKey;
 use idp::Idp;
+use keys::SigningKey;
 use response::Expected;
 use std::sync::Arc;
 
@@ -85,7 +89,8 @@ pub struct SamlSettings(pub Vec<ConfigProblem>);
 pub struct SamlProvider {
     config: SamlConfig,
     idp: Idp,
-    keys: Vec<DecryptionKey>,
+    decryption: Vec<DecryptionKey>,
+    signing: Option<SigningKey>,
     used: Arc<UsedAssertions>,
 }
 
@@ -117,16 +122,23 @@ impl SamlProvider {
             }])
         };
         let idp = Idp::read(&config.idp_metadata).map_err(|why| problem("idp_metadata", why))?;
-        let keys = config
+        let decryption = config
             .decryption
             .iter()
             .map(DecryptionKey::new)
             .collect::<Result<_, _>>()
             .map_err(|why| problem("decryption", why))?;
+        let signing = config
+            .signing
+            .as_ref()
+            .map(SigningKey::new)
+            .transpose()
+            .map_err(|why| problem("signing", why))?;
         Ok(Self {
             config,
             idp,
-            keys,
+            decryption,
+            signing,
             used,
         })
     }
@@ -138,13 +150,19 @@ impl SamlProvider {
 
     /// Our metadata, for the provider's operator.
     pub fn metadata(&self) -> String {
-        request::metadata(&self.config, &self.keys)
+        request::metadata(&self.config, &self.decryption, self.signing.as_ref())
     }
 
     /// The address to send a browser to, so that its person signs in (HTTP-Redirect binding).
     pub fn begin(&self, request: &LoginRequest<'_>, now: Timestamp) -> Result<String, SamlRefused> {
         self.check_current(now)?;
-        request::redirect(&self.config, &self.idp.sso_url, request, now)
+        request::redirect(
+            &self.config,
+            &self.idp.sso_url,
+            self.signing.as_ref(),
+            request,
+            now,
+        )
     }
 
     /// Checks what the browser posted as `SAMLResponse`, and uses it up.
@@ -174,7 +192,7 @@ impl SamlProvider {
         let inner;
         let mut parts = vec![&root];
         let assertion = if response.holder.local() == "EncryptedAssertion" {
-            let text = encryption::decrypted(response.holder, &self.keys)?;
+            let text = encryption::decrypted(response.holder, &self.decryption)?;
             inner = xml::parse(&text, response.holder.scope(), &LIMITS)?;
             parts.push(&inner);
             &inner
@@ -226,6 +244,7 @@ impl SamlProvider {
                 credential: None,
                 scope: Scope::whole(),
                 lineage: Vec::new(),
+                sign_in: None,
             },
             assertion_id: assertion.id.to_owned(),
             valid_until: assertion.valid_until,

@@ -4,7 +4,10 @@
 
 use super::config::{SamlConfig, SubjectFrom};
 use super::encryption::DecryptionKey;
-use super::names::{AES128_GCM, AES256_GCM, DS, HTTP_POST, MD, RSA_OAEP_MGF1P, SAML, SAMLP};
+use super::keys::SigningKey;
+use super::names::{
+    AES128_GCM, AES256_GCM, DS, HTTP_POST, MD, RSA_OAEP_MGF1P, RSA_SHA256, SAML, SAMLP,
+};
 use super::refusal::SamlRefused;
 use super::response::is_id;
 use super::time::written;
@@ -13,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brattice_core::time::Timestamp;
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 /// Longest `RelayState` (SAML Bindings, section 3.4.3).
 pub const RELAY_STATE_BYTES_MAX: usize = 80;
@@ -29,32 +33,48 @@ pub struct LoginRequest<'a> {
     pub again: bool,
 }
 
-/// The address to send the browser to.
+/// The address to send the browser to, signed when there is a key (SAML Bindings, section 3.4.4.1).
 pub(super) fn redirect(
     config: &SamlConfig,
     sso_url: &str,
+    key: Option<&SigningKey>,
     request: &LoginRequest<'_>,
     now: Timestamp,
 ) -> Result<String, SamlRefused> {
     if !is_id(request.id) {
         return Err(SamlRefused::Request("its id is not one of XML"));
     }
-    if request
-        .relay_state
-        .is_some_and(|s| s.len() > RELAY_STATE_BYTES_MAX)
-    {
+    let state_fits = |s: &str| s.len() <= RELAY_STATE_BYTES_MAX;
+    if !request.relay_state.is_none_or(state_fits) {
         return Err(SamlRefused::Request(
             "its relay state is longer than 80 bytes",
         ));
     }
-    let mut url = Url::parse(sso_url).map_err(|_| SamlRefused::Request("no address"))?;
     let message = authn_request(config, sso_url, request, now);
-    let mut query = url.query_pairs_mut();
+    let mut query = Serializer::new(String::new());
     query.append_pair("SAMLRequest", &STANDARD.encode(stored(message.as_bytes())));
     if let Some(state) = request.relay_state {
         query.append_pair("RelayState", state);
     }
-    drop(query);
+    if key.is_some() {
+        query.append_pair("SigAlg", RSA_SHA256);
+    }
+    let mut query = query.finish();
+    if let Some(key) = key {
+        // The signature is over the query as it is written, and the last thing in it.
+        let signature = key
+            .sign(query.as_bytes())
+            .ok_or(SamlRefused::Request("it cannot be signed"))?;
+        query = Serializer::new(query)
+            .append_pair("Signature", &STANDARD.encode(signature))
+            .finish();
+    }
+    let mut url = Url::parse(sso_url).map_err(|_| SamlRefused::Request("no address"))?;
+    let query = match url.query() {
+        Some(before) if !before.is_empty() => format!("{before}&{query}"),
+        _ => query,
+    };
+    url.set_query(Some(&query));
     Ok(url.into())
 }
 
@@ -104,18 +124,18 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Our metadata, for the provider's operator.
-pub(super) fn metadata(config: &SamlConfig, keys: &[DecryptionKey]) -> String {
-    let key = keys.first().map_or(String::new(), |key| {
-        let certificate = STANDARD.encode(&key.certificate);
-        let methods: String = [AES256_GCM, AES128_GCM, RSA_OAEP_MGF1P]
-            .iter()
-            .map(|m| format!("<md:EncryptionMethod Algorithm=\"{m}\"/>"))
-            .collect();
-        format!(
-            "<md:KeyDescriptor use=\"encryption\"><ds:KeyInfo xmlns:ds=\"{DS}\"><ds:X509Data>\
-             <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{methods}\
-             </md:KeyDescriptor>"
-        )
+pub(super) fn metadata(
+    config: &SamlConfig,
+    decryption: &[DecryptionKey],
+    signing: Option<&SigningKey>,
+) -> String {
+    let methods: String = [AES256_GCM, AES128_GCM, RSA_OAEP_MGF1P]
+        .iter()
+        .map(|m| format!("<md:EncryptionMethod Algorithm=\"{m}\"/>"))
+        .collect();
+    let signs = signing.map_or(String::new(), |k| descriptor("signing", &k.certificate, ""));
+    let decrypts = decryption.first().map_or(String::new(), |k| {
+        descriptor("encryption", &k.certificate, &methods)
     });
     let format = match &config.subject {
         SubjectFrom::NameId(format) => {
@@ -125,10 +145,20 @@ pub(super) fn metadata(config: &SamlConfig, keys: &[DecryptionKey]) -> String {
     };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<md:EntityDescriptor xmlns:md=\"{MD}\" entityID=\"{}\">\
-         <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\" \
-         protocolSupportEnumeration=\"{SAMLP}\">{key}{format}<md:AssertionConsumerService Binding=\"{HTTP_POST}\" \
-         Location=\"{}\" index=\"0\" isDefault=\"true\"/></md:SPSSODescriptor></md:EntityDescriptor>\n",
+         <md:SPSSODescriptor AuthnRequestsSigned=\"{}\" WantAssertionsSigned=\"true\" \
+         protocolSupportEnumeration=\"{SAMLP}\">{signs}{decrypts}{format}<md:AssertionConsumerService \
+         Binding=\"{HTTP_POST}\" Location=\"{}\" index=\"0\" isDefault=\"true\"/></md:SPSSODescriptor>\
+         </md:EntityDescriptor>\n",
         escaped(&config.entity_id),
+        signing.is_some(),
         escaped(&config.acs_url),
+    )
+}
+
+fn descriptor(purpose: &str, certificate: &[u8], methods: &str) -> String {
+    let certificate = STANDARD.encode(certificate);
+    format!(
+        "<md:KeyDescriptor use=\"{purpose}\"><ds:KeyInfo xmlns:ds=\"{DS}\"><ds:X509Data><ds:X509Certificate>\
+         {certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{methods}</md:KeyDescriptor>"
     )
 }

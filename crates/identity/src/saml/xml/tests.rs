@@ -1,3 +1,5 @@
+//! The canonical form beside the recommendations' own examples, and what the reader does with comments and hostile bytes.
+
 use super::*;
 
 const LIMITS: Limits = Limits {

@@ -4,56 +4,9 @@ use super::*;
 use brattice_core::principal::{LoginBy, PrincipalKind};
 use brattice_identity::saml::{NameIdFormat, SubjectFrom};
 use std::time::Duration;
-use url::Url;
 
 const MFA: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken";
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
-
-#[test]
-fn a_provider_reads_our_metadata_and_our_request() {
-    let w = strict_world();
-    let now = time("2026-01-02T03:04:05Z");
-    let request = LoginRequest {
-        relay_state: Some("a state & more"),
-        again: true,
-        ..login()
-    };
-    let url = Url::parse(&w.gateway.begin(&request, now).unwrap()).unwrap();
-    assert!(
-        url.as_str()
-            .starts_with("https://idp.example/sso?SAMLRequest=")
-    );
-    let query = |name: &str| {
-        let mut found = url.query_pairs().filter(|(n, _)| n == name);
-        found.next().map(|(_, value)| value.into_owned())
-    };
-    assert_eq!(query("RelayState").as_deref(), Some("a state & more"));
-    // pysaml2 refuses requests that are older than a while.
-    let said = w.made_of_request(&w.gateway.begin(&request, w.real_now()).unwrap());
-    assert_eq!(
-        said,
-        json!({"id": REQUEST, "again": "true", "destination": ACS, "sp": ENTITY,
-            "binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
-            "format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"})
-    );
-}
-
-impl World {
-    /// What the provider reads in a redirect of ours.
-    fn made_of_request(&self, url: &str) -> Value {
-        let url = Url::parse(url).unwrap();
-        let request = url
-            .query_pairs()
-            .find(|(n, _)| n == "SAMLRequest")
-            .unwrap()
-            .1;
-        self.tell(&json!({"do": "asked", "request": request}))
-    }
-    /// The provider's clock.
-    fn real_now(&self) -> Timestamp {
-        issued(&self.good())
-    }
-}
 
 #[test]
 fn a_signed_assertion_proves_who_somebody_is() {

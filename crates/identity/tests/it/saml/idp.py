@@ -97,7 +97,7 @@ def bare(name):
         return "".join(line.strip() for line in file if "-----" not in line)
 
 
-def config(sp_metadata=None):
+def config(sp_metadata=None, signed=False):
     settings = {
         "entityid": ENTITY,
         "xmlsec_binary": shutil.which("xmlsec1"),
@@ -105,6 +105,7 @@ def config(sp_metadata=None):
         "cert_file": path("idp.crt"),
         "service": {
             "idp": {
+                "want_authn_requests_signed": signed,
                 "signing_algorithm": SHA256_RSA,
                 "digest_algorithm": SHA256,
                 "endpoints": {"single_sign_on_service": [(SSO, BINDING_HTTP_REDIRECT)]},
@@ -128,12 +129,18 @@ class Provider:
 
     def meet(self, order):
         """Reads the gateway's own metadata."""
-        self.server = Server(config=config(order["metadata"]))
+        self.server = Server(config=config(order["metadata"], order.get("signed", False)))
         return {}
 
     def asked(self, order):
         """Reads a request out of the query of a redirect."""
-        request = self.server.parse_authn_request(order["request"], BINDING_HTTP_REDIRECT)
+        request = self.server.parse_authn_request(
+            order["request"],
+            BINDING_HTTP_REDIRECT,
+            relay_state=order["relay_state"],
+            sigalg=order["algorithm"],
+            signature=order["signature"],
+        )
         args = self.server.response_args(request.message)
         return {
             "id": request.message.id,

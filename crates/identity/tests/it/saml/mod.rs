@@ -2,12 +2,16 @@
 //!
 //! Lives here: the provider as a process, a gateway that knows it, and the questions asked of it.
 
+mod asked;
 mod encrypted;
 mod forged;
 mod fuzz;
 mod honest;
 mod meant;
+mod once;
+mod settings;
 mod shapes;
+mod sizes;
 mod wrapped;
 
 use base64::Engine as _;
@@ -15,8 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
 use brattice_identity::saml::{
-    DecryptionConfig, LoginRequest, SamlConfig, SamlProof, SamlProvider, SamlRefused,
-    UsedAssertions,
+    KeyConfig, LoginRequest, SamlConfig, SamlProof, SamlProvider, SamlRefused, UsedAssertions,
 };
 use brattice_testkit::client::python_program;
 use serde_json::{Value, json};
@@ -62,12 +65,15 @@ impl Python {
         }
     }
     fn tell(&mut self, order: &Value) -> Value {
+        let said = self.ask(order);
+        assert!(said.get("error").is_none(), "{said} to {order}");
+        said
+    }
+    fn ask(&mut self, order: &Value) -> Value {
         writeln!(self.to.as_ref().unwrap(), "{order}").unwrap();
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).expect("the provider answers in JSON");
-        assert!(said.get("error").is_none(), "{said} to {order}");
-        said
+        serde_json::from_str(&line).expect("the provider answers in JSON")
     }
 }
 
@@ -117,9 +123,9 @@ fn world_of(mut python: Python, change: impl FnOnce(&mut SamlConfig, &Value)) ->
     }
 }
 
-pub fn pair(said: &Value, name: &str) -> DecryptionConfig {
+pub fn pair(said: &Value, name: &str) -> KeyConfig {
     let text = |part: &str| said["pairs"][name][part].as_str().unwrap().to_owned();
-    DecryptionConfig {
+    KeyConfig {
         key: Secret::new(text("key")),
         certificate: text("certificate").into_bytes(),
     }
