@@ -100,6 +100,22 @@ fn an_operators_file_may_have_comments_between_elements() {
     }
 }
 
+/// Everything that a reader could learn from an element: expanded names, values, texts.
+fn meaning(element: &Element) -> String {
+    let mut attributes: Vec<_> = element.attributes().collect();
+    attributes.sort_unstable();
+    let children: Vec<String> = element
+        .children
+        .iter()
+        .map(|node| match node {
+            Node::Element(e) => meaning(e),
+            Node::Text(text) => format!("{text:?}"),
+        })
+        .collect();
+    let name = (element.namespace(), element.local());
+    format!("({name:?} {attributes:?} {children:?})")
+}
+
 /// What the canonical form of a document says is what the document says: it reads back as itself.
 #[test]
 fn fuzz_saml_xml() {
@@ -137,8 +153,8 @@ fn fuzz_saml_xml() {
             Err(why) => return Ok(brattice_fuzz::digest(why.to_string())),
         };
         let once = canonical(&root, &[], None);
-        let again = match parse(once.as_bytes(), &Scope::default(), &LIMITS) {
-            Ok(again) => canonical(&again, &[], None),
+        let (again, reread) = match parse(once.as_bytes(), &Scope::default(), &LIMITS) {
+            Ok(again) => (canonical(&again, &[], None), meaning(&again)),
             // The canonical form may be longer than its source.
             Err(SamlRefused::TooLong) => return Ok(1),
             Err(why) => return Err(format!("its canonical form is refused: {why}\n{once}")),

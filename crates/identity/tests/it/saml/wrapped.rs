@@ -105,7 +105,7 @@ fn the_eight_known_ways_to_wrap_a_signature_are_refused() {
         (
             "4: the signed assertion within another",
             c.with(&put_before(&evil, ASSERTION_END, &c.good)),
-            second,
+            SamlRefused::Unsigned,
         ),
         (
             "5: another assertion with the signature, then the signed one without",
