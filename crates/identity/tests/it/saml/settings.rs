@@ -2,7 +2,7 @@
 
 use super::{ACS, ENTITY, KeyConfig, certificate, element, finish_at, issued, pair, value, world};
 use brattice_core::secret::Secret;
-use brattice_identity::saml::{SamlConfig, SamlProvider, SubjectFrom};
+use brattice_identity::saml::{SamlConfig, SamlProvider, SamlRefused, SubjectFrom};
 use std::time::Duration;
 
 const METADATA: &str = include_str!("seeds/metadata.xml");
@@ -249,16 +249,24 @@ fn a_key_and_its_certificate_are_a_pair() {
     assert_eq!(why(bare), Some("the certificate is not one in PEM"));
 }
 
-/// The responses that the fuzz target begins with, which need no provider to be made.
+/// Responses that were kept: pysaml2's, signed by xmlsec1, with which the fuzz target begins; and one of another
+/// provider's software, samlify, with an implementation of XML signatures of its own (xml-crypto).
 #[test]
-fn a_response_that_was_kept_is_verified() {
-    for xml in [
-        include_str!("seeds/assertion.xml"),
-        include_str!("seeds/both.xml"),
+fn responses_that_were_kept_are_verified() {
+    let samlify = include_str!("seeds/samlify-metadata.xml");
+    for (metadata, xml) in [
+        (METADATA, include_str!("seeds/assertion.xml")),
+        (METADATA, include_str!("seeds/both.xml")),
+        (samlify, include_str!("seeds/samlify.xml")),
     ] {
-        let gateway = SamlProvider::new(good(), Default::default()).unwrap();
+        let config = SamlConfig::new("corp", metadata.as_bytes(), ENTITY, ACS);
+        let gateway = SamlProvider::new(config, Default::default()).unwrap();
+        let changed = xml.replace(">ana-7f3c<", ">admin<");
+        let refused = finish_at(&gateway, &changed, issued(xml)).unwrap_err();
+        assert_eq!(refused, SamlRefused::Signature);
         let proof = finish_at(&gateway, xml, issued(xml)).unwrap();
         assert_eq!(proof.identity.chain.acting.id(), "corp/ana-7f3c");
+        assert!(proof.identity.chain.acting.groups.contains("corp/dba"));
         assert!(xml.contains(&format!("ID=\"{}\"", proof.assertion_id)));
         assert_ne!(proof.assertion_id, value(xml, "ID"), "the response's");
     }
