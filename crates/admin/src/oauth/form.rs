@@ -46,6 +46,15 @@ pub(super) type Parameters = BTreeMap<String, Vec<String>>;
 
 /// Reads a form.
 pub(super) async fn form(headers: &HeaderMap, body: Body) -> Result<Parameters, No> {
+    form_of(headers, body, guard::BODY_BYTES_MAX).await
+}
+
+/// Reads a form of at most so many bytes.
+pub(super) async fn form_of(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Parameters, No> {
     let media = headers
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
@@ -56,7 +65,7 @@ pub(super) async fn form(headers: &HeaderMap, body: Body) -> Result<Parameters, 
             format!("The body must be {FORM}."),
         ));
     }
-    let reading = axum::body::to_bytes(body, guard::BODY_BYTES_MAX);
+    let reading = axum::body::to_bytes(body, bytes_max);
     let limit = Duration::from_secs(guard::BODY_SECONDS_MAX);
     let bytes = match tokio::time::timeout(limit, reading).await {
         Ok(Ok(bytes)) => bytes,

@@ -3,7 +3,7 @@
 //! Lives here: which page or address comes next, the cookie, and what a browser must say of itself. Never: whether somebody
 //! is signed in.
 
-use super::form::{No, Parameters, form, needed, one, only, parameters};
+use super::form::{No, Parameters, form, form_of, needed, one, only, parameters};
 use super::grants::record;
 use super::page::{self, Page, STYLE, STYLE_PATH};
 use super::{AUTHORIZE_PATH, DEVICE_PAGE_PATH, peer};
@@ -14,13 +14,18 @@ use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long a browser keeps its cookie, in seconds: as long as a sign-in may take.
 const COOKIE_SECONDS: u32 = 600;
+/// The largest form with a SAML response: base64 of what is looked at, and its encoding as a form.
+const RESPONSE_BYTES_MAX: usize = 1 << 20;
+/// The parameter with the handle of a response that was posted.
+const POSTED: &str = "posted";
 /// The longest cookie that is looked at.
 const COOKIE_BYTES_MAX: usize = 100;
 
@@ -30,7 +35,11 @@ pub(super) fn routes() -> Router<Arc<Admin>> {
     Router::new()
         .route(AUTHORIZE_PATH, on(get, authorize))
         .route("/oauth/sign-in/{issuer}", on(get, choose))
-        .route("/oauth/callback/{issuer}", on(get, callback))
+        .route(
+            "/oauth/callback/{issuer}",
+            on(get, callback).on(MethodFilter::POST, posted),
+        )
+        .route("/oauth/metadata/{issuer}", on(get, metadata))
         .route("/oauth/answer", on(MethodFilter::POST, answer))
         .route(DEVICE_PAGE_PATH, on(get, device))
         .route(STYLE_PATH, on(get, style))
@@ -142,18 +151,28 @@ async fn callback_now(admin: &Admin, issuer: &str, parts: &Parts) -> Result<Turn
     // Providers add parameters of their own (`session_state`, `scope`); nothing in them narrows anything.
     let query = query(parts);
     let text = |name: &str| Ok::<_, No>(one(&query, name)?.map(str::to_owned));
+    let cookie = cookie_of(admin, parts).unwrap_or_default();
+    let from = peer(parts);
+    let login = &admin.ports.login;
+    if let Some(handle) = one(&query, POSTED)? {
+        let next = login
+            .collect(issuer, handle, &cookie, &from.to_string())
+            .await?;
+        return went_on(admin, issuer, from, next).await;
+    }
     let returned = Returned {
         state: needed(&query, "state")?.to_owned(),
         code: text("code")?,
         iss: text("iss")?,
         error: text("error")?,
     };
-    let cookie = cookie_of(admin, parts).unwrap_or_default();
-    let from = peer(parts);
-    let login = &admin.ports.login;
     let next = login
         .returned(issuer, returned, &cookie, &from.to_string())
         .await?;
+    went_on(admin, issuer, from, next).await
+}
+
+async fn went_on(admin: &Admin, issuer: &str, from: IpAddr, next: Next) -> Result<Turn, No> {
     match next {
         Next::Confirm(confirm) => Ok((Shown::Page(page::confirm(&confirm)), None)),
         Next::Back { to, why } => {
@@ -162,6 +181,44 @@ async fn callback_now(admin: &Admin, issuer: &str, parts: &Parts) -> Result<Turn
             Ok((Shown::Go(to), None))
         }
     }
+}
+
+/// A SAML provider's page has the browser post its response here. It comes without our cookie, as whatever another site
+/// posts does; so the browser is sent on to fetch the outcome by itself.
+async fn posted(
+    State(admin): State<Arc<Admin>>,
+    Path(issuer): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let turn = async {
+        is_a_visit(&admin, &parts)?;
+        let form = form_of(&parts.headers, body, RESPONSE_BYTES_MAX).await?;
+        only(&form, &["SAMLResponse", "RelayState"])?;
+        let (response, state) = (needed(&form, "SAMLResponse")?, needed(&form, "RelayState")?);
+        let source = peer(&parts).to_string();
+        let login = &admin.ports.login;
+        let handle = login.posted(&issuer, response, state, &source).await?;
+        let to = format!("/oauth/callback/{issuer}?{POSTED}={handle}");
+        Ok((Shown::Go(to), None))
+    };
+    let turn = turn.await;
+    respond(&admin, &parts, turn)
+}
+
+/// What a SAML provider's operator needs to know of us (SAML Metadata, section 4.1).
+async fn metadata(
+    State(admin): State<Arc<Admin>>,
+    Path(issuer): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let id = admin.request_id();
+    let reply = guard::is_our_host(&admin, &headers).and_then(|()| {
+        let metadata = admin.ports.login.metadata(&issuer);
+        let metadata = metadata.ok_or_else(|| Problem::not_found("provider"))?;
+        Ok(Reply::public("application/samlmetadata+xml", metadata))
+    });
+    guard::finish(&admin, &id, reply)
 }
 
 async fn answer(State(admin): State<Arc<Admin>>, request: Request) -> Response {

@@ -184,6 +184,24 @@ pub trait LoginApi: Send + Sync {
         cookie: &'a str,
         source: &'a str,
     ) -> BoxFuture<'a, Result<Next, LoginRefused>>;
+    /// Takes a SAML response that a browser posted from the provider's page: the handle that it brings next.
+    fn posted<'a>(
+        &'a self,
+        issuer: &'a str,
+        response: &'a str,
+        relay_state: &'a str,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<String, LoginRefused>>;
+    /// Takes the browser that comes with that handle.
+    fn collect<'a>(
+        &'a self,
+        issuer: &'a str,
+        handle: &'a str,
+        cookie: &'a str,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Next, LoginRefused>>;
+    /// What the operator of a SAML provider needs to know of us; `None` where there is no such provider.
+    fn metadata(&self, issuer: &str) -> Option<String>;
     /// Takes the person's own answer.
     fn answer<'a>(
         &'a self,

@@ -90,6 +90,30 @@ impl LoginApi for Desk {
             })))
         })
     }
+    fn posted<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<String, LoginRefused>> {
+        Box::pin(async { Ok("the-handle".to_owned()) })
+    }
+    fn collect<'a>(
+        &'a self,
+        issuer: &'a str,
+        handle: &'a str,
+        cookie: &'a str,
+        from: &'a str,
+    ) -> BoxFuture<'a, Result<Next, LoginRefused>> {
+        match handle {
+            "the-handle" => self.returned(issuer, Returned::default(), cookie, from),
+            _ => Box::pin(async { not_here() }),
+        }
+    }
+    fn metadata(&self, _: &str) -> Option<String> {
+        None
+    }
     fn answer<'a>(
         &'a self,
         _: &'a str,

@@ -53,7 +53,7 @@ impl Identities {
         let held = self.0.revocations.current().await.map_err(failed)?;
         let void = held.voids(&known).is_some();
         let checked = self.0.checked.load();
-        let still_trusted = checked.issuers.iter().any(|i| i.name == issuer);
+        let still_trusted = checked.has_provider(issuer);
         Ok((!void && still_trusted).then_some(known))
     }
 }

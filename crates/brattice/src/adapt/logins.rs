@@ -205,20 +205,39 @@ impl LoginApi for Desk {
         };
         Box::pin(async move {
             let next = self.logins().callback(issuer, answer, cookie, source).await;
-            Ok(match next.map_err(refused)? {
-                login::Next::Confirm(asked) => Next::Confirm(Box::new(Confirm {
-                    question: asked.question,
-                    identity: asked.identity,
-                    by: asked_by(asked.by),
-                    leads_to: asked.leads_to,
-                })),
-                login::Next::Back { to, why } => {
-                    tracing::warn!(issuer, %why, "somebody could not be signed in");
-                    let why = why.to_string();
-                    Next::Back { to, why }
-                }
-            })
+            next.map(|n| went_on(issuer, n)).map_err(refused)
         })
+    }
+
+    fn posted<'a>(
+        &'a self,
+        issuer: &'a str,
+        response: &'a str,
+        relay_state: &'a str,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<String, LoginRefused>> {
+        Box::pin(async move {
+            let logins = self.logins();
+            let handle = logins.posted(issuer, response, relay_state, source).await;
+            handle.map_err(refused)
+        })
+    }
+
+    fn collect<'a>(
+        &'a self,
+        issuer: &'a str,
+        handle: &'a str,
+        cookie: &'a str,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Next, LoginRefused>> {
+        Box::pin(async move {
+            let next = self.logins().collect(issuer, handle, cookie, source).await;
+            next.map(|n| went_on(issuer, n)).map_err(refused)
+        })
+    }
+
+    fn metadata(&self, issuer: &str) -> Option<String> {
+        self.logins().metadata(issuer)
     }
 
     fn answer<'a>(
@@ -319,6 +338,22 @@ impl LoginApi for Desk {
             let found = self.logins().of(who).await.map_err(refused)?;
             Ok(found.into_iter().map(view).collect())
         })
+    }
+}
+
+fn went_on(issuer: &str, next: login::Next) -> Next {
+    match next {
+        login::Next::Confirm(asked) => Next::Confirm(Box::new(Confirm {
+            question: asked.question,
+            identity: asked.identity,
+            by: asked_by(asked.by),
+            leads_to: asked.leads_to,
+        })),
+        login::Next::Back { to, why } => {
+            tracing::warn!(issuer, %why, "somebody could not be signed in");
+            let why = why.to_string();
+            Next::Back { to, why }
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Checked {
     pub recording: RecordingConfig,
     /// Identity providers.
     pub issuers: Vec<Issuer>,
+    /// Providers that speak SAML, by whom people sign in.
+    pub saml: Vec<Saml>,
     /// Who answers for an agent, each as `issuer/name`.
     pub owners: BTreeMap<String, String>,
     /// Targets by name.
@@ -168,6 +170,40 @@ pub struct Issuer {
     pub sign_in: Option<SignIn>,
 }
 
+/// A provider that speaks SAML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saml {
+    /// Its short name in policies.
+    pub name: String,
+    /// Its metadata.
+    pub metadata: PathBuf,
+    /// Where the subject's name stands.
+    pub subject: SamlSubject,
+    /// The attribute with the groups; `None` when the provider knows none.
+    pub groups: Option<String>,
+    /// Authentication contexts that mean a second factor.
+    pub mfa_when: Vec<String>,
+    /// How far clocks may be apart.
+    pub leeway: Duration,
+    /// How long ago a person may have authenticated there.
+    pub authentication_age_max: Option<Duration>,
+    /// How long a sign-in goes on.
+    pub sign_in_max: Duration,
+    /// Keys that assertions may be encrypted to, and that of requests.
+    pub encryption: Option<TlsFiles>,
+    /// The key that signs requests.
+    pub signing: Option<TlsFiles>,
+}
+
+/// Where the name of a SAML subject stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SamlSubject {
+    /// In a `NameID` of this format.
+    NameId(&'static str),
+    /// In an attribute.
+    Attribute(String),
+}
+
 /// What the gateway is to a provider by whom people sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
@@ -179,6 +215,13 @@ pub struct SignIn {
     pub scopes: Vec<String>,
     /// How long a sign-in may go on without the provider's word.
     pub recheck_max: Duration,
+}
+
+impl Checked {
+    /// Whether there is a provider of this name, of whatever kind.
+    pub fn has_provider(&self, name: &str) -> bool {
+        self.issuers.iter().any(|i| i.name == name) || self.saml.iter().any(|s| s.name == name)
+    }
 }
 
 impl Issuer {

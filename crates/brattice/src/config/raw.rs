@@ -71,6 +71,9 @@ pub struct RawConfig {
     /// Identity providers by the short name that policies use: `okta` in `Group::"okta/dba"`.
     #[schemars(required)]
     pub issuers: Option<BTreeMap<String, RawIssuer>>,
+    /// Identity providers that speak SAML 2.0, by the short name that policies use. People sign in by them: `brattice login`.
+    #[serde(default)]
+    pub saml: BTreeMap<String, RawSaml>,
     /// Who answers for an agent: `"okta/etl-7" = "okta/alice"`. Rules read it as `principal.owner`.
     #[serde(default)]
     pub owners: BTreeMap<String, String>,
@@ -249,6 +252,49 @@ pub struct RawSignIn {
     pub scopes: Option<Vec<String>>,
     /// How long a sign-in may go on without the provider's word, at most `12h`. Default: `1h`.
     pub recheck_max: Option<String>,
+}
+
+/// An identity provider that speaks SAML 2.0. Whoever it authenticates is a person.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSaml {
+    /// File with the provider's metadata. Its signing certificates are the trust: who can change the file can be anybody.
+    #[schemars(required)]
+    pub metadata: Option<String>,
+    /// Of which format a `NameID` must be to name somebody. Default: `persistent`.
+    pub name_id: Option<RawNameId>,
+    /// The attribute that names somebody, instead of the `NameID`.
+    pub subject_attribute: Option<String>,
+    /// The attribute that lists the groups. An assertion without it is refused: absent is not empty. Default: `groups`.
+    pub groups: Option<String>,
+    /// This provider knows no groups; its people are in none. Default: `false`.
+    #[serde(default)]
+    pub no_groups: bool,
+    /// Values of `AuthnContextClassRef` that mean a second factor was used. Default: none.
+    #[serde(default)]
+    pub mfa_when: Vec<String>,
+    /// How far clocks may be apart, at most `60s`. Default: `30s`.
+    pub leeway: Option<String>,
+    /// How long ago a person may have authenticated at the provider. Default: any time.
+    pub authentication_age_max: Option<String>,
+    /// How long a sign-in goes on, at most; it cannot be renewed without the person. At most `24h`. Default: `8h`.
+    pub sign_in_max: Option<String>,
+    /// The key that the provider may encrypt assertions to: RSA, in PKCS #8. Default: none.
+    pub encryption: Option<RawTlsFiles>,
+    /// The key that signs requests, where the provider wants them signed: RSA, in PKCS #8. Default: none.
+    pub signing: Option<RawTlsFiles>,
+}
+
+/// Formats of a `NameID` (SAML Core, section 8.3) that may name somebody. `transient` names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawNameId {
+    /// For ever one person's.
+    Persistent,
+    /// An address: providers give one to somebody else when people leave.
+    Email,
+    /// Whatever the provider likes.
+    Unspecified,
 }
 
 /// Signature algorithms of tokens. Symmetric ones and `none` do not exist here.

@@ -80,6 +80,7 @@ pub(super) fn known(raw: &RawConfig, classes: &Classes) -> Known {
             .issuers
             .iter()
             .flat_map(|all| all.keys().cloned())
+            .chain(raw.saml.keys().cloned())
             .chain([OWN_ISSUER.to_owned()])
             .collect(),
         labels: Default::default(),

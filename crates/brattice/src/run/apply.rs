@@ -12,6 +12,7 @@ use brattice_core::gate::InForce;
 use brattice_core::ids::{Digest, Revision};
 use brattice_core::ports::AuditLog;
 use brattice_identity::oidc::IssuerConfig;
+use brattice_identity::saml::SamlProvider;
 use brattice_proxy::endpoint::Endpoint;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::atomic::Ordering;
 /// A bundle's parts, all of them made and none of them used.
 struct Ready {
     issuers: Vec<IssuerConfig>,
+    saml: Vec<SamlProvider>,
     endpoints: HashMap<String, Arc<Endpoint>>,
     in_force: InForce,
     routes: Routes,
@@ -46,6 +48,9 @@ impl Gateway {
         let ready = self.make_ready(&checked, revision, &self.connections)?;
         self.note_bundle(revision, checked.digest).await?;
         self.oidc.reconfigure(ready.issuers)?;
+        let saml = checked.saml.iter().map(|s| s.name.clone());
+        self.oidc.know_beside(saml.collect());
+        self.logins.set_saml(ready.saml);
         self.revocations.set_leeway(bundle::leeway(&checked));
         self.endpoints.apply(ready.endpoints);
         self.lender.replace(bundle::credentials(&checked));
@@ -89,6 +94,7 @@ impl Gateway {
         brattice_identity::oidc::check(&issuers)?;
         Ok(Ready {
             issuers,
+            saml: bundle::saml(checked, &self.used_assertions)?,
             endpoints: bundle::endpoints(checked, connections)?,
             in_force: bundle::in_force(checked, revision, self.tokens.clone(), &|t| {
                 self.kept.of(t)

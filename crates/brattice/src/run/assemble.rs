@@ -26,6 +26,7 @@ use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::lend::{ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
 use brattice_identity::login::{LoginParts, Logins};
+use brattice_identity::saml::UsedAssertions;
 use brattice_identity::sts::{OwnTokens, Ring, RingError, Tokens};
 use brattice_identity::throttle::ThrottleLimits;
 use brattice_identity::{Lender, MintedLookup, Oidc};
@@ -68,6 +69,8 @@ pub struct Gateway {
     pub own_tokens: Arc<OwnTokens>,
     /// Where people sign in.
     pub logins: Arc<Logins>,
+    /// SAML assertions that were used.
+    pub(super) used_assertions: Arc<UsedAssertions>,
     /// The providers and our own tokens, and nobody who was revoked since.
     pub authenticator: Arc<dyn Authenticator>,
     /// Whose proofs are void.
@@ -165,6 +168,9 @@ impl Gateway {
         }));
         let limits = &checked.limits;
         logins.set_lifetimes(limits.sign_in_max, limits.token_lifetime_max);
+        let used_assertions = Arc::new(UsedAssertions::default());
+        logins.set_saml(bundle::saml(&checked, &used_assertions)?);
+        oidc.know_beside(checked.saml.iter().map(|s| s.name.clone()).collect());
         let sealed = sealing(&checked, &db)?;
         let lender = Arc::new(Lender::new(
             bundle::credentials(&checked),
@@ -213,6 +219,7 @@ impl Gateway {
             oidc,
             own_tokens,
             logins,
+            used_assertions,
             key_sealing,
             authenticator,
             revocations,

@@ -10,14 +10,19 @@ use brattice_core::gate::{Catalogues, Guarded, InForce};
 use brattice_core::ids::Revision;
 use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
+use brattice_core::secret::Secret;
 use brattice_identity::lend::{SecretFrom, TargetCredential, UpstreamProof};
 use brattice_identity::oidc::{
     ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, GroupRule, IssuerConfig, KindRule,
     SigningAlgorithm,
 };
+use brattice_identity::saml::{
+    KeyConfig, NameIdFormat, SamlConfig, SamlProvider, SubjectFrom, UsedAssertions,
+};
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -144,6 +149,7 @@ pub(super) fn leeway(checked: &Checked) -> Duration {
         .issuers
         .iter()
         .map(|i| i.leeway)
+        .chain(checked.saml.iter().map(|s| s.leeway))
         .max()
         .unwrap_or_default()
 }
@@ -232,6 +238,60 @@ pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredentia
 /// The identity providers.
 pub(super) fn issuers(checked: &Checked) -> Result<Vec<IssuerConfig>, StartError> {
     checked.issuers.iter().map(issuer).collect()
+}
+
+/// The providers that speak SAML.
+pub(super) fn saml(
+    checked: &Checked,
+    used: &Arc<UsedAssertions>,
+) -> Result<Vec<SamlProvider>, StartError> {
+    let public_url = checked.listen.admin.public_url.trim_end_matches('/');
+    let provider = |s: &checked::Saml| {
+        let config = saml_config(s, public_url)?;
+        SamlProvider::new(config, used.clone())
+            .map_err(|why| StartError::Bundle(vec![format!("saml.{}: {why}", s.name)]))
+    };
+    checked.saml.iter().map(provider).collect()
+}
+
+fn saml_config(s: &checked::Saml, public_url: &str) -> Result<SamlConfig, StartError> {
+    let file = |path: &Path| {
+        std::fs::read(path).map_err(|cause| StartError::File {
+            path: path.to_owned(),
+            cause,
+        })
+    };
+    let key = |files: &checked::TlsFiles| {
+        Ok::<_, StartError>(KeyConfig {
+            key: Secret::new(file(&files.key)?),
+            certificate: file(&files.cert)?,
+        })
+    };
+    let entity_id = format!("{public_url}/oauth/metadata/{}", s.name);
+    let acs_url = format!("{public_url}/oauth/callback/{}", s.name);
+    let defaults = SamlConfig::new(&s.name, &file(&s.metadata)?, &entity_id, &acs_url);
+    Ok(SamlConfig {
+        subject: match &s.subject {
+            checked::SamlSubject::Attribute(name) => SubjectFrom::Attribute(name.clone()),
+            checked::SamlSubject::NameId("email") => {
+                SubjectFrom::NameId(NameIdFormat::EmailAddress)
+            }
+            checked::SamlSubject::NameId("unspecified") => {
+                SubjectFrom::NameId(NameIdFormat::Unspecified)
+            }
+            checked::SamlSubject::NameId(_) => SubjectFrom::NameId(NameIdFormat::Persistent),
+        },
+        groups: s.groups.clone(),
+        mfa_when: s.mfa_when.clone(),
+        clock_skew: s.leeway,
+        authentication_max_age: s.authentication_age_max,
+        session_max: s.sign_in_max,
+        decryption: s.encryption.iter().map(key).collect::<Result<_, _>>()?,
+        signing: s.signing.as_ref().map(key).transpose()?,
+        // A gateway that is reached over plain http is for trying out on this machine.
+        allow_loopback_http: public_url.starts_with("http://"),
+        ..defaults
+    })
 }
 
 fn client(sign_in: &checked::SignIn) -> ClientConfig {

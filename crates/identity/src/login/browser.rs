@@ -146,11 +146,13 @@ impl Step for Begun {
 
 /// A browser that is at a provider.
 #[derive(Serialize, Deserialize)]
-struct Away {
+pub(super) struct Away {
     reply: Reply,
     cookie: String,
-    issuer: String,
-    nonce: String,
+    pub issuer: String,
+    /// What the provider's answer must name: a nonce, or the id of a SAML request.
+    pub nonce: String,
+    /// Empty where there is no code to trade.
     verifier: String,
 }
 
@@ -290,11 +292,20 @@ impl Logins {
             .filter(|b| b.cookie == print_of(cookie).to_string())
             .ok_or(No::Grant(GONE))?;
         let (state, nonce, verifier) = (self.fresh()?, self.fresh()?, self.fresh()?);
-        let callback = self.callback_uri(issuer);
-        let oidc = &self.parts.oidc;
-        let url = oidc
-            .begin_sign_in(issuer, &callback, &state, &nonce, &verifier)
-            .await?;
+        let (url, nonce, verifier) = match self.saml(issuer) {
+            Some(provider) => {
+                let (url, request) = self.begin_saml(&provider, &state)?;
+                (url, request, String::new())
+            }
+            None => {
+                let callback = self.callback_uri(issuer);
+                let oidc = &self.parts.oidc;
+                let url = oidc
+                    .begin_sign_in(issuer, &callback, &state, &nonce, &verifier)
+                    .await?;
+                (url.into(), nonce, verifier)
+            }
+        };
         let away = Away {
             reply: begun.reply,
             cookie: begun.cookie,
@@ -303,7 +314,7 @@ impl Logins {
             verifier,
         };
         self.keep(&state, &away, source).await?;
-        Ok(url.into())
+        Ok(url)
     }
 
     /// Takes a provider's answer: what the person sees next.
@@ -314,11 +325,31 @@ impl Logins {
         cookie: &str,
         source: &str,
     ) -> Result<Next, No> {
-        let away = self.take::<Away>(&answer.state).await?;
-        let away = away
-            .filter(|a| a.issuer == issuer && a.cookie == print_of(cookie).to_string())
-            .ok_or(No::Grant(GONE))?;
-        let why = match self.vouched(&away, answer).await {
+        let away = self.back_from(&answer.state, issuer, cookie).await?;
+        let vouched = self.vouched(&away, answer).await;
+        self.arrived(away, vouched, source).await
+    }
+
+    /// Takes the step of a browser that is back; nobody else's.
+    pub(super) async fn back_from(
+        &self,
+        state: &str,
+        issuer: &str,
+        cookie: &str,
+    ) -> Result<Away, No> {
+        let away = self.take::<Away>(state).await?;
+        away.filter(|a| a.issuer == issuer && a.cookie == print_of(cookie).to_string())
+            .ok_or(No::Grant(GONE))
+    }
+
+    /// What the person sees next, whatever way the provider's word came.
+    pub(super) async fn arrived(
+        &self,
+        away: Away,
+        vouched: Result<Proven, No>,
+        source: &str,
+    ) -> Result<Next, No> {
+        let why = match vouched {
             Ok(proven) => {
                 let identity = proven.identity();
                 if self.parts.still_good.counts(&identity).await? {
@@ -350,6 +381,9 @@ impl Logins {
     /// What the provider says, with the code that the browser brought.
     async fn vouched(&self, away: &Away, answer: Callback) -> Result<Proven, No> {
         let issuer = &away.issuer;
+        if away.verifier.is_empty() {
+            return Err(No::Denied(format!("`{issuer}` answers by a form")));
+        }
         if let Some(error) = answer.error {
             let plain: String = error
                 .chars()
@@ -367,17 +401,11 @@ impl Logins {
         let signed_in = oidc
             .finish_sign_in(issuer, answer.iss.as_deref(), &callback, &code, secrets)
             .await?;
-        let identity = signed_in.identity;
         Ok(Proven {
-            who: identity.chain.acting,
-            mfa: identity.mfa,
-            by: identity.by,
-            authenticated_at: identity.authenticated_at,
-            until: identity.expires_at,
-            checked_at: self.now(),
             refresh: signed_in
                 .refresh
                 .and_then(|r| r.expose_str().map(str::to_owned)),
+            ..Proven::of(signed_in.identity, self.now())
         })
     }
 
@@ -498,9 +526,23 @@ impl Logins {
     }
 }
 
-const GONE: &str = "this sign-in has ended, was begun in another browser, or was used already";
+pub(super) const GONE: &str =
+    "this sign-in has ended, was begun in another browser, or was used already";
 
 impl Proven {
+    /// By an identity that a provider vouched for now.
+    pub(super) fn of(identity: Identity, now: Timestamp) -> Self {
+        Self {
+            who: identity.chain.acting,
+            mfa: identity.mfa,
+            by: identity.by,
+            authenticated_at: identity.authenticated_at,
+            until: identity.expires_at,
+            checked_at: now,
+            refresh: None,
+        }
+    }
+
     /// As an identity, until the provider must be asked again.
     pub(super) fn identity(&self) -> Identity {
         Identity {

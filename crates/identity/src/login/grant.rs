@@ -184,11 +184,12 @@ impl Logins {
     async fn checked(&self, row: &SignInRow) -> Result<(Turned, Option<Secret>), SignInFailed> {
         let issuer = &row.identity.chain.acting.issuer;
         let oidc = &self.parts.oidc;
-        let recheck_max = oidc
-            .recheck_max(issuer)
-            .ok_or_else(|| SignInFailed::NotHere(issuer.clone()))?;
+        if !self.providers().contains(issuer) {
+            return Err(SignInFailed::NotHere(issuer.clone()));
+        }
         let now = self.now();
-        let fresh_enough = now.since(row.checked_at) < recheck_max;
+        // As long as the provider's last word holds.
+        let fresh_enough = now < row.identity.expires_at;
         let as_before = || Turned {
             identity: row.identity.clone(),
             upstream: row.upstream.clone(),
@@ -286,7 +287,10 @@ impl Logins {
         let lives = Duration::from_secs(self.token_seconds.load(Ordering::Acquire));
         let identity = Identity {
             expires_at: brattice_core::time::Timestamp::from_seconds(
-                now.plus(lives).min(row.ends_at).seconds(),
+                now.plus(lives)
+                    .min(row.ends_at)
+                    .min(row.identity.expires_at)
+                    .seconds(),
             ),
             authenticated_at: brattice_core::time::Timestamp::from_seconds(
                 row.identity.authenticated_at.seconds(),

@@ -11,6 +11,7 @@ mod browser;
 mod client;
 mod device;
 mod grant;
+mod posted;
 mod step;
 mod store;
 
@@ -22,10 +23,13 @@ pub use store::{LoginStore, NewSignIn, SignInRow, StillGood, Turned};
 
 use crate::lend::{SealError, SealingKeys};
 use crate::oidc::{Oidc, SignInFailed};
+use crate::saml::{SamlProvider, SamlRefused};
 use crate::sts::{NoKey, OwnTokens};
 use crate::throttle::Throttle;
+use arc_swap::ArcSwap;
 use brattice_core::ports::{Randomness, RecordFailed, StoreError};
 use brattice_core::time::{Clock, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -98,6 +102,12 @@ impl From<SignInFailed> for No {
     }
 }
 
+impl From<SamlRefused> for No {
+    fn from(why: SamlRefused) -> Self {
+        Self::Denied(why.to_string())
+    }
+}
+
 /// What signing in needs from the rest.
 pub struct LoginParts {
     /// The providers.
@@ -119,6 +129,8 @@ pub struct LoginParts {
 /// The authorization server.
 pub struct Logins {
     parts: LoginParts,
+    /// Providers that speak SAML, by name.
+    saml: ArcSwap<BTreeMap<String, Arc<SamlProvider>>>,
     /// Longest life of a sign-in, in seconds.
     sign_in_seconds: AtomicU64,
     /// Longest life of an access token, in seconds.
@@ -132,6 +144,7 @@ impl Logins {
     pub fn new(parts: LoginParts) -> Self {
         Self {
             parts,
+            saml: ArcSwap::default(),
             sign_in_seconds: AtomicU64::new(0),
             token_seconds: AtomicU64::new(0),
             guesses: Throttle::new(device::GUESSES),
@@ -145,9 +158,29 @@ impl Logins {
         self.token_seconds.store(token.as_secs(), Ordering::Release);
     }
 
+    /// Takes the SAML providers of a bundle.
+    pub fn set_saml(&self, providers: Vec<SamlProvider>) {
+        let by_name = providers
+            .into_iter()
+            .map(|p| (p.config().name.clone(), Arc::new(p)));
+        self.saml.store(Arc::new(by_name.collect()));
+    }
+
+    fn saml(&self, issuer: &str) -> Option<Arc<SamlProvider>> {
+        self.saml.load().get(issuer).cloned()
+    }
+
+    /// What a SAML provider's operator needs to know of us, as metadata.
+    pub fn metadata(&self, issuer: &str) -> Option<String> {
+        self.saml(issuer).map(|p| p.metadata())
+    }
+
     /// The providers that people sign in by, by name.
     pub fn providers(&self) -> Vec<String> {
-        self.parts.oidc.sign_in_providers()
+        let mut names = self.parts.oidc.sign_in_providers();
+        names.extend(self.saml.load().keys().cloned());
+        names.sort();
+        names
     }
 
     /// Where a provider sends browsers back to.

@@ -73,6 +73,8 @@ pub enum OidcError {
 /// Verifies access tokens of any number of providers.
 pub struct Oidc {
     providers: ArcSwap<Providers>,
+    /// Providers by which people prove themselves otherwise, by name.
+    beside: ArcSwap<Vec<String>>,
     minted: Arc<dyn MintedLookup>,
     clock: Arc<dyn Clock>,
     /// The latest time seen: a clock that steps back brings no expired token back.
@@ -107,6 +109,7 @@ impl Oidc {
                 list,
                 verified: Verified::default(),
             }),
+            beside: ArcSwap::default(),
             minted,
             clock,
             latest: AtomicI64::new(i64::MIN),
@@ -125,6 +128,11 @@ impl Oidc {
         Ok(())
     }
 
+    /// Takes the names of providers by which people prove themselves otherwise: what was given on their word counts, too.
+    pub fn know_beside(&self, names: Vec<String>) {
+        self.beside.store(Arc::new(names));
+    }
+
     /// Forgets which tokens were verified, as after a revocation.
     pub fn forget_verified(&self) {
         self.providers.load().verified.clear();
@@ -137,9 +145,11 @@ impl Oidc {
 
     /// Whether everybody in a chain is of a provider of the bundle, or exists by delegation from one.
     pub fn knows_all_of(&self, chain: &Chain) -> bool {
-        let providers = self.providers.load();
+        let (providers, beside) = (self.providers.load(), self.beside.load());
         let known = |issuer: &str| {
-            issuer == OWN_ISSUER || providers.list.iter().any(|p| p.config.name == issuer)
+            issuer == OWN_ISSUER
+                || providers.list.iter().any(|p| p.config.name == issuer)
+                || beside.iter().any(|name| name == issuer)
         };
         chain.actors().all(|a| known(&a.issuer))
     }

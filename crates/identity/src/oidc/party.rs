@@ -105,13 +105,6 @@ impl Oidc {
         parties.map(|p| p.config.name.clone()).collect()
     }
 
-    /// How long a sign-in by this provider may go on without its word.
-    pub fn recheck_max(&self, issuer: &str) -> Option<Duration> {
-        let providers = self.providers.load();
-        let provider = providers.list.iter().find(|p| p.config.name == issuer)?;
-        Some(provider.config.client.as_ref()?.recheck_max)
-    }
-
     /// Where a person's browser is sent to sign in. `state`, `nonce` and `verifier` are fresh secrets of this sign-in;
     /// the first is seen by the browser, the second by the provider, the last by neither until the code is traded.
     pub async fn begin_sign_in(

@@ -320,7 +320,7 @@ impl Checker<'_> {
     pub(super) fn owners(
         &mut self,
         raw: BTreeMap<String, String>,
-        issuers: &[Issuer],
+        providers: &[&str],
     ) -> BTreeMap<String, String> {
         for (agent, owner) in &raw {
             let at = Place::root().key("owners").key(agent);
@@ -342,13 +342,8 @@ impl Checker<'_> {
                         "write issuer/name",
                     );
                 }
-                if !issuers.iter().any(|i| i.name == issuer) {
-                    self.no_such(
-                        &at,
-                        issuer,
-                        "issuer",
-                        issuers.iter().map(|i| i.name.as_str()),
-                    );
+                if !providers.contains(&issuer) {
+                    self.no_such(&at, issuer, "issuer", providers.iter().copied());
                 }
             }
         }

@@ -6,6 +6,7 @@
 mod issuers;
 mod listen;
 mod rest;
+mod saml;
 mod targets;
 mod volume;
 
@@ -70,7 +71,13 @@ pub(super) fn run(
     let issuers = c.issuers(raw.issuers.unwrap_or_default());
     c.development(&issuers, listen.as_ref());
     let holds = c.holds(raw.holds, &Place::root().key("holds"), Default::default());
-    let owners = c.owners(raw.owners, &issuers);
+    let saml = c.saml(raw.saml, &issuers);
+    let providers: Vec<&str> = issuers
+        .iter()
+        .map(|i| i.name.as_str())
+        .chain(saml.iter().map(|s| s.name.as_str()))
+        .collect();
+    let owners = c.owners(raw.owners, &providers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
     let targets = c.targets(raw.targets, holds);
     c.sealing(&targets, store.as_ref());
@@ -98,6 +105,7 @@ pub(super) fn run(
         sealing_key: store.sealing_key,
         recording,
         issuers,
+        saml,
         owners,
         targets,
         classes,
