@@ -28,6 +28,7 @@
 //!   attribute with many values; Keycloak calls that "Single Group Attribute".
 //! - Encrypted assertions are accepted under AES-GCM with RSA-OAEP, and are signed inside. AES-CBC and RSA v1.5 are
 //!   refused, since who sees us refuse could decrypt with our key; over TLS encryption adds little.
+//! - Browsers bring responses by a POST from the provider's site: a cookie with `SameSite=Lax` does not come with it.
 //! - `ForceAuthn` is sent when asked for (`again`); after [`SamlRefused::TooOld`] that is what to do.
 
 mod assertion;

@@ -89,3 +89,50 @@ impl World {
         issued(&self.good())
     }
 }
+
+#[test]
+fn a_request_keeps_the_providers_own_query_and_its_bounds() {
+    let w = world();
+    let now = time("2026-01-02T03:04:05Z");
+    let with_query = w.other(|c| {
+        let metadata = String::from_utf8(c.idp_metadata.clone()).unwrap();
+        c.idp_metadata = metadata
+            .replace(
+                "https://idp.example/sso",
+                "https://idp.example/sso?tenant=a&amp;b=c",
+            )
+            .into_bytes();
+    });
+    let url = with_query.begin(&login(), now).unwrap();
+    assert!(
+        url.starts_with("https://idp.example/sso?tenant=a&b=c&SAMLRequest="),
+        "{url}"
+    );
+    let ask = |id: &str, relay_state: Option<&str>| {
+        let request = LoginRequest {
+            id,
+            relay_state,
+            again: false,
+        };
+        w.gateway.begin(&request, now).map(|_| ())
+    };
+    let wrong_id = Err(SamlRefused::Request("its id is not one of XML"));
+    for id in [
+        "",
+        "1a",
+        "-a",
+        "a b",
+        "a\"b",
+        "a<",
+        "é",
+        "a:b",
+        &"a".repeat(257),
+    ] {
+        assert_eq!(ask(id, None), wrong_id, "{id}");
+    }
+    assert_eq!(ask("_-0.Aa", Some(&"s".repeat(80))), Ok(()));
+    let too_long = Err(SamlRefused::Request(
+        "its relay state is longer than 80 bytes",
+    ));
+    assert_eq!(ask(REQUEST, Some(&"s".repeat(81))), too_long);
+}

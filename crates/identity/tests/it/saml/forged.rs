@@ -30,6 +30,11 @@ fn a_forger_does_not_bring_the_key() {
     // The provider's own signature counts whatever certificate stands beside it.
     let good = w.good();
     w.accepts(&good.replace(&theirs, &mine));
+    // Nothing is hidden in KeyInfo either, though nobody reads it.
+    for hidden in ["<x:y xmlns:x=\"urn:x\"/>", "<ns1:NameID>admin</ns1:NameID>"] {
+        let xml = good.replace("<ns2:KeyInfo>", &format!("<ns2:KeyInfo>{hidden}"));
+        w.refuses(&xml, SamlRefused::Shape("KeyInfo"));
+    }
     // The certificate that assertions are encrypted to is no key for signatures.
     w.refuses(&w.made(json!({"key": "sp"})), SamlRefused::Signature);
 }
