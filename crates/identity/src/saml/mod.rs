@@ -7,8 +7,8 @@
 //! # How it is safe
 //!
 //! XML signatures fail where what was verified is not what is read. Here a response is read once, by a reader that
-//! refuses what readers differ about ([`xml`]); the bytes that a signature covers are written from the same tree; and
-//! only the type that verification gives out ([`signature::Signed`]) can be read as an assertion. What does not stand
+//! refuses what readers differ about (`xml`); the bytes that a signature covers are written from the same tree; and
+//! only the type that verification gives out (`signature::Signed`) can be read as an assertion. What does not stand
 //! where the schema puts it is refused, and so is a document with a second assertion, response or signature anywhere.
 //!
 //! # What an operator needs to know
