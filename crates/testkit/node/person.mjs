@@ -1,18 +1,20 @@
 // A person with a browser: goes to an address, follows where it leads, fills in forms, and says what they saw.
 //
-//   node person.mjs URL [name] [yes|no] [--until PATTERN] [--jar FILE]
+//   node person.mjs URL [name] [yes|no] [--until PATTERN] [--jar FILE] [--posting]
 //
+// With `--posting` another site has the browser post the form that is read from standard input.
 // A page with a field called `login` is filled in with the name; one that asks for `answer` is answered; of links that
 // look like buttons the first is taken. `--until` stops before an address that matches, and prints it. Cookies are kept by
 // host, as browsers keep them, in the file where one is given.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const options = { until: undefined, jar: undefined };
+const options = { until: undefined, jar: undefined, posting: false };
 const words = [];
 for (let i = 2; i < process.argv.length; i += 1) {
   const word = process.argv[i];
   if (word === '--until') options.until = new RegExp(process.argv[(i += 1)]);
+  else if (word === '--posting') options.posting = true;
   else if (word === '--jar') options.jar = process.argv[(i += 1)];
   else words.push(word);
 }
@@ -41,7 +43,8 @@ async function visit(url, method, body, from) {
     'sec-fetch-dest': 'document',
     'sec-fetch-mode': 'navigate',
     'sec-fetch-site': site,
-    cookie: Object.entries(jar[here.hostname] ?? {})
+    // SameSite=Lax: what another site posts comes without cookies.
+    cookie: method === 'POST' && site === 'cross-site' ? '' : Object.entries(jar[here.hostname] ?? {})
       .map(([key, value]) => `${key}=${value}`)
       .join('; '),
   };
@@ -63,6 +66,10 @@ async function visit(url, method, body, from) {
 
 let next = { url: start, method: 'GET' };
 let from;
+if (options.posting) {
+  next = { url: start, method: 'POST', body: readFileSync(0, 'utf8') };
+  from = 'https://elsewhere.example/';
+}
 for (let steps = 0; steps < 30; steps += 1) {
   if (options.until?.test(next.url)) {
     console.log(JSON.stringify({ stopped: next.url }));

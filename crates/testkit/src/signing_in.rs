@@ -138,6 +138,17 @@ impl Person {
             .map_err(|_| io::Error::other(format!("{}{}", said.out, said.err)))
     }
 
+    /// Posts a form from another site's page, and goes on as in [`Person::go`].
+    pub fn posts(&self, url: &str, form: &str, answer: &str, until: &str) -> io::Result<Value> {
+        let mut command = Command::new("node");
+        command.arg(&self.script).args([url, "nobody", answer]);
+        command.arg("--jar").arg(self.dir.path().join("jar.json"));
+        command.args(["--posting", "--until", until]);
+        let said = run(command, form, WAIT_MAX)?;
+        serde_json::from_str(said.out.trim())
+            .map_err(|_| io::Error::other(format!("{}{}", said.out, said.err)))
+    }
+
     /// A program that a command line can start as a browser: `BROWSER`.
     pub fn browser(&self, name: &str, answer: &str) -> io::Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;

@@ -23,6 +23,7 @@ mod masks;
 mod records;
 mod replay;
 mod revoke;
+mod saml;
 mod secrets;
 mod sign_in;
 mod tamper;

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 const WAIT_MAX: Duration = Duration::from_secs(60);
-const CLIENT: &str = "brattice-cli";
+pub const CLIENT: &str = "brattice-cli";
 
 /// A gateway whose people sign in by a provider called `op`, and whose homes are below a directory.
 struct Desk {
@@ -111,17 +111,17 @@ impl Desk {
 }
 
 /// Where a program would listen.
-const BACK: &str = "http://127.0.0.1:9/callback";
+pub const BACK: &str = "http://127.0.0.1:9/callback";
 /// RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-fn url_encoded(fields: &[(&str, &str)]) -> String {
+pub fn url_encoded(fields: &[(&str, &str)]) -> String {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields).finish()
 }
 
-fn parameter(url: &str, name: &str) -> Option<String> {
+pub fn parameter(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).unwrap();
     let mut pairs = url.query_pairs();
     pairs.find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
