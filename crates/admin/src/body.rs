@@ -419,6 +419,12 @@ pub struct CredentialRequest {
     pub target: String,
     /// How long it shall live, in seconds. It never outlives the token it is asked for with.
     pub ttl_seconds: u64,
+    /// It opens one session, and no other.
+    #[serde(default)]
+    pub single_use: bool,
+    /// It opens sessions from these addresses alone: `10.0.0.7`, `10.0.0.0/24`, `2001:db8::/32`. From anywhere when empty.
+    #[serde(default)]
+    pub from: Vec<String>,
 }
 
 /// A credential, told once.

@@ -9,7 +9,7 @@ use brattice_core::approval::{Answer, Approval, ApprovalState};
 use brattice_core::audit::Event;
 use brattice_core::denial::Denial;
 use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
-use brattice_core::ports::{BoxFuture, RecordFailed};
+use brattice_core::ports::{Bounds, BoxFuture, RecordFailed};
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
@@ -365,6 +365,7 @@ pub trait CredentialsApi: Send + Sync {
         who: &'a Identity,
         target: &'a str,
         lifetime: Duration,
+        bounds: Bounds,
     ) -> BoxFuture<'a, Result<Minted, CreateError>>;
     /// What it is and whose; `None` if there is none.
     fn get<'a>(

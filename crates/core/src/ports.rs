@@ -9,7 +9,10 @@ use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 /// A boxed future: the ports stay usable as `dyn`.
@@ -40,6 +43,30 @@ pub struct MintedCredential {
     pub target: String,
     /// The identity it was minted by, with the credential's own expiry.
     pub identity: Identity,
+    /// What it was bound to when it was asked for.
+    pub bounds: Bounds,
+    /// It was for one login, and that was made.
+    pub spent: bool,
+}
+
+/// What a minted credential is good for, beside its target and its time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// One login, and no other.
+    #[serde(default)]
+    pub single_use: bool,
+    /// Logins from these addresses alone; from anywhere when empty.
+    #[serde(default)]
+    pub from: Vec<IpNet>,
+}
+
+impl Bounds {
+    /// Whether somebody may log in from there. An IPv4 address that came in IPv6's clothes is what it is.
+    pub fn permit(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        self.from.is_empty() || self.from.iter().any(|net| net.contains(&from))
+    }
 }
 
 /// Proves who is calling.
@@ -55,6 +82,8 @@ pub trait Authenticator: Send + Sync {
         &'a self,
         id: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>>;
+    /// Uses up a credential that is for one login: true for exactly one caller, ever.
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>>;
 }
 
 /// A credential of the target, lent for one session. Not `Clone`; dropped with the session.

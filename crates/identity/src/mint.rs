@@ -7,7 +7,7 @@ use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::{MintedCredential, Randomness, RecordFailed};
+use brattice_core::ports::{Bounds, MintedCredential, Randomness, RecordFailed};
 use brattice_core::principal::{Identity, LoginBy};
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
@@ -52,6 +52,7 @@ pub fn mint(
     target: &str,
     identity: &Identity,
     ttl: Duration,
+    bounds: Bounds,
     now: Timestamp,
     randomness: &dyn Randomness,
 ) -> Result<Minted, MintError> {
@@ -78,6 +79,8 @@ pub fn mint(
         scram_verifier: scram_verifier(password.expose(), &salt, ITERATIONS),
         target: target.to_owned(),
         identity,
+        bounds,
+        spent: false,
     };
     Ok(Minted {
         password,
@@ -172,7 +175,15 @@ mod tests {
     #[test]
     fn a_credential_never_outlives_the_proof_it_rests_on() {
         let expiry = |left, ttl| {
-            let minted = mint("orders-db", &identity(left), ttl, NOW, &Counting).unwrap();
+            let minted = mint(
+                "orders-db",
+                &identity(left),
+                ttl,
+                Bounds::default(),
+                NOW,
+                &Counting,
+            )
+            .unwrap();
             minted.credential.identity.expires_at.since(NOW)
         };
         assert_eq!(expiry(minutes(60), minutes(15)), minutes(15));
@@ -184,16 +195,23 @@ mod tests {
     fn nothing_is_minted_on_an_expired_proof_or_without_randomness() {
         let gone = identity(Duration::ZERO);
         assert!(matches!(
-            mint("t", &gone, minutes(1), NOW, &Counting),
+            mint("t", &gone, minutes(1), Bounds::default(), NOW, &Counting),
             Err(MintError::Expired)
         ));
         let good = identity(minutes(1));
         assert!(matches!(
-            mint("t", &good, Duration::ZERO, NOW, &Counting),
+            mint(
+                "t",
+                &good,
+                Duration::ZERO,
+                Bounds::default(),
+                NOW,
+                &Counting
+            ),
             Err(MintError::NoTime)
         ));
         assert!(matches!(
-            mint("t", &good, minutes(1), NOW, &Broken),
+            mint("t", &good, minutes(1), Bounds::default(), NOW, &Broken),
             Err(MintError::Randomness(_))
         ));
     }
@@ -204,6 +222,7 @@ mod tests {
             "orders-db",
             &identity(minutes(60)),
             minutes(15),
+            Bounds::default(),
             NOW,
             &Counting,
         )
@@ -217,7 +236,15 @@ mod tests {
 
     #[test]
     fn the_password_has_160_bits_and_is_not_printed() {
-        let minted = mint("t", &identity(minutes(60)), minutes(15), NOW, &Counting).unwrap();
+        let minted = mint(
+            "t",
+            &identity(minutes(60)),
+            minutes(15),
+            Bounds::default(),
+            NOW,
+            &Counting,
+        )
+        .unwrap();
         let password = minted.password.expose_str().unwrap().to_owned();
         assert_eq!(password.len(), 32);
         assert!(password.bytes().all(|b| ALPHABET.contains(&b)));

@@ -6,8 +6,13 @@ use crate::ports::{Act, CreateError};
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::BoxFuture;
+use brattice_core::ports::{Bounds, BoxFuture};
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::time::Duration;
+
+/// Most networks that one credential is bound to.
+const NETWORKS_MAX: usize = 20;
 
 pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
@@ -20,11 +25,21 @@ pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
                 most.as_secs()
             )));
         }
-        let details = format!("credential for {} s", request.ttl_seconds);
+        let bounds = Bounds {
+            single_use: request.single_use,
+            from: networks(&request.from)?,
+        };
+        let mut details = format!("credential for {} s", request.ttl_seconds);
+        if bounds.single_use {
+            details.push_str(", one login");
+        }
+        for net in &bounds.from {
+            details.push_str(&format!(", from {net}"));
+        }
         let permit = call.must(&Act::Connect(&request.target), &details).await?;
         let credentials = &call.admin.ports.credentials;
         let minted = credentials
-            .create(call.who()?, &request.target, lifetime)
+            .create(call.who()?, &request.target, lifetime, bounds)
             .await
             .map_err(|why| match why {
                 CreateError::Refused(why) => Problem::new(StatusCode::CONFLICT, "not_minted", why),
@@ -55,6 +70,22 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         }
         Reply::json(&permit, StatusCode::OK, &DoneBody { done: true })
     })
+}
+
+/// Addresses and networks as they are written; an address is a network of one.
+fn networks(texts: &[String]) -> Result<Vec<IpNet>, Problem> {
+    if texts.len() > NETWORKS_MAX {
+        return Err(Problem::invalid(format!(
+            "`from` names at most {NETWORKS_MAX} networks."
+        )));
+    }
+    let network = |text: &String| {
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        one.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+            Problem::invalid("`from` names addresses or networks, as in 10.0.0.7 or 10.0.0.0/24.")
+        })
+    };
+    texts.iter().map(network).collect()
 }
 
 fn no_such() -> Problem {

@@ -241,6 +241,9 @@ impl Authenticator for World {
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
         Box::pin(async { Ok(None) })
     }
+    fn spend<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
+        Box::pin(async { Ok(false) })
+    }
 }
 
 impl TokensApi for World {
@@ -388,6 +391,7 @@ impl CredentialsApi for World {
         _: &'a Identity,
         target: &'a str,
         _: Duration,
+        _: brattice_core::ports::Bounds,
     ) -> BoxFuture<'a, Result<Minted, CreateError>> {
         Box::pin(async move {
             self.did("create");

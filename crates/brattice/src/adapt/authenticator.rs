@@ -81,4 +81,8 @@ impl Authenticator for Unrevoked {
             }
         })
     }
+
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
+        self.proven.spend(id)
+    }
 }

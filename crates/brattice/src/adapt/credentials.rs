@@ -8,7 +8,7 @@ use crate::run::Gateway;
 use brattice_admin::ports::{CreateError, CredentialView, CredentialsApi, Failed, Minted};
 use brattice_core::gate::CutReason;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::BoxFuture;
+use brattice_core::ports::{Bounds, BoxFuture};
 use brattice_core::principal::{Identity, LoginBy};
 use brattice_identity::mint::{MintError, mint};
 use std::sync::Arc;
@@ -23,6 +23,7 @@ impl Credentials {
         who: &Identity,
         target: &str,
         lifetime: Duration,
+        bounds: Bounds,
     ) -> Result<Minted, CreateError> {
         let gateway = &self.0;
         let refused = |why: &str| CreateError::Refused(why.to_owned());
@@ -46,13 +47,13 @@ impl Credentials {
         };
         let lifetime = lifetime.min(checked.limits.credential_lifetime_max);
         let now = gateway.clock.now();
-        let minted = mint(target, who, lifetime, now, gateway.randomness.as_ref()).map_err(
-            |why| match why {
-                MintError::Expired => refused("Your token has expired; get a fresh one."),
-                MintError::NoTime => refused("A credential lives longer than that."),
-                MintError::Randomness(why) => Failed::new("mint a credential", why).into(),
-            },
-        )?;
+        let randomness = gateway.randomness.as_ref();
+        let minted = mint(target, who, lifetime, bounds, now, randomness);
+        let minted = minted.map_err(|why| match why {
+            MintError::Expired => refused("Your token has expired; get a fresh one."),
+            MintError::NoTime => refused("A credential lives longer than that."),
+            MintError::Randomness(why) => Failed::new("mint a credential", why).into(),
+        })?;
         gateway
             .db
             .insert_credential(&minted.credential, None)
@@ -84,8 +85,9 @@ impl CredentialsApi for Credentials {
         who: &'a Identity,
         target: &'a str,
         lifetime: Duration,
+        bounds: Bounds,
     ) -> BoxFuture<'a, Result<Minted, CreateError>> {
-        Box::pin(self.mint_for(who, target, lifetime))
+        Box::pin(self.mint_for(who, target, lifetime, bounds))
     }
 
     fn get<'a>(

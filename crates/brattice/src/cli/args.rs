@@ -104,7 +104,7 @@ pub enum Command {
     Agents(AgentsArgs),
     /// Mint and revoke short-lived credentials.
     #[command(
-        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
+        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
     /// Trade your token for a narrower one, for yourself or for a worker.
@@ -371,6 +371,12 @@ pub enum CredentialCommand {
         /// How long it shall live; never longer than your token.
         #[arg(long, default_value = "15m", value_parser = ttl)]
         ttl: std::time::Duration,
+        /// It opens one session, and no other.
+        #[arg(long)]
+        single_use: bool,
+        /// It opens sessions from this address or network alone; may be given again.
+        #[arg(long, value_name = "ADDRESS")]
+        from: Vec<String>,
     },
     /// End one, and the sessions that were opened with it.
     Revoke {

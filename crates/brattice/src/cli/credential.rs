@@ -25,11 +25,18 @@ pub fn run(gateway: &GatewayArgs, args: CredentialArgs, out: &mut Output) -> Res
     match args.command {
         CredentialCommand::Seal { target, config } => seal(&target, &config, out),
         CredentialCommand::Revoke { id } => revoke(&Client::new(gateway)?, &id, out),
-        CredentialCommand::Create { target, ttl } => {
+        CredentialCommand::Create {
+            target,
+            ttl,
+            single_use,
+            from,
+        } => {
             let client = Client::new(gateway)?;
             let request = CredentialRequest {
                 target,
                 ttl_seconds: ttl.as_secs(),
+                single_use,
+                from,
             };
             let minted: CredentialBody = client.post(&["credentials"], &request)?;
             if out.is_json() {

@@ -37,6 +37,9 @@ impl MintedLookup for NothingMinted {
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>> {
         Box::pin(async { Ok(None) })
     }
+    fn spend<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
+    }
 }
 
 fn setup() -> DevSetup {

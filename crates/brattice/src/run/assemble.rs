@@ -468,4 +468,8 @@ impl MintedLookup for MintedIn {
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>> {
         Box::pin(async move { self.0.credential(id, self.1.now()).await })
     }
+
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.0.spend_credential(id))
+    }
 }

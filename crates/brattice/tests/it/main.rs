@@ -19,6 +19,7 @@ mod clients;
 mod crash;
 mod ends;
 mod holds;
+mod lent;
 mod masks;
 mod records;
 mod replay;

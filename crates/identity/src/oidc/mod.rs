@@ -51,6 +51,8 @@ pub trait MintedLookup: Send + Sync {
         &'a self,
         id: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, StoreError>>;
+    /// Marks one as used: true for exactly one caller, ever.
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
 /// Why an [`Oidc`] could not be made or changed.
@@ -289,6 +291,16 @@ impl Authenticator for Oidc {
         id: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
         Box::pin(self.look_up_minted(id))
+    }
+
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
+        Box::pin(async move {
+            self.minted.spend(id).await.map_err(|error| {
+                let cause = error.cause.to_string();
+                tracing::warn!(%error, cause, "a minted credential cannot be used up");
+                AuthError::Unavailable(error.to_string())
+            })
+        })
     }
 }
 

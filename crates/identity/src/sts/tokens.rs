@@ -57,4 +57,8 @@ impl Authenticator for Tokens {
     ) -> BoxFuture<'a, Result<Option<MintedCredential>, AuthError>> {
         self.oidc.minted(id)
     }
+
+    fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
+        self.oidc.spend(id)
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::support::{World, minutes, world};
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::{AuthError, Authenticator, MintedCredential, Randomness, RecordFailed};
+use brattice_core::ports::{
+    AuthError, Authenticator, Bounds, MintedCredential, Randomness, RecordFailed,
+};
 use brattice_core::principal::LoginBy;
 use brattice_core::time::Clock;
 use brattice_identity::mint::mint;
@@ -17,7 +19,15 @@ impl Randomness for Same {
 
 async fn minted(w: &World) -> MintedCredential {
     let identity = w.accepts(&w.token()).await;
-    let made = mint("orders-db", &identity, minutes(2), w.clock.now(), &Same(7)).unwrap();
+    let made = mint(
+        "orders-db",
+        &identity,
+        minutes(2),
+        Bounds::default(),
+        w.clock.now(),
+        &Same(7),
+    )
+    .unwrap();
     *w.minted.held.lock().unwrap() = Some(made.credential.clone());
     made.credential
 }

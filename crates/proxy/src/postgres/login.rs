@@ -7,7 +7,7 @@ use crate::stream::Stream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{self, Admission};
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::AuthError;
+use brattice_core::ports::{AuthError, MintedCredential};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::target::Protocol;
@@ -298,7 +298,7 @@ impl Stranger<'_> {
             .map_err(NotIn::Refused)?;
         let mut login =
             ClientLogin::begin(method, &mut self.out).map_err(|e| self.login_refused(&e))?;
-        let mut proven: Option<Identity> = None;
+        let mut proven: Option<MintedCredential> = None;
         loop {
             self.flush().await?;
             let claim = match login.input(&mut self.input, &self.service.limits, &mut self.out) {
@@ -337,10 +337,10 @@ impl Stranger<'_> {
                     Err(other) => return Err(other),
                 },
                 Claim::Scram => {
-                    let (verifier, identity) = self
+                    let (verifier, credential) = self
                         .verifier(minted.as_ref(), &startup.user, target)
                         .await?;
-                    proven = identity;
+                    proven = credential;
                     let mut nonce = [0; NONCE_BYTES];
                     self.service
                         .randomness
@@ -351,9 +351,13 @@ impl Stranger<'_> {
                         .map_err(|e| self.login_refused(&e))?;
                 }
                 Claim::Proven => {
-                    let Some(identity) = proven.take() else {
+                    let Some(credential) = proven.take() else {
                         return Err(NotIn::Refused(not_authenticated()));
                     };
+                    if credential.bounds.single_use {
+                        self.spend(&credential.id, target).await?;
+                    }
+                    let identity = credential.identity;
                     login
                         .accept(&mut self.out)
                         .map_err(|e| self.login_refused(&e))?;
@@ -408,13 +412,26 @@ impl Stranger<'_> {
             .map_err(|e| self.auth_error(&e, target))
     }
 
+    /// Uses up a credential that is for one login.
+    async fn spend(&self, id: &CredentialId, target: &str) -> Result<(), NotIn> {
+        let spent = self.service.authenticator.spend(id).await;
+        match spent.map_err(|e| self.auth_error(&e, target))? {
+            true => Ok(()),
+            false => {
+                let used =
+                    AuthError::Rejected("a credential for one login was used before".to_owned());
+                Err(self.auth_error(&used, target))
+            }
+        }
+    }
+
     /// The verifier of a minted credential for this target, or one that nothing fits.
     async fn verifier(
         &self,
         id: Option<&CredentialId>,
         user: &str,
         target: &str,
-    ) -> Result<(Verifier, Option<Identity>), NotIn> {
+    ) -> Result<(Verifier, Option<MintedCredential>), NotIn> {
         let iterations = NonZeroU32::new(MOCK_ITERATIONS).unwrap_or(NonZeroU32::MIN);
         let mock = || {
             (
@@ -429,12 +446,14 @@ impl Stranger<'_> {
             .minted(id)
             .await
             .map_err(|e| self.auth_error(&e, target))?;
-        Ok(match found {
-            Some(c) if c.target == target => match Verifier::parse(&c.scram_verifier) {
-                Some(verifier) => (verifier, Some(c.identity)),
+        let from = self.from.ip();
+        let good = |c: &MintedCredential| c.target == target && !c.spent && c.bounds.permit(from);
+        Ok(match found.filter(good) {
+            Some(c) => match Verifier::parse(&c.scram_verifier) {
+                Some(verifier) => (verifier, Some(c)),
                 None => mock(),
             },
-            _ => mock(),
+            None => mock(),
         })
     }
 

@@ -38,8 +38,8 @@ impl Db {
         let mut write = self.write(operation).await?;
         sqlx::query(
             "INSERT INTO credentials
-                (id, scram_verifier, target, identity, parent, issued_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                (id, scram_verifier, target, identity, parent, issued_at, expires_at, bounds)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(credential.id.as_str())
         .bind(&credential.scram_verifier)
@@ -48,6 +48,7 @@ impl Db {
         .bind(parent.map(SessionId::as_str))
         .bind(self.0.clock.now().0)
         .bind(identity.expires_at.0)
+        .bind(to_json(operation, &credential.bounds)?)
         .execute(&mut *write.tx)
         .await
         .map_err(failed(operation))?;
@@ -74,8 +75,8 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<MintedCredential>, StoreError> {
         let operation = "look for a credential";
-        let found: Option<(String, String, String)> = sqlx::query_as(
-            "SELECT scram_verifier, target, identity FROM credentials
+        let found: Option<(String, String, String, String, Option<i64>)> = sqlx::query_as(
+            "SELECT scram_verifier, target, identity, bounds, spent_at FROM credentials
              WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
                AND NOT EXISTS (
                  SELECT 1 FROM credential_actors AS a
@@ -88,7 +89,7 @@ impl Db {
         .fetch_optional(&self.0.readers)
         .await
         .map_err(failed(operation))?;
-        let Some((scram_verifier, target, identity)) = found else {
+        let Some((scram_verifier, target, identity, bounds, spent_at)) = found else {
             return Ok(None);
         };
         let identity: IdentityRow = row::from_json(operation, &identity)?;
@@ -97,7 +98,26 @@ impl Db {
             scram_verifier,
             target,
             identity: Identity::from(identity),
+            bounds: row::from_json(operation, &bounds)?,
+            spent: spent_at.is_some(),
         }))
+    }
+
+    /// Marks a credential as used, on disk: true for exactly one caller, ever.
+    pub async fn spend_credential(&self, id: &CredentialId) -> Result<bool, StoreError> {
+        let operation = "use up a credential";
+        let mut write = self.write(operation).await?;
+        let done = sqlx::query(
+            "UPDATE credentials SET spent_at = $1
+             WHERE id = $2 AND spent_at IS NULL AND revoked_at IS NULL AND expires_at > $1",
+        )
+        .bind(self.0.clock.now().0)
+        .bind(id.as_str())
+        .execute(&mut *write.tx)
+        .await
+        .map_err(failed(operation))?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Voids a credential; false if it was void or expired already.

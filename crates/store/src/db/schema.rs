@@ -27,10 +27,16 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS];
 
 /// Who asks the same shares a question: it ends when the last of them is gone.
 const ASKERS: &[&str] = &["ALTER TABLE approvals ADD COLUMN askers BIGINT NOT NULL DEFAULT 1"];
+
+/// What minted credentials are bound to, and whether one for a single login was used.
+const BOUNDS: &[&str] = &[
+    "ALTER TABLE credentials ADD COLUMN bounds TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE credentials ADD COLUMN spent_at BIGINT",
+];
 
 /// People who sign in at the gateway: steps on their way, and what came of them.
 const LOGINS: &[&str] = &[

@@ -4,7 +4,7 @@ use super::tests::{Fixture, open};
 use super::*;
 use crate::testing::{START, StepClock, agent, chain, header, session, ten, user};
 use brattice_core::ids::Digest;
-use brattice_core::ports::MintedCredential;
+use brattice_core::ports::{Bounds, MintedCredential};
 use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
 use brattice_core::time::Timestamp;
 
@@ -27,6 +27,11 @@ fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> M
             lineage: vec!["parent".to_owned()],
             sign_in: Some("in-1".to_owned()),
         },
+        bounds: Bounds {
+            single_use: true,
+            from: vec!["10.0.0.0/24".parse().unwrap()],
+        },
+        spent: false,
     }
 }
 
@@ -45,6 +50,14 @@ async fn a_credential_is_good_until_it_expires_or_is_voided() {
     assert_eq!(found.target, "orders-db");
     assert_eq!(found.identity.chain, chain("etl-7", "ana"));
     assert_eq!(found.identity.token_id.as_deref(), Some("jti-1"));
+    assert!(found.bounds.single_use && !found.spent);
+    assert!(found.bounds.permit("10.0.0.9".parse().unwrap()));
+    assert!(found.bounds.permit("::ffff:10.0.0.9".parse().unwrap()));
+    assert!(!found.bounds.permit("10.0.1.9".parse().unwrap()));
+    // Of any number who use it up at once, one does.
+    let (a, b) = tokio::join!(f.db.spend_credential(&two), f.db.spend_credential(&two));
+    assert_eq!([a.unwrap(), b.unwrap()].iter().filter(|s| **s).count(), 1);
+    assert!(f.db.credential(&two, f.now()).await.unwrap().unwrap().spent);
     assert!(f.db.revoke_credential(&one).await.unwrap());
     assert!(!f.db.revoke_credential(&one).await.unwrap());
     assert!(f.db.credential(&one, f.now()).await.unwrap().is_none());

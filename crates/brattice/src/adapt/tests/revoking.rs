@@ -7,7 +7,7 @@ use crate::adapt::identities::Identities;
 use brattice_admin::ports::{CreateError, CredentialsApi, IdentitiesApi};
 use brattice_core::gate::CutReason;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential};
+use brattice_core::ports::{AuthError, Authenticator, Bounds, BoxFuture, MintedCredential};
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::secret::Secret;
 use std::sync::{Arc, Mutex};
@@ -34,8 +34,13 @@ impl Authenticator for Says {
                 scram_verifier: String::new(),
                 target: "orders-db".to_owned(),
                 identity: self.0.lock().unwrap().clone(),
+                bounds: Bounds::default(),
+                spent: false,
             }))
         })
+    }
+    fn spend<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
+        Box::pin(async { Ok(true) })
     }
 }
 
@@ -187,7 +192,12 @@ async fn a_credential_lives_no_longer_than_its_token_or_the_bundle_lets_it() {
     let who = alone(agent("etl-7"), world.now());
     let lives = async |who: &Identity, wanted: u64| {
         let minted = credentials
-            .create(who, "orders-db", Duration::from_secs(wanted))
+            .create(
+                who,
+                "orders-db",
+                Duration::from_secs(wanted),
+                Bounds::default(),
+            )
             .await
             .unwrap();
         minted.expires_at.since(world.now()).as_secs()
@@ -199,7 +209,12 @@ async fn a_credential_lives_no_longer_than_its_token_or_the_bundle_lets_it() {
     assert_eq!(lives(&short, 600).await, 30, "the token's own end");
     world.pass(Duration::from_secs(31));
     let refused = credentials
-        .create(&short, "orders-db", Duration::from_secs(60))
+        .create(
+            &short,
+            "orders-db",
+            Duration::from_secs(60),
+            Bounds::default(),
+        )
         .await;
     assert!(matches!(refused, Err(CreateError::Refused(_))));
 }
@@ -210,12 +225,15 @@ async fn a_credential_names_where_it_opens_what_and_mints_no_other() {
     let credentials = Credentials(world.gateway.clone());
     let who = alone(agent("etl-7"), world.now());
     let minute = Duration::from_secs(60);
-    let minted = credentials.create(&who, "orders-db", minute).await.unwrap();
+    let minted = credentials
+        .create(&who, "orders-db", minute, Bounds::default())
+        .await
+        .unwrap();
     assert_eq!((minted.host.as_str(), minted.port), ("127.0.0.1", 6432));
     assert_eq!(minted.database, "orders-db/app");
     assert!(
         credentials
-            .create(&who, "no-such-db", minute)
+            .create(&who, "no-such-db", minute, Bounds::default())
             .await
             .is_err()
     );
@@ -232,7 +250,7 @@ async fn a_credential_names_where_it_opens_what_and_mints_no_other() {
             .contains(minted.password.expose_str().unwrap())
     );
     let again = credentials
-        .create(&kept.identity, "orders-db", minute)
+        .create(&kept.identity, "orders-db", minute, Bounds::default())
         .await;
     assert!(matches!(again, Err(CreateError::Refused(_))));
 }
@@ -243,8 +261,14 @@ async fn revoking_ends_credentials_and_a_revoked_credential_ends_its_sessions() 
     let credentials = Credentials(world.gateway.clone());
     let who = alone(agent("etl-7"), world.now());
     let minute = Duration::from_secs(60);
-    let one = credentials.create(&who, "orders-db", minute).await.unwrap();
-    let two = credentials.create(&who, "orders-db", minute).await.unwrap();
+    let one = credentials
+        .create(&who, "orders-db", minute, Bounds::default())
+        .await
+        .unwrap();
+    let two = credentials
+        .create(&who, "orders-db", minute, Bounds::default())
+        .await
+        .unwrap();
     let opened_with = async |id: &CredentialId| {
         world
             .gateway

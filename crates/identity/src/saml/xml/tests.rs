@@ -153,7 +153,7 @@ fn fuzz_saml_xml() {
             Err(why) => return Ok(brattice_fuzz::digest(why.to_string())),
         };
         let once = canonical(&root, &[], None);
-        let (again, _) = match parse(once.as_bytes(), &Scope::default(), &LIMITS) {
+        let (again, reread) = match parse(once.as_bytes(), &Scope::default(), &LIMITS) {
             Ok(again) => (canonical(&again, &[], None), meaning(&again)),
             // The canonical form may be longer than its source.
             Err(SamlRefused::TooLong) => return Ok(1),
