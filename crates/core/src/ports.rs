@@ -4,6 +4,7 @@
 
 use crate::approval::{Approval, Grant, Question};
 use crate::audit::{Entry, Position};
+use crate::gate::Cut;
 use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
 use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};
@@ -11,9 +12,11 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// A boxed future: the ports stay usable as `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -86,15 +89,52 @@ pub trait Authenticator: Send + Sync {
     fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>>;
 }
 
+/// Who a target's credential is lent to.
+#[derive(Debug, Clone, Copy)]
+pub struct Borrower<'a> {
+    /// The target.
+    pub target: &'a str,
+    /// The place on it: a database's name.
+    pub place: &'a str,
+    /// What for.
+    pub purpose: Purpose<'a>,
+}
+
+/// What a target's credential is lent for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// One session.
+    Session {
+        /// Which.
+        id: &'a SessionId,
+        /// Who acts in it, as the target's own log should name it.
+        agent: &'a str,
+    },
+    /// The gateway's own reading of the target's catalogue.
+    Catalogue,
+}
+
 /// A credential of the target, lent for one session. Not `Clone`; dropped with the session.
 #[derive(Debug)]
 pub struct Lease {
     /// The role on the target.
     pub user: String,
+    /// Whose rights it has there. Another than `user` where each session has a role of its own, and the same for all
+    /// sessions on the target: what was approved for one of them means the same in the next.
+    pub rights: String,
     /// Its password; empty when a certificate is used.
     pub password: Secret,
     /// PEM certificate chain and private key for TLS client authentication.
     pub client_certificate: Option<(Vec<u8>, Secret)>,
+    /// What has to be given back, if anything.
+    pub held: Option<Box<dyn LeaseHeld>>,
+}
+
+/// Something that was taken for one session. Dropping it gives it back, once, whatever ended the session; the work of
+/// it is done elsewhere, so that nobody waits for it.
+pub trait LeaseHeld: Send + Sync + fmt::Debug {
+    /// Throws this switch before what was taken runs out, if it runs out and cannot be renewed.
+    fn ends_with(&self, cut: Arc<Cut>);
 }
 
 /// Why no credential could be lent; the text is for the operator.
@@ -110,7 +150,7 @@ pub struct LendError {
 /// Where targets' credentials come from. Asked only by the gate, with an admission in hand.
 pub trait CredentialSource: Send + Sync {
     /// Lends the credential of a target for one session.
-    fn lend<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Lease, LendError>>;
+    fn lend<'a>(&'a self, to: Borrower<'a>) -> BoxFuture<'a, Result<Lease, LendError>>;
 }
 
 /// The record could not be written: whatever waited for it is refused.

@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 /// Random bytes in a password: 160 bits, beyond any guessing.
 const PASSWORD_BYTES: usize = 20;
 /// Random bytes of salt.
-const SALT_BYTES: usize = 16;
+pub(crate) const SALT_BYTES: usize = 16;
 /// Iterations of PBKDF2: the least that drivers accept, since the password needs no stretching.
-const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
+pub(crate) const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 /// Base 32 in lower case without l and o, and without 0 and 1: safe to read out and to paste anywhere.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 

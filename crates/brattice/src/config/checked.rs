@@ -273,6 +273,8 @@ pub struct TargetConfig {
     pub user: String,
     /// How it proves to be that role.
     pub credential: TargetCredential,
+    /// The role whose rights sessions have, where each gets a role of its own.
+    pub template: Option<String>,
     /// Connections at once.
     pub connections_max: u32,
     /// How long holds wait here.

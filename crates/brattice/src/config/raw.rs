@@ -385,6 +385,8 @@ pub struct RawTarget {
     pub password: Option<String>,
     /// The certificate the gateway logs in with, instead of a password or beside it.
     pub client_certificate: Option<RawTlsFiles>,
+    /// Give each session a role of its own, made by `user` and dropped when the session ends.
+    pub ephemeral: Option<RawEphemeral>,
     /// The database when the caller names only the target.
     pub database: Option<String>,
     /// Databases that may be reached. Default: `database` alone, or any if that is not given either.
@@ -406,6 +408,15 @@ pub struct RawTarget {
     /// `false`.
     #[serde(default)]
     pub observe: bool,
+}
+
+/// A role of its own for each session.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawEphemeral {
+    /// The role whose rights every session has. `user` must be a member of it with the admin option.
+    #[schemars(required)]
+    pub template: Option<String>,
 }
 
 /// The protocols that targets can speak in this version.

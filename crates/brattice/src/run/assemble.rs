@@ -6,10 +6,10 @@ use super::certificates::{self, Certificates};
 use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
-use super::{bundle, catalogues, ended};
+use super::{bundle, catalogues, ended, node};
 use crate::adapt::{
-    CountedRecordings, KeysIn, LastProofs, Revocations, Routes, SealedIn, Seen, StepsIn, Tally,
-    Unrevoked, Unvoided,
+    CountedRecordings, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn, Seen,
+    StepsIn, Tally, Unrevoked, Unvoided,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -24,7 +24,7 @@ use brattice_core::ports::{
 };
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
-use brattice_identity::lend::{ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
+use brattice_identity::lend::{Parts, ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
 use brattice_identity::login::{LoginParts, Logins};
 use brattice_identity::saml::UsedAssertions;
 use brattice_identity::sts::{OwnTokens, Ring, RingError, Tokens};
@@ -33,6 +33,7 @@ use brattice_identity::{Lender, MintedLookup, Oidc};
 use brattice_proxy::endpoint::Endpoints;
 use brattice_proxy::live::Live;
 use brattice_proxy::postgres::cancel::Cancels;
+use brattice_proxy::postgres::own::KeptOwn;
 use brattice_store::audit::{Log, Settings as AuditSettings};
 use brattice_store::db::{Db, Limits as DbLimits, Settings as DbSettings};
 use brattice_store::recording::{MasterKeys, Shelf};
@@ -79,6 +80,8 @@ pub struct Gateway {
     pub seen: Arc<Seen>,
     /// The credentials.
     pub lender: Arc<Lender>,
+    /// Connections of our own to the targets, for what leases need.
+    pub(super) own_connections: Arc<KeptOwn>,
     /// The targets' addresses.
     pub endpoints: Arc<Endpoints>,
     /// Open sessions.
@@ -172,12 +175,18 @@ impl Gateway {
         logins.set_saml(bundle::saml(&checked, &used_assertions)?);
         oidc.know_beside(checked.saml.iter().map(|s| s.name.clone()).collect());
         let sealed = sealing(&checked, &db)?;
+        let endpoints = Arc::new(Endpoints::default());
+        let own_connections = Arc::new(KeptOwn::default());
         let lender = Arc::new(Lender::new(
             bundle::credentials(&checked),
-            Arc::new(ProcessEnvironment),
-            sealed,
+            Parts {
+                environment: Arc::new(ProcessEnvironment),
+                sealed,
+                servers: Arc::new(OwnServers::new(endpoints.clone(), own_connections.clone())),
+                randomness: randomness.clone(),
+                node: node::name(&checked.data_dir, randomness.as_ref())?,
+            },
         ));
-        let endpoints = Arc::new(Endpoints::default());
         let connections = bundle::Connections::default();
         endpoints.apply(bundle::endpoints(&checked, &connections)?);
 
@@ -225,6 +234,7 @@ impl Gateway {
             revocations,
             seen,
             lender,
+            own_connections,
             endpoints,
             clock,
             randomness,

@@ -229,6 +229,7 @@ pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredentia
                 TargetCredential {
                     user: t.user.clone(),
                     proof,
+                    template: t.template.clone(),
                 },
             )
         })

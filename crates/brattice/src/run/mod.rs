@@ -11,6 +11,7 @@ mod ended;
 mod error;
 mod listeners;
 pub mod log;
+mod node;
 mod serve;
 mod source;
 mod system;
@@ -37,6 +38,9 @@ use tokio::task::JoinHandle;
 
 /// How long sessions that were cut, and requests that are being answered, may take to end.
 const ENDING_MAX: Duration = Duration::from_secs(5);
+
+/// How long giving back what sessions had on targets may take at the end.
+const RETURNING_MAX: Duration = Duration::from_secs(5);
 
 /// A gateway that serves.
 pub struct Running {
@@ -94,6 +98,7 @@ pub async fn start(source: Source, checked: Checked) -> Result<Running, StartErr
             api_stopped.clone(),
         )),
         tokio::spawn(tend::keep_house(gateway.clone(), api_stopped.clone())),
+        tokio::spawn(tend::keep_targets(gateway.clone(), api_stopped.clone())),
     ];
     let addresses = bound.addresses;
     let serving = bound.serve(&gateway, &stopped, &api_stopped);
@@ -134,6 +139,11 @@ impl Running {
             emptied(&gateway, ENDING_MAX).await;
         }
         drop(serving.workers);
+        if !gateway.lender.all_returned(RETURNING_MAX).await {
+            tracing::warn!(
+                "not everything that sessions had on targets could be given back; the next start does it"
+            );
+        }
         stop_api.send_replace(true);
         for task in serving.others.into_iter().chain(tending) {
             let abort = task.abort_handle();

@@ -28,6 +28,8 @@ const UNKNOWN_MAX: Duration = Duration::from_secs(10);
 const SIGN_EVERY: Duration = Duration::from_secs(30);
 /// How often old questions are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked on the targets for what was left behind.
+const TARGETS_EVERY: Duration = Duration::from_secs(60);
 
 /// Cuts whoever was revoked and notices that the record fails, until told to stop.
 pub(super) async fn keep_current(
@@ -82,6 +84,23 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
                 }
             }
         }
+    }
+}
+
+/// Takes away what a killed process left on the targets: at once, and then every now and then, until told to stop. A task
+/// of its own, as a target may be slow to answer.
+pub(super) async fn keep_targets(gateway: Arc<Gateway>, mut stop: watch::Receiver<bool>) {
+    let mut look = every(TARGETS_EVERY);
+    let sweeping = async {
+        loop {
+            look.tick().await;
+            gateway.lender.sweep().await;
+            gateway.own_connections.tidy();
+        }
+    };
+    tokio::select! {
+        () = super::told(&mut stop) => {}
+        () = sweeping => {}
     }
 }
 

@@ -18,6 +18,15 @@ use crate::target::Protocol;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Who a session is on its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The role it is logged in as, which the target's own log names.
+    pub login: String,
+    /// Whose rights it has: what an action was approved under.
+    pub rights: String,
+}
+
 /// What a caller asks to open.
 #[derive(Debug)]
 pub struct Opening {
@@ -149,15 +158,15 @@ impl Gate {
         })
     }
 
-    /// Opens the session once the target has accepted our credential. `role` is the role used there, `major` its
-    /// server's version.
+    /// Opens the session once the target has accepted our credential. `role` is who it is there, `major` the server's
+    /// version.
     ///
     /// # Errors
     /// When the record cannot be kept: the session must not go on.
     pub fn open(
         &self,
         admission: Admission,
-        role: String,
+        role: Role,
         major: Major,
         cut: Arc<Cut>,
     ) -> Result<Session, Denial> {
@@ -169,12 +178,12 @@ impl Gate {
             by: super::note::login_name(identity.by).to_owned(),
             token_id: identity.token_id.clone(),
             client: admission.client.to_string(),
-            role: role.clone(),
+            role: role.login,
         };
         let mut session = Session {
             admission,
             cut,
-            role,
+            rights: role.rights,
             major,
             entries: 0,
             commands: 0,

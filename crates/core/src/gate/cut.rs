@@ -22,6 +22,8 @@ pub enum CutReason {
     Failing = 4,
     /// The gateway is shutting down.
     Draining = 5,
+    /// What the session is logged in to the target with runs out and could not be renewed.
+    Lease = 6,
 }
 
 impl CutReason {
@@ -33,6 +35,7 @@ impl CutReason {
             CutReason::Expired => "expired",
             CutReason::Failing => "failing",
             CutReason::Draining => "draining",
+            CutReason::Lease => "lease",
         }
     }
     /// What the caller is told.
@@ -67,6 +70,12 @@ impl CutReason {
                 "the gateway is shutting down",
             )
             .hint("connect again"),
+            CutReason::Lease => Denial::new(
+                Code::SessionEnded,
+                "brattice.lease",
+                "the gateway's credential for the target runs out and could not be renewed",
+            )
+            .hint("connect again; the operators can see why in the gateway's log"),
         }
     }
     fn of(value: u8) -> Option<Self> {
@@ -76,6 +85,7 @@ impl CutReason {
             CutReason::Expired,
             CutReason::Failing,
             CutReason::Draining,
+            CutReason::Lease,
         ]
         .into_iter()
         .find(|r| *r as u8 == value)

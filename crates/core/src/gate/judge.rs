@@ -467,7 +467,7 @@ pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understoo
     ActionKey {
         target: &session.admission.guarded.target.name,
         place: &session.admission.place,
-        role: &session.role,
+        role: &session.rights,
         text: text_of(held).as_ref(),
         parameters,
         parameter_shape: shape,

@@ -24,7 +24,7 @@ mod session;
 mod shown;
 mod understand;
 
-pub use admit::{Admitted, Opening};
+pub use admit::{Admitted, Opening, Role};
 pub use bundle::{CatalogueUnavailable, Catalogues, Guarded, InForce, Snapshot};
 pub use cut::{Cut, CutReason};
 pub use held::{Held, Look, Parked, Passed, Portal, Rows, Tx, Verdict, What};

@@ -67,8 +67,8 @@ pub(super) struct Overlay {
 pub struct Session {
     pub(super) admission: Admission,
     pub(super) cut: Arc<Cut>,
-    /// The role used on the target.
-    pub(super) role: String,
+    /// Whose rights it has on the target.
+    pub(super) rights: String,
     pub(super) major: Major,
     /// Entries written to the audit log for this session so far.
     pub(super) entries: u64,
@@ -113,10 +113,6 @@ impl Session {
     /// Where on the target: the database.
     pub fn place(&self) -> &str {
         &self.admission.place
-    }
-    /// The role on the target.
-    pub fn role(&self) -> &str {
-        &self.role
     }
     /// The switch that ends it.
     pub fn cut(&self) -> &Arc<Cut> {

@@ -1,21 +1,29 @@
 //! The targets' credentials, lent for one session at a time.
 //!
-//! Lives here: which source each target's credential comes from, and the reading of it anew at every lend. Never:
-//! who may have it (the gate decides before asking), sessions, the targets' protocols.
+//! Lives here: which source each target's credential comes from, the reading of it anew at every lend, and giving back
+//! what was taken for one session alone. Never: who may have it (the gate decides before asking), the targets' protocols.
 
+mod ephemeral;
 mod file;
+mod returns;
 mod sealed;
+mod server;
 mod source;
 
 pub use sealed::{SealError, SealedStore, SealingKey, SealingKeys, open, seal};
+pub use server::{Rows, Server, ServerError, Servers};
 pub use source::{Environment, NotASource, ProcessEnvironment, SecretFrom};
 
-use brattice_core::ports::{BoxFuture, CredentialSource, Lease, LendError};
-use brattice_core::secret::Secret;
+use brattice_core::ports::{
+    Borrower, BoxFuture, CredentialSource, Lease, LendError, Purpose, Randomness,
+};
+use ephemeral::{Roles, Site};
+use returns::Returns;
 use source::Sources;
 pub(crate) use source::read_plain;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one target is entered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +32,9 @@ pub struct TargetCredential {
     pub user: String,
     /// How the role proves itself there.
     pub proof: UpstreamProof,
+    /// The role whose rights sessions have, where each of them gets a role of its own. Without it they log in as `user`
+    /// themselves.
+    pub template: Option<String>,
 }
 
 /// How the gateway proves itself to a target.
@@ -52,22 +63,47 @@ pub enum UpstreamProof {
 /// Lends by target from the sources that the bundle names.
 pub struct Lender {
     by_target: arc_swap::ArcSwap<BTreeMap<String, TargetCredential>>,
-    sources: Sources,
+    sources: Arc<Sources>,
+    servers: Arc<dyn Servers>,
+    returns: Arc<Returns>,
+    roles: Roles,
+}
+
+/// What a lender works with.
+pub struct Parts {
+    /// The gateway's environment.
+    pub environment: Arc<dyn Environment>,
+    /// The sealed store and what opens it.
+    pub sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>,
+    /// The way to the targets' servers.
+    pub servers: Arc<dyn Servers>,
+    /// Random bytes.
+    pub randomness: Arc<dyn Randomness>,
+    /// This gateway's own name in what it leaves on targets: no two gateways have the same.
+    pub node: String,
 }
 
 impl Lender {
-    /// A lender over these targets. Nothing is read before it is lent.
-    pub fn new(
-        by_target: BTreeMap<String, TargetCredential>,
-        environment: Arc<dyn Environment>,
-        sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>,
-    ) -> Self {
+    /// A lender over these targets. Nothing is read before it is lent. What is given back is given back on the runtime of
+    /// whoever calls this.
+    pub fn new(by_target: BTreeMap<String, TargetCredential>, parts: Parts) -> Self {
+        let sources = Arc::new(Sources {
+            environment: parts.environment,
+            sealed: parts.sealed,
+        });
+        let returns = Arc::new(Returns::start());
         Self {
             by_target: arc_swap::ArcSwap::from_pointee(by_target),
-            sources: Sources {
-                environment,
-                sealed,
+            roles: Roles {
+                sources: sources.clone(),
+                randomness: parts.randomness,
+                returns: returns.clone(),
+                node: parts.node,
+                live: Arc::default(),
             },
+            servers: parts.servers,
+            sources,
+            returns,
         }
     }
 
@@ -76,53 +112,75 @@ impl Lender {
         self.by_target.store(Arc::new(by_target));
     }
 
-    async fn lend_now(&self, target: &str) -> Result<Lease, LendError> {
+    /// Waits until everything that sessions had is given back; false when that takes too long.
+    pub async fn all_returned(&self, most: Duration) -> bool {
+        self.returns.all_paid(most).await
+    }
+
+    /// Looks on the targets for what was left behind by a process that was killed, and takes it away.
+    pub async fn sweep(&self) {
+        let by_target = self.by_target.load_full();
+        for (target, credential) in by_target.iter() {
+            let Some(template) = &credential.template else {
+                continue;
+            };
+            let (Some(server), Some(place)) =
+                (self.servers.of(target), self.servers.any_place(target))
+            else {
+                continue;
+            };
+            let site = Site {
+                target,
+                place: &place,
+                template,
+                maker: credential,
+            };
+            if let Err(why) = self.roles.sweep(server, site).await {
+                tracing::warn!(
+                    target,
+                    why,
+                    "roles that were left behind cannot be looked for"
+                );
+            }
+        }
+    }
+
+    async fn lend_now(&self, to: Borrower<'_>) -> Result<Lease, LendError> {
         let fail = |why: String| LendError {
-            target: target.to_owned(),
+            target: to.target.to_owned(),
             why,
         };
         let credential = self
             .by_target
             .load()
-            .get(target)
+            .get(to.target)
             .cloned()
             .ok_or_else(|| fail("none is configured".to_owned()))?;
-        let (password, certificate) = match &credential.proof {
-            UpstreamProof::Password(p) => (Some(p), None),
-            UpstreamProof::Certificate { chain, key } => (None, Some((chain, key))),
-            UpstreamProof::Both {
-                password,
-                chain,
-                key,
-            } => (Some(password), Some((chain, key))),
+        let (Some(template), Purpose::Session { id, agent }) = (&credential.template, to.purpose)
+        else {
+            return self
+                .sources
+                .login(to.target, &credential)
+                .await
+                .map_err(fail);
         };
-        let password = match password {
-            Some(from) => self.sources.password(target, from).await.map_err(&fail)?,
-            None => Secret::new(Vec::new()),
+        let server = self
+            .servers
+            .of(to.target)
+            .ok_or_else(|| fail("the target is gone from the bundle".to_owned()))?;
+        let site = Site {
+            target: to.target,
+            place: to.place,
+            template,
+            maker: &credential,
         };
-        let client_certificate = match certificate {
-            Some((chain, key)) => {
-                let chain = self
-                    .sources
-                    .pem(target, "chain", chain)
-                    .await
-                    .map_err(&fail)?;
-                let key = self.sources.pem(target, "key", key).await.map_err(&fail)?;
-                Some((chain.expose().to_vec(), key))
-            }
-            None => None,
-        };
-        Ok(Lease {
-            user: credential.user,
-            password,
-            client_certificate,
-        })
+        self.roles.lend(server, site, id, agent).await.map_err(fail)
     }
 }
 
 impl CredentialSource for Lender {
-    fn lend<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Lease, LendError>> {
-        Box::pin(self.lend_now(target))
+    fn lend<'a>(&'a self, to: Borrower<'a>) -> BoxFuture<'a, Result<Lease, LendError>> {
+        Box::pin(self.lend_now(to))
     }
 }
 

@@ -4,7 +4,8 @@
 //! next lend.
 
 use super::sealed::{SealedStore, SealingKeys};
-use super::{file, sealed};
+use super::{TargetCredential, UpstreamProof, file, sealed};
+use brattice_core::ports::Lease;
 use brattice_core::secret::Secret;
 use std::fmt;
 use std::path::PathBuf;
@@ -84,8 +85,44 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// What a target is entered with, as it is now.
+    pub(super) async fn login(
+        &self,
+        target: &str,
+        credential: &TargetCredential,
+    ) -> Result<Lease, String> {
+        let (password, certificate) = match &credential.proof {
+            UpstreamProof::Password(p) => (Some(p), None),
+            UpstreamProof::Certificate { chain, key } => (None, Some((chain, key))),
+            UpstreamProof::Both {
+                password,
+                chain,
+                key,
+            } => (Some(password), Some((chain, key))),
+        };
+        let password = match password {
+            Some(from) => self.password(target, from).await?,
+            None => Secret::new(Vec::new()),
+        };
+        let client_certificate = match certificate {
+            Some((chain, key)) => {
+                let chain = self.pem(target, "chain", chain).await?;
+                let key = self.pem(target, "key", key).await?;
+                Some((chain.expose().to_vec(), key))
+            }
+            None => None,
+        };
+        Ok(Lease {
+            user: credential.user.clone(),
+            rights: credential.user.clone(),
+            password,
+            client_certificate,
+            held: None,
+        })
+    }
+
     /// A password: one line, no NUL.
-    pub(super) async fn password(&self, target: &str, from: &SecretFrom) -> Result<Secret, String> {
+    async fn password(&self, target: &str, from: &SecretFrom) -> Result<Secret, String> {
         let secret = without_line_end(self.read(target, "password", from).await?);
         let bytes = secret.expose();
         if bytes.is_empty() {
@@ -98,12 +135,7 @@ impl Sources {
     }
 
     /// PEM text.
-    pub(super) async fn pem(
-        &self,
-        target: &str,
-        part: &str,
-        from: &SecretFrom,
-    ) -> Result<Secret, String> {
+    async fn pem(&self, target: &str, part: &str, from: &SecretFrom) -> Result<Secret, String> {
         let secret = self.read(target, part, from).await?;
         let is_pem = secret
             .expose_str()

@@ -1,7 +1,8 @@
 //! Lending from each source, and refusing what is no secret: never repeating one in an error.
 
 use super::*;
-use brattice_core::ports::{Randomness, RecordFailed, StoreError};
+use brattice_core::ports::{RecordFailed, StoreError};
+use brattice_core::secret::Secret;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -33,6 +34,24 @@ impl Randomness for Counting {
     }
 }
 
+struct Nowhere;
+impl Servers for Nowhere {
+    fn of(&self, _: &str) -> Option<Arc<dyn Server>> {
+        None
+    }
+    fn any_place(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+fn to(target: &str) -> Borrower<'_> {
+    Borrower {
+        target,
+        place: "app",
+        purpose: Purpose::Catalogue,
+    }
+}
+
 fn lender(from: &str) -> Lender {
     lender_with(from, None)
 }
@@ -41,6 +60,7 @@ fn lender_with(from: &str, sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>) 
     let credential = TargetCredential {
         user: "gateway".into(),
         proof: UpstreamProof::Password(from.parse().unwrap()),
+        template: None,
     };
     let environment = Variables(HashMap::from([
         ("PW", "from-env"),
@@ -49,13 +69,18 @@ fn lender_with(from: &str, sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>) 
     ]));
     Lender::new(
         BTreeMap::from([("orders-db".to_owned(), credential)]),
-        Arc::new(environment),
-        sealed,
+        Parts {
+            environment: Arc::new(environment),
+            sealed,
+            servers: Arc::new(Nowhere),
+            randomness: Arc::new(Counting(Mutex::new(0))),
+            node: "0a1b2c3d".to_owned(),
+        },
     )
 }
 
 async fn password(l: &Lender) -> Result<String, String> {
-    match l.lend("orders-db").await {
+    match l.lend(to("orders-db")).await {
         Ok(lease) => Ok(lease.password.expose_str().unwrap().to_owned()),
         Err(e) => Err(e.to_string()),
     }
@@ -145,7 +170,7 @@ fn a_secret_in_place_of_its_source_is_not_repeated() {
 
 #[tokio::test]
 async fn a_target_without_credential_is_refused() {
-    let error = lender("env:PW").lend("other-db").await.unwrap_err();
+    let error = lender("env:PW").lend(to("other-db")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "no credential for other-db: none is configured"
@@ -208,6 +233,7 @@ async fn lends_a_certificate_and_its_key() {
             TargetCredential {
                 user: "gw".into(),
                 proof,
+                template: None,
             },
         )])
     };
@@ -215,13 +241,13 @@ async fn lends_a_certificate_and_its_key() {
         chain: from(&chain),
         key: from(&key),
     }));
-    let lease = l.lend("orders-db").await.unwrap();
+    let lease = l.lend(to("orders-db")).await.unwrap();
     assert!(lease.password.expose().is_empty());
     let (c, k) = lease.client_certificate.unwrap();
     assert!(c.starts_with(b"-----BEGIN CERT") && k.expose().starts_with(b"-----BEGIN PRIV"));
     write(&key, "no pem", 0o600);
     assert!(
-        l.lend("orders-db")
+        l.lend(to("orders-db"))
             .await
             .unwrap_err()
             .to_string()

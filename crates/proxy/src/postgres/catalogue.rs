@@ -2,25 +2,21 @@
 //!
 //! Lives here: fetching and sharing. Never: what a picture means.
 
-use super::dial;
+use super::own::Own;
 use crate::endpoint::Endpoints;
-use crate::stream::Stream;
 use arc_swap::ArcSwapOption;
 use brattice_core::classify::sql::catalogue::{Catalogue, Major};
 use brattice_core::classify::sql::{CatalogueQueries, Rows};
 use brattice_core::gate::{
-    CatalogueUnavailable, Catalogues, Snapshot, catalogue_queries, next_version, text_rows,
+    CatalogueUnavailable, Catalogues, Cut, Snapshot, catalogue_queries, next_version,
 };
-use brattice_core::ports::{BoxFuture, CredentialSource};
+use brattice_core::ports::{Borrower, BoxFuture, CredentialSource, LeaseHeld, Purpose};
 use brattice_core::time::{Clock, Timestamp};
 use brattice_wire::Limits;
-use brattice_wire::postgres::{Backend, backend, encode};
-use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Databases of one target whose pictures are kept.
 const DATABASES_MAX: usize = 64;
@@ -45,10 +41,13 @@ struct Slot {
 
 /// A connection that reads the catalogue.
 struct Reader {
-    stream: Stream,
-    input: BytesMut,
+    own: Own,
     queries: &'static CatalogueQueries,
     fingerprint: Rows,
+    /// Thrown when what it is logged in with runs out: the next read makes it anew.
+    over: Arc<Cut>,
+    // Given back with the reader.
+    _held: Option<Box<dyn LeaseHeld>>,
 }
 
 impl fmt::Debug for TargetCatalogues {
@@ -119,7 +118,9 @@ impl TargetCatalogues {
         reader: Option<Reader>,
         known: Option<Arc<Snapshot>>,
     ) -> Result<(Reader, Snapshot), CatalogueUnavailable> {
-        if let Some(mut reader) = reader {
+        if let Some(mut reader) = reader
+            && reader.over.reason().is_none()
+        {
             // A connection that has died since is made anew below.
             if let Ok(done) = self.compare(&mut reader, known.clone()).await {
                 return Ok((reader, done));
@@ -136,9 +137,8 @@ impl TargetCatalogues {
         known: Option<Arc<Snapshot>>,
     ) -> Result<Snapshot, CatalogueUnavailable> {
         let checked_at = self.clock.now();
-        let fingerprint = reader
-            .query(&reader.queries.fingerprint, &self.limits)
-            .await?;
+        let fingerprint = reader.own.query(&reader.queries.fingerprint).await;
+        let fingerprint = fingerprint.map_err(|e| unavailable(&e.to_string()))?;
         if let Some(known) = known
             && fingerprint == reader.fingerprint
         {
@@ -149,7 +149,8 @@ impl TargetCatalogues {
         }
         let mut rows = Vec::new();
         for (_, text) in &reader.queries.parts {
-            rows.push(reader.query(text, &self.limits).await?);
+            let part = reader.own.query(text).await;
+            rows.push(part.map_err(|e| unavailable(&e.to_string()))?);
         }
         let mut catalogue =
             Catalogue::from_rows(reader.queries, &rows).map_err(|e| unavailable(&e.to_string()))?;
@@ -166,27 +167,33 @@ impl TargetCatalogues {
             .endpoints
             .get(&self.target)
             .ok_or_else(|| unavailable("the target is gone from the bundle"))?;
-        let lease = self
+        let to = Borrower {
+            target: &self.target,
+            place: database,
+            purpose: Purpose::Catalogue,
+        };
+        let mut lease = self
             .lender
-            .lend(&self.target)
+            .lend(to)
             .await
             .map_err(|e| unavailable(&e.to_string()))?;
-        let dialled = dial::connect(
-            &endpoint,
-            database,
-            &lease,
-            "brattice catalogue",
-            Vec::new(),
-            &self.limits,
-        )
-        .await
-        .map_err(|e| unavailable(&e.to_string()))?;
+        let over = Arc::new(Cut::new());
+        let held = lease.held.take();
+        if let Some(held) = &held {
+            held.ends_with(over.clone());
+        }
+        let name = "brattice catalogue";
+        let settings = Vec::new();
+        let own = Own::connect(&endpoint, database, &lease, name, settings, &self.limits)
+            .await
+            .map_err(|e| unavailable(&e.to_string()))?;
         Ok(Reader {
-            stream: dialled.stream,
-            input: dialled.unread,
-            queries: catalogue_queries(Major(dialled.logged_in.server_major))
+            queries: catalogue_queries(Major(own.server_major))
                 .ok_or_else(|| unavailable("no reads for this version"))?,
+            own,
             fingerprint: Vec::new(),
+            over,
+            _held: held,
         })
     }
 }
@@ -212,63 +219,6 @@ impl Catalogues for TargetCatalogues {
             }
             done
         })
-    }
-}
-
-impl Reader {
-    /// Runs one of the gateway's own queries.
-    async fn query(&mut self, text: &str, limits: &Limits) -> Result<Rows, CatalogueUnavailable> {
-        let mut out = BytesMut::new();
-        encode::query(&mut out, text.as_bytes()).map_err(|e| unavailable(&e.to_string()))?;
-        self.stream
-            .write_all_buf(&mut out)
-            .await
-            .map_err(|e| unavailable(&e.to_string()))?;
-        self.stream
-            .flush()
-            .await
-            .map_err(|e| unavailable(&e.to_string()))?;
-        let mut rows = Vec::new();
-        let mut failed = None;
-        loop {
-            while let Some(message) =
-                backend::next(&mut self.input, limits).map_err(|e| unavailable(&e.to_string()))?
-            {
-                match message {
-                    Backend::DataRow(row) => {
-                        let mut cells = Vec::with_capacity(row.len());
-                        for cell in row.cells() {
-                            cells.push(
-                                cell.map_err(|e| unavailable(&e.to_string()))?
-                                    .map(Bytes::copy_from_slice),
-                            );
-                        }
-                        rows.push(cells);
-                    }
-                    Backend::ErrorResponse(fields) => failed = Some(fields.sqlstate().to_owned()),
-                    Backend::ReadyForQuery(_) => {
-                        return match failed {
-                            None => {
-                                text_rows(rows).ok_or_else(|| unavailable("its text is not UTF-8"))
-                            }
-                            Some(state) => Err(unavailable(&format!(
-                                "the target answered with SQLSTATE {state}"
-                            ))),
-                        };
-                    }
-                    _ => {}
-                }
-            }
-            if self
-                .stream
-                .read_buf(&mut self.input)
-                .await
-                .map_err(|e| unavailable(&e.to_string()))?
-                == 0
-            {
-                return Err(unavailable("the target closed the connection"));
-            }
-        }
     }
 }
 

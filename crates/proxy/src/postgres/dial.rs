@@ -119,8 +119,10 @@ pub async fn connect(
 pub async fn cancel(endpoint: &Endpoint, key: &CancelKey) -> Result<(), DialError> {
     let nothing = Lease {
         user: String::new(),
+        rights: String::new(),
         password: brattice_core::secret::Secret::new([]),
         client_certificate: None,
+        held: None,
     };
     let work = async {
         let (mut stream, _) = open(endpoint, &nothing).await?;

@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod catalogue;
 pub mod dial;
 mod login;
+pub mod own;
 mod pump;
 mod serve;
 

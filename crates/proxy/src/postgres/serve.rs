@@ -5,10 +5,12 @@
 use super::login::{self, Admitted, NotIn};
 use super::pump::{Ended, Pump};
 use super::{Service, cancel, dial};
+use crate::endpoint::Endpoint;
 use crate::live::LiveSession;
 use brattice_core::classify::sql::catalogue::Major;
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Cut, Session};
+use brattice_core::gate::{Cut, Role, Session};
+use brattice_core::ports::{Borrower, LeaseHeld, Purpose};
 use brattice_core::record::Header;
 use brattice_wire::postgres::session::{Machine, fatal_of};
 use brattice_wire::postgres::{CancelKey, TxStatus, reply};
@@ -18,6 +20,16 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A target that has let us in.
+struct Reached {
+    permit: OwnedSemaphorePermit,
+    endpoint: Arc<Endpoint>,
+    dialled: dial::Dialled,
+    role: Role,
+    held: Option<Box<dyn LeaseHeld>>,
+}
 
 impl Service {
     /// Serves one accepted connection to its end.
@@ -74,7 +86,13 @@ impl Service {
             database,
         } = admitted;
         let opened = self.reach(&admission, &database, &startup).await;
-        let (permit, endpoint, dialled, role) = match opened {
+        let Reached {
+            permit,
+            endpoint,
+            dialled,
+            role,
+            held,
+        } = match opened {
             Ok(reached) => reached,
             Err(denial) => {
                 self.gate.refuse_login(
@@ -90,6 +108,9 @@ impl Service {
             }
         };
         let cut = Arc::new(Cut::new());
+        if let Some(held) = &held {
+            held.ends_with(cut.clone());
+        }
         let waiting = Arc::new(cancel::WaitStop::default());
         let target_key = dialled.logged_in.cancel_key.clone();
         let issued = match &target_key {
@@ -183,6 +204,9 @@ impl Service {
                 tracing::error!(session = %id, "the end of a session could not be recorded: its last judgement never came back")
             }
         }
+        // What was taken goes back before the session is off the list: who waits for the list to empty knows then what
+        // there is to wait for.
+        drop(held);
         drop((entered, issued, permit));
         Ok(())
     }
@@ -222,15 +246,7 @@ impl Service {
         admission: &brattice_core::gate::Admission,
         database: &str,
         startup: &brattice_wire::postgres::parameters::Startup,
-    ) -> Result<
-        (
-            tokio::sync::OwnedSemaphorePermit,
-            Arc<crate::endpoint::Endpoint>,
-            dial::Dialled,
-            String,
-        ),
-        Denial,
-    > {
+    ) -> Result<Reached, Denial> {
         let target = &admission.target().name;
         let unreachable = || {
             Denial::new(
@@ -256,8 +272,16 @@ impl Service {
                 .hint("try again when others have finished"));
             }
         };
-        let lease = self.lender.lend(target).await.map_err(|error| {
-            tracing::error!(%error, "no credential could be lent");
+        let to = Borrower {
+            target,
+            place: database,
+            purpose: Purpose::Session {
+                id: admission.id(),
+                agent: &admission.identity().chain.acting.name,
+            },
+        };
+        let lease = self.lender.lend(to).await.map_err(|error| {
+            tracing::error!(%error, session = %admission.id(), "no credential could be lent");
             unreachable()
         })?;
         let mut settings = startup.settings.clone();
@@ -285,8 +309,16 @@ impl Service {
             );
             unreachable()
         })?;
-        let role = lease.user.clone();
-        Ok((permit, endpoint, dialled, role))
+        Ok(Reached {
+            permit,
+            endpoint,
+            dialled,
+            role: Role {
+                login: lease.user,
+                rights: lease.rights,
+            },
+            held: lease.held,
+        })
     }
 }
 

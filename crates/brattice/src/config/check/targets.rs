@@ -39,6 +39,13 @@ impl Checker<'_> {
         let user = raw
             .user
             .and_then(|user| self.identifier(&at.key("user"), user));
+        let template = raw.ephemeral.map(|e| {
+            self.template(
+                &at.key("ephemeral").key("template"),
+                e.template,
+                user.as_deref(),
+            )
+        });
         let database = raw
             .database
             .and_then(|name| self.identifier(&at.key("database"), name));
@@ -66,6 +73,10 @@ impl Checker<'_> {
             databases,
             user: user?,
             credential: credential?,
+            template: match template {
+                Some(given) => Some(given?),
+                None => None,
+            },
             connections_max: raw.connections_max.unwrap_or(50),
             holds,
             search_path,
@@ -186,6 +197,25 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn template(
+        &mut self,
+        at: &Place,
+        template: Option<String>,
+        user: Option<&str>,
+    ) -> Option<String> {
+        let template = self.identifier(at, template?)?;
+        if Some(template.as_str()) == user {
+            self.wrong(
+                at,
+                &template,
+                "is the role that makes the sessions' roles, so they would have its rights",
+                "name the role whose rights agents should have, and let `user` be a member of it WITH ADMIN OPTION",
+            );
+            return None;
+        }
+        Some(template)
     }
 
     fn databases(&mut self, at: &Place, default: Option<&str>, listed: Vec<String>) -> Vec<String> {

@@ -1,0 +1,262 @@
+//! Connections of the gateway's own to a target, for the few statements that no caller sent.
+//!
+//! Lives here: one such connection, and a few that are kept between two uses. Never: a caller's statement, what a
+//! statement means.
+
+use super::dial::{self, DialError};
+use crate::endpoint::Endpoint;
+use crate::stream::Stream;
+use brattice_core::classify::sql::Rows;
+use brattice_core::gate::text_rows;
+use brattice_core::ports::Lease;
+use brattice_wire::postgres::{Backend, backend, encode};
+use brattice_wire::{Limits, PeerMisbehaved, Unencodable};
+use bytes::{Bytes, BytesMut};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+/// Connections of one target that are kept.
+const KEPT_MAX: usize = 2;
+/// How long one is kept without use.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// How long one statement may take.
+const STATEMENT_MAX: Duration = Duration::from_secs(10);
+/// What of a target's words is repeated to the operator.
+const WORDS_CHARS_MAX: usize = 200;
+
+/// Why a statement of the gateway's own was not answered; for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    /// The target could not be reached.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The connection broke.
+    #[error("the connection to the target broke")]
+    Network(#[from] std::io::Error),
+    /// The target broke the protocol.
+    #[error("the target broke the protocol")]
+    Misbehaved(#[from] PeerMisbehaved),
+    /// The statement cannot be written.
+    #[error(transparent)]
+    Unencodable(#[from] Unencodable),
+    /// The target refused it.
+    #[error("the target answered with SQLSTATE {sqlstate}: {words}")]
+    Refused {
+        /// Its code.
+        sqlstate: String,
+        /// Its first words, cut short.
+        words: String,
+    },
+    /// The answer is not UTF-8.
+    #[error("the target's answer is not UTF-8")]
+    NotText,
+    /// It took too long.
+    #[error("the target did not answer in time")]
+    Timeout,
+}
+
+impl OwnError {
+    /// The target's code, where it refused.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            OwnError::Refused { sqlstate, .. } => Some(sqlstate),
+            _ => None,
+        }
+    }
+}
+
+/// A connection of the gateway's own.
+pub struct Own {
+    stream: Stream,
+    input: BytesMut,
+    limits: Limits,
+    /// The first number of the target's version.
+    pub server_major: u16,
+}
+
+impl Own {
+    /// Logs in. `settings` are those of the connection, in the start-up packet.
+    ///
+    /// # Errors
+    /// With the reason, for the operator.
+    pub async fn connect(
+        endpoint: &Endpoint,
+        database: &str,
+        lease: &Lease,
+        application_name: &str,
+        settings: Vec<(String, String)>,
+        limits: &Limits,
+    ) -> Result<Self, DialError> {
+        let dialled = dial::connect(
+            endpoint,
+            database,
+            lease,
+            application_name,
+            settings,
+            limits,
+        )
+        .await?;
+        Ok(Self {
+            stream: dialled.stream,
+            input: dialled.unread,
+            limits: limits.clone(),
+            server_major: dialled.logged_in.server_major,
+        })
+    }
+
+    /// Runs a message of the gateway's own and collects the rows of all its statements.
+    ///
+    /// # Errors
+    /// When the target refuses it, or the connection can no longer be used.
+    pub async fn query(&mut self, text: &str) -> Result<Rows, OwnError> {
+        let mut out = BytesMut::new();
+        encode::query(&mut out, text.as_bytes())?;
+        self.stream.write_all_buf(&mut out).await?;
+        self.stream.flush().await?;
+        let mut rows = Vec::new();
+        let mut failed = None;
+        loop {
+            while let Some(message) = backend::next(&mut self.input, &self.limits)? {
+                match message {
+                    Backend::DataRow(row) => {
+                        let mut cells = Vec::with_capacity(row.len());
+                        for cell in row.cells() {
+                            cells.push(cell?.map(Bytes::copy_from_slice));
+                        }
+                        rows.push(cells);
+                    }
+                    Backend::ErrorResponse(fields) => {
+                        failed = Some(OwnError::Refused {
+                            sqlstate: fields.sqlstate().to_owned(),
+                            words: words(fields.get(b'M').map(|said| said.as_ref())),
+                        });
+                    }
+                    Backend::ReadyForQuery(_) => {
+                        return match failed {
+                            None => text_rows(rows).ok_or(OwnError::NotText),
+                            Some(refused) => Err(refused),
+                        };
+                    }
+                    _ => {}
+                }
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+}
+
+fn words(said: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(said.unwrap_or_default())
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(WORDS_CHARS_MAX)
+        .collect()
+}
+
+/// A few connections of the gateway's own, kept for a moment after their use: opening one costs more than what it is for.
+#[derive(Default)]
+pub struct KeptOwn(Mutex<HashMap<String, Vec<Kept>>>);
+
+struct Kept {
+    own: Own,
+    endpoint: Arc<Endpoint>,
+    database: String,
+    user: String,
+    since: Instant,
+}
+
+impl KeptOwn {
+    /// Runs a message on a kept connection of this login, or on a new one.
+    ///
+    /// # Errors
+    /// When the target cannot be reached or refuses it.
+    pub async fn query(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        database: &str,
+        lease: &Lease,
+        text: &str,
+    ) -> Result<Rows, OwnError> {
+        if let Some(mut own) = self.take(endpoint, database, &lease.user) {
+            match bounded(own.query(text)).await {
+                // One that has died since it was put by says nothing about the target.
+                Err(OwnError::Network(_)) => {}
+                done => {
+                    self.put(own, endpoint, database, &lease.user, &done);
+                    return done;
+                }
+            }
+        }
+        let limits = Limits::default();
+        // Names and operators are the server's own: whoever may create something in a schema of the usual path could
+        // otherwise have it run with the rights of this login.
+        let path = vec![("search_path".to_owned(), "pg_catalog".to_owned())];
+        let name = "brattice leases";
+        let mut own = Own::connect(endpoint, database, lease, name, path, &limits).await?;
+        let done = bounded(own.query(text)).await;
+        self.put(own, endpoint, database, &lease.user, &done);
+        done
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Vec<Kept>>> {
+        match self.0.lock() {
+            Ok(kept) => kept,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// The newest kept one for this place and login. A target that was configured anew is dialled anew.
+    fn take(&self, endpoint: &Arc<Endpoint>, database: &str, user: &str) -> Option<Own> {
+        let mut kept = self.kept();
+        let of_target = kept.get_mut(&endpoint.name)?;
+        of_target.retain(|k| k.since.elapsed() < KEPT_FOR && Arc::ptr_eq(&k.endpoint, endpoint));
+        let at = of_target
+            .iter()
+            .rposition(|k| k.database == database && k.user == user)?;
+        Some(of_target.swap_remove(at).own)
+    }
+
+    fn put(
+        &self,
+        own: Own,
+        endpoint: &Arc<Endpoint>,
+        database: &str,
+        user: &str,
+        done: &Result<Rows, OwnError>,
+    ) {
+        if !matches!(done, Ok(_) | Err(OwnError::Refused { .. })) {
+            return;
+        }
+        let mut kept = self.kept();
+        let of_target = kept.entry(endpoint.name.clone()).or_default();
+        if of_target.len() >= KEPT_MAX {
+            of_target.remove(0);
+        }
+        of_target.push(Kept {
+            own,
+            endpoint: endpoint.clone(),
+            database: database.to_owned(),
+            user: user.to_owned(),
+            since: Instant::now(),
+        });
+    }
+
+    /// Closes those that were not used for a while.
+    pub fn tidy(&self) {
+        self.kept().retain(|_, of_target| {
+            of_target.retain(|k| k.since.elapsed() < KEPT_FOR);
+            !of_target.is_empty()
+        });
+    }
+}
+
+async fn bounded(work: impl Future<Output = Result<Rows, OwnError>>) -> Result<Rows, OwnError> {
+    tokio::time::timeout(STATEMENT_MAX, work)
+        .await
+        .map_err(|_| OwnError::Timeout)?
+}
