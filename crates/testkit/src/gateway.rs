@@ -159,6 +159,11 @@ impl Gateway {
         }
     }
 
+    /// What it was started with.
+    pub fn options(&self) -> &GatewayOptions {
+        &self.options
+    }
+
     /// Where agents connect.
     pub fn port(&self) -> u16 {
         self.ports.postgres

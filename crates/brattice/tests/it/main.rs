@@ -20,6 +20,7 @@ mod crash;
 mod ends;
 mod holds;
 mod lent;
+mod leases;
 mod masks;
 mod records;
 mod replay;
