@@ -10,6 +10,7 @@ use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
+use brattice_identity::lend::VaultPath;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub struct Checked {
     pub saml: Vec<Saml>,
     /// Who answers for an agent, each as `issuer/name`.
     pub owners: BTreeMap<String, String>,
+    /// Vaults by name.
+    pub vaults: BTreeMap<String, Vault>,
     /// Targets by name.
     pub targets: BTreeMap<String, TargetConfig>,
     /// Kinds of sensitive data that the bundle names.
@@ -122,6 +125,46 @@ pub enum SecretSource {
     File(PathBuf),
     /// The sealed store, under the target's name.
     Sealed,
+    /// A value that a vault keeps.
+    Vault(VaultPath),
+}
+
+/// A vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vault {
+    /// Where it is.
+    pub address: String,
+    /// Certificates that its own must lead to.
+    pub ca: Option<PathBuf>,
+    /// The namespace that everything is in.
+    pub namespace: Option<String>,
+    /// How the gateway proves itself to it.
+    pub login: VaultLogin,
+}
+
+/// How the gateway proves itself to a vault. What is secret comes from the environment or a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VaultLogin {
+    /// With a token.
+    Token(SecretSource),
+    /// With an AppRole.
+    AppRole {
+        /// Where the method is mounted.
+        mount: String,
+        /// The role's id.
+        role_id: SecretSource,
+        /// Its secret.
+        secret_id: SecretSource,
+    },
+    /// With a signed token of the platform.
+    Jwt {
+        /// Where the method is mounted.
+        mount: String,
+        /// The role.
+        role: String,
+        /// The token.
+        token: SecretSource,
+    },
 }
 
 /// How sessions are recorded.
@@ -269,7 +312,7 @@ pub struct TargetConfig {
     pub database: Option<String>,
     /// Databases that may be reached; empty for any.
     pub databases: Vec<String>,
-    /// The role the gateway logs in with.
+    /// The role the gateway logs in with; empty where a vault makes one for each session.
     pub user: String,
     /// How it proves to be that role.
     pub credential: TargetCredential,
@@ -323,6 +366,8 @@ pub enum TargetCredential {
     Certificate(TlsFiles),
     /// With a certificate in TLS and a password within.
     Both(SecretSource, TlsFiles),
+    /// As a user that a vault makes for each session.
+    Issued(VaultPath),
 }
 
 /// A function that the bundle calls harmless.

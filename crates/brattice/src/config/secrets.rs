@@ -2,7 +2,7 @@
 //!
 //! Lives here: reading them. Never: targets' credentials (the lender's), a secret in an error.
 
-use super::checked::{Checked, SecretSource, TargetCredential};
+use super::checked::{Checked, SecretSource, TargetCredential, VaultLogin};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use brattice_core::secret::Secret;
@@ -55,10 +55,10 @@ pub fn read(source: &SecretSource) -> Result<Secret, NoSecret> {
             }
             (from, bytes)
         }
-        SecretSource::Sealed => {
+        SecretSource::Sealed | SecretSource::Vault(_) => {
             return Err(fail(
-                "sealed".to_owned(),
-                "only targets' credentials are sealed",
+                "elsewhere".to_owned(),
+                "only targets' credentials are sealed or in a vault",
             ));
         }
     };
@@ -75,7 +75,7 @@ pub fn read_key(source: &SecretSource) -> Result<Secret, NoSecret> {
         from: match source {
             SecretSource::Env(name) => format!("env:{name}"),
             SecretSource::File(path) => format!("file:{}", path.display()),
-            SecretSource::Sealed => "sealed".to_owned(),
+            SecretSource::Sealed | SecretSource::Vault(_) => "elsewhere".to_owned(),
         },
         why: "it is not 32 bytes, as 64 hexadecimal digits or in base64; make one with `openssl rand -hex 32`".to_owned(),
     })
@@ -108,6 +108,20 @@ impl Checked {
             {
                 sources.push((s, format!("targets.{name}.password")));
             }
+        }
+        for (name, vault) in &self.vaults {
+            let parts: Vec<(&SecretSource, &str)> = match &vault.login {
+                VaultLogin::Token(token) => vec![(token, "token")],
+                VaultLogin::AppRole {
+                    role_id, secret_id, ..
+                } => vec![
+                    (role_id, "approle.role_id"),
+                    (secret_id, "approle.secret_id"),
+                ],
+                VaultLogin::Jwt { token, .. } => vec![(token, "jwt.token")],
+            };
+            let at = |(source, part)| (source, format!("vaults.{name}.{part}"));
+            sources.extend(parts.into_iter().map(at));
         }
         for route in &self.routes {
             sources.push((&route.secret, format!("routes.{}.secret", route.name)));

@@ -11,6 +11,7 @@ use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::InForce;
 use brattice_core::ids::{Digest, Revision};
 use brattice_core::ports::AuditLog;
+use brattice_identity::lend::VaultConfig;
 use brattice_identity::oidc::IssuerConfig;
 use brattice_identity::saml::SamlProvider;
 use brattice_proxy::endpoint::Endpoint;
@@ -25,6 +26,7 @@ struct Ready {
     endpoints: HashMap<String, Arc<Endpoint>>,
     in_force: InForce,
     routes: Routes,
+    vaults: Vec<VaultConfig>,
     certificates: certificates::Read,
 }
 
@@ -53,7 +55,8 @@ impl Gateway {
         self.logins.set_saml(ready.saml);
         self.revocations.set_leeway(bundle::leeway(&checked));
         self.endpoints.apply(ready.endpoints);
-        self.lender.replace(bundle::credentials(&checked));
+        self.lender
+            .replace(bundle::credentials(&checked), ready.vaults);
         self.gate.apply(ready.in_force);
         self.routes.store(Arc::new(ready.routes));
         self.certificates.renew(ready.certificates);
@@ -100,6 +103,7 @@ impl Gateway {
                 self.kept.of(t)
             })?,
             routes: Routes::of(checked, self.clock.clone(), self.randomness.clone())?,
+            vaults: bundle::vaults(checked)?,
             certificates: certificates::Read::of(checked)?,
         })
     }

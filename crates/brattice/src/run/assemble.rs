@@ -47,6 +47,8 @@ use tokio::sync::watch;
 
 /// This node's name in the store and in the audit log.
 const NODE: &str = "node-1";
+/// Where leases are noted while they are out, below the data directory.
+const LEASES: &str = "leases";
 /// Where the audit log is, below the data directory.
 const AUDIT: &str = "audit";
 
@@ -177,16 +179,15 @@ impl Gateway {
         let sealed = sealing(&checked, &db)?;
         let endpoints = Arc::new(Endpoints::default());
         let own_connections = Arc::new(KeptOwn::default());
-        let lender = Arc::new(Lender::new(
-            bundle::credentials(&checked),
-            Parts {
-                environment: Arc::new(ProcessEnvironment),
-                sealed,
-                servers: Arc::new(OwnServers::new(endpoints.clone(), own_connections.clone())),
-                randomness: randomness.clone(),
-                node: node::name(&checked.data_dir, randomness.as_ref())?,
-            },
-        ));
+        let lender = Arc::new(Lender::new(Parts {
+            environment: Arc::new(ProcessEnvironment),
+            sealed,
+            servers: Arc::new(OwnServers::new(endpoints.clone(), own_connections.clone())),
+            randomness: randomness.clone(),
+            node: node::name(&checked.data_dir, randomness.as_ref())?,
+            leases: checked.data_dir.join(LEASES),
+        }));
+        lender.replace(bundle::credentials(&checked), bundle::vaults(&checked)?);
         let connections = bundle::Connections::default();
         endpoints.apply(bundle::endpoints(&checked, &connections)?);
 

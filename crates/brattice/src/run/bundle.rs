@@ -4,14 +4,16 @@
 
 use super::error::StartError;
 use crate::config::Checked;
-use crate::config::checked::{self, SecretSource, TargetTls as Tls, TlsMode};
+use crate::config::checked::{self, SecretSource, TargetTls as Tls, TlsMode, VaultLogin};
 use brattice_core::classify::sql::Lists;
 use brattice_core::gate::{Catalogues, Guarded, InForce};
 use brattice_core::ids::Revision;
 use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
 use brattice_core::secret::Secret;
-use brattice_identity::lend::{SecretFrom, TargetCredential, UpstreamProof};
+use brattice_identity::lend::{
+    SecretFrom, TargetCredential, UpstreamProof, VaultAuth, VaultConfig,
+};
 use brattice_identity::oidc::{
     ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, GroupRule, IssuerConfig, KindRule,
     SigningAlgorithm,
@@ -201,6 +203,7 @@ fn secret(source: &SecretSource) -> SecretFrom {
         SecretSource::Env(name) => SecretFrom::Env(name.clone()),
         SecretSource::File(path) => SecretFrom::File(path.clone()),
         SecretSource::Sealed => SecretFrom::Sealed,
+        SecretSource::Vault(path) => SecretFrom::Vault(path.clone()),
     }
 }
 
@@ -223,6 +226,7 @@ pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredentia
                     chain: SecretFrom::File(files.cert.clone()),
                     key: SecretFrom::File(files.key.clone()),
                 },
+                checked::TargetCredential::Issued(path) => UpstreamProof::Issued(path.clone()),
             };
             (
                 name.clone(),
@@ -234,6 +238,42 @@ pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredentia
             )
         })
         .collect()
+}
+
+/// The vaults that credentials come from.
+pub(super) fn vaults(checked: &Checked) -> Result<Vec<VaultConfig>, StartError> {
+    let of = |(name, vault): (&String, &checked::Vault)| -> Result<VaultConfig, StartError> {
+        let read = |path: &std::path::PathBuf| {
+            std::fs::read(path).map_err(|cause| StartError::File {
+                path: path.clone(),
+                cause,
+            })
+        };
+        Ok(VaultConfig {
+            name: name.clone(),
+            address: vault.address.clone(),
+            ca: vault.ca.as_ref().map(read).transpose()?,
+            namespace: vault.namespace.clone(),
+            auth: match &vault.login {
+                VaultLogin::Token(token) => VaultAuth::Token(secret(token)),
+                VaultLogin::AppRole {
+                    mount,
+                    role_id,
+                    secret_id,
+                } => VaultAuth::AppRole {
+                    mount: mount.clone(),
+                    role_id: secret(role_id),
+                    secret_id: secret(secret_id),
+                },
+                VaultLogin::Jwt { mount, role, token } => VaultAuth::Jwt {
+                    mount: mount.clone(),
+                    role: role.clone(),
+                    token: secret(token),
+                },
+            },
+        })
+    };
+    checked.vaults.iter().map(of).collect()
 }
 
 /// The identity providers.

@@ -52,4 +52,15 @@ impl Kept {
         readers.insert(address.name.clone(), (address, reader.clone()));
         reader
     }
+
+    /// Closes their connections; what these were lent goes back.
+    pub(super) async fn close(&self) {
+        let readers: Vec<Arc<TargetCatalogues>> = match self.readers.lock() {
+            Ok(readers) => readers.values().map(|(_, r)| r.clone()).collect(),
+            Err(_) => return,
+        };
+        for reader in readers {
+            reader.close().await;
+        }
+    }
 }

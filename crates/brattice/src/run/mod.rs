@@ -139,6 +139,7 @@ impl Running {
             emptied(&gateway, ENDING_MAX).await;
         }
         drop(serving.workers);
+        gateway.kept.close().await;
         if !gateway.lender.all_returned(RETURNING_MAX).await {
             tracing::warn!(
                 "not everything that sessions had on targets could be given back; the next start does it"

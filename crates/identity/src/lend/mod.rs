@@ -9,21 +9,26 @@ mod returns;
 mod sealed;
 mod server;
 mod source;
+mod vault;
 
 pub use sealed::{SealError, SealedStore, SealingKey, SealingKeys, open, seal};
 pub use server::{Rows, Server, ServerError, Servers};
 pub use source::{Environment, NotASource, ProcessEnvironment, SecretFrom};
+pub use vault::{NotAVaultPath, VaultAuth, VaultConfig, VaultPath};
 
 use brattice_core::ports::{
     Borrower, BoxFuture, CredentialSource, Lease, LendError, Purpose, Randomness,
 };
 use ephemeral::{Roles, Site};
 use returns::Returns;
-use source::Sources;
 pub(crate) use source::read_plain;
+use source::{Plain, Sources};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use vault::Vaults;
+use vault::book::Book;
 
 /// What one target is entered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub enum UpstreamProof {
         /// Its private key.
         key: SecretFrom,
     },
+    /// By a user and a password that a vault makes at each lend; the target's own `user` is not looked at.
+    Issued(VaultPath),
 }
 
 /// Lends by target from the sources that the bundle names.
@@ -81,19 +88,24 @@ pub struct Parts {
     pub randomness: Arc<dyn Randomness>,
     /// This gateway's own name in what it leaves on targets: no two gateways have the same.
     pub node: String,
+    /// The directory in which leases of vaults are noted while they are out.
+    pub leases: PathBuf,
 }
 
 impl Lender {
-    /// A lender over these targets. Nothing is read before it is lent. What is given back is given back on the runtime of
+    /// A lender without targets yet. Nothing is read before it is lent. What is given back is given back on the runtime of
     /// whoever calls this.
-    pub fn new(by_target: BTreeMap<String, TargetCredential>, parts: Parts) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let returns = Arc::new(Returns::start());
+        let plain = Plain(parts.environment);
+        let book = Book::new(parts.leases);
         let sources = Arc::new(Sources {
-            environment: parts.environment,
+            vaults: Vaults::new(plain.clone(), returns.clone(), book),
+            plain,
             sealed: parts.sealed,
         });
-        let returns = Arc::new(Returns::start());
         Self {
-            by_target: arc_swap::ArcSwap::from_pointee(by_target),
+            by_target: arc_swap::ArcSwap::default(),
             roles: Roles {
                 sources: sources.clone(),
                 randomness: parts.randomness,
@@ -107,8 +119,9 @@ impl Lender {
         }
     }
 
-    /// Takes the targets of a new bundle.
-    pub fn replace(&self, by_target: BTreeMap<String, TargetCredential>) {
+    /// Takes the targets and the vaults of a new bundle.
+    pub fn replace(&self, by_target: BTreeMap<String, TargetCredential>, vaults: Vec<VaultConfig>) {
+        self.sources.vaults.replace(vaults);
         self.by_target.store(Arc::new(by_target));
     }
 
@@ -119,6 +132,7 @@ impl Lender {
 
     /// Looks on the targets for what was left behind by a process that was killed, and takes it away.
     pub async fn sweep(&self) {
+        self.sources.vaults.sweep().await;
         let by_target = self.by_target.load_full();
         for (target, credential) in by_target.iter() {
             let Some(template) = &credential.template else {

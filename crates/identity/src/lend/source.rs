@@ -4,6 +4,7 @@
 //! next lend.
 
 use super::sealed::{SealedStore, SealingKeys};
+use super::vault::{VaultPath, Vaults};
 use super::{TargetCredential, UpstreamProof, file, sealed};
 use brattice_core::ports::Lease;
 use brattice_core::secret::Secret;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where a secret comes from: `env:NAME`, `file:/absolute/path` or `sealed`.
+/// Where a secret comes from: `env:NAME`, `file:/absolute/path`, `sealed` or `vault:NAME/MOUNT/PATH#FIELD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretFrom {
     /// A variable of the gateway's environment.
@@ -21,11 +22,15 @@ pub enum SecretFrom {
     File(PathBuf),
     /// The sealed store, under the target's name.
     Sealed,
+    /// One value of a secret in a vault, read anew each time.
+    Vault(VaultPath),
 }
 
 /// Text that is not a source. The text itself is not repeated: it may be a secret put in the wrong place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a source of secrets: expected `env:NAME`, `file:/absolute/path` or `sealed`")]
+#[error(
+    "not a source of secrets: expected `env:NAME`, `file:/absolute/path`, `sealed` or `vault:NAME/MOUNT/PATH#FIELD`"
+)]
 pub struct NotASource;
 
 impl FromStr for SecretFrom {
@@ -44,6 +49,12 @@ impl FromStr for SecretFrom {
                 Err(NotASource)
             };
         }
+        if s.starts_with("vault:") {
+            return match s.parse::<VaultPath>() {
+                Ok(path) if path.field.is_some() => Ok(Self::Vault(path)),
+                _ => Err(NotASource),
+            };
+        }
         match s.strip_prefix("file:").map(PathBuf::from) {
             Some(path) if path.is_absolute() => Ok(Self::File(path)),
             _ => Err(NotASource),
@@ -57,6 +68,7 @@ impl fmt::Display for SecretFrom {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Sealed => f.write_str("sealed"),
+            Self::Vault(path) => path.fmt(f),
         }
     }
 }
@@ -78,10 +90,51 @@ impl Environment for ProcessEnvironment {
     }
 }
 
+/// The sources that need nothing else: the environment and files.
+#[derive(Clone)]
+pub(super) struct Plain(pub Arc<dyn Environment>);
+
+impl Plain {
+    /// One line, no NUL.
+    pub(super) async fn line(&self, from: &SecretFrom) -> Result<Secret, String> {
+        match self.read(from).await {
+            Some(read) => one_line(from, read?),
+            None => Err(format!("{from} cannot be used here")),
+        }
+    }
+
+    async fn read(&self, from: &SecretFrom) -> Option<Result<Secret, String>> {
+        match from {
+            SecretFrom::Env(name) => {
+                let found = self.0.variable(name);
+                Some(found.ok_or_else(|| format!("{from} is not set")))
+            }
+            SecretFrom::File(path) => {
+                let read = file::read(path).await;
+                Some(read.map_err(|why| format!("{from}: {why}")))
+            }
+            SecretFrom::Sealed | SecretFrom::Vault(_) => None,
+        }
+    }
+}
+
+fn one_line(from: &SecretFrom, secret: Secret) -> Result<Secret, String> {
+    let secret = without_line_end(secret);
+    let bytes = secret.expose();
+    if bytes.is_empty() {
+        return Err(format!("{from} is empty"));
+    }
+    if bytes.iter().any(|b| matches!(b, 0 | b'\n' | b'\r')) {
+        return Err(format!("{from} holds more than one line"));
+    }
+    Ok(secret)
+}
+
 /// Reads secrets. Errors are texts for the operator that name the source, never its content.
 pub(super) struct Sources {
-    pub environment: Arc<dyn Environment>,
+    pub plain: Plain,
     pub sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>,
+    pub vaults: Vaults,
 }
 
 impl Sources {
@@ -99,6 +152,7 @@ impl Sources {
                 chain,
                 key,
             } => (Some(password), Some((chain, key))),
+            UpstreamProof::Issued(path) => return self.vaults.issue(path).await,
         };
         let password = match password {
             Some(from) => self.password(target, from).await?,
@@ -123,15 +177,7 @@ impl Sources {
 
     /// A password: one line, no NUL.
     async fn password(&self, target: &str, from: &SecretFrom) -> Result<Secret, String> {
-        let secret = without_line_end(self.read(target, "password", from).await?);
-        let bytes = secret.expose();
-        if bytes.is_empty() {
-            return Err(format!("{from} is empty"));
-        }
-        if bytes.iter().any(|b| matches!(b, 0 | b'\n' | b'\r')) {
-            return Err(format!("{from} holds more than one line"));
-        }
-        Ok(secret)
+        one_line(from, self.read(target, "password", from).await?)
     }
 
     /// PEM text.
@@ -148,14 +194,12 @@ impl Sources {
     }
 
     async fn read(&self, target: &str, part: &str, from: &SecretFrom) -> Result<Secret, String> {
+        if let Some(read) = self.plain.read(from).await {
+            return read;
+        }
         match from {
-            SecretFrom::Env(name) => self
-                .environment
-                .variable(name)
-                .ok_or_else(|| format!("{from} is not set")),
-            SecretFrom::File(path) => file::read(path)
-                .await
-                .map_err(|why| format!("{from}: {why}")),
+            SecretFrom::Vault(path) => self.vaults.read(path).await,
+            SecretFrom::Env(_) | SecretFrom::File(_) => Err(format!("{from} cannot be read")),
             SecretFrom::Sealed => {
                 let (store, keys) = self
                     .sealed
@@ -172,11 +216,7 @@ impl Sources {
 
 /// A secret of the gateway itself, one line, from the process's environment or a file.
 pub(crate) async fn read_plain(from: &SecretFrom) -> Result<Secret, String> {
-    let sources = Sources {
-        environment: Arc::new(ProcessEnvironment),
-        sealed: None,
-    };
-    sources.password("", from).await
+    Plain(Arc::new(ProcessEnvironment)).line(from).await
 }
 
 /// Drops the one line end that editors and shells put behind a password.

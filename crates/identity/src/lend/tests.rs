@@ -67,16 +67,19 @@ fn lender_with(from: &str, sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>) 
         ("EMPTY", ""),
         ("TWO", "a\nb"),
     ]));
-    Lender::new(
+    let lender = Lender::new(Parts {
+        environment: Arc::new(environment),
+        sealed,
+        servers: Arc::new(Nowhere),
+        randomness: Arc::new(Counting(Mutex::new(0))),
+        node: "0a1b2c3d".to_owned(),
+        leases: "/nonexistent".into(),
+    });
+    lender.replace(
         BTreeMap::from([("orders-db".to_owned(), credential)]),
-        Parts {
-            environment: Arc::new(environment),
-            sealed,
-            servers: Arc::new(Nowhere),
-            randomness: Arc::new(Counting(Mutex::new(0))),
-            node: "0a1b2c3d".to_owned(),
-        },
-    )
+        Vec::new(),
+    );
+    lender
 }
 
 async fn password(l: &Lender) -> Result<String, String> {
@@ -180,7 +183,7 @@ async fn a_target_without_credential_is_refused() {
 #[tokio::test]
 async fn a_new_bundle_replaces_the_targets() {
     let l = lender("env:PW");
-    l.replace(BTreeMap::new());
+    l.replace(BTreeMap::new(), Vec::new());
     assert!(password(&l).await.is_err());
 }
 
@@ -237,10 +240,13 @@ async fn lends_a_certificate_and_its_key() {
             },
         )])
     };
-    l.replace(entry(UpstreamProof::Certificate {
-        chain: from(&chain),
-        key: from(&key),
-    }));
+    l.replace(
+        entry(UpstreamProof::Certificate {
+            chain: from(&chain),
+            key: from(&key),
+        }),
+        Vec::new(),
+    );
     let lease = l.lend(to("orders-db")).await.unwrap();
     assert!(lease.password.expose().is_empty());
     let (c, k) = lease.client_certificate.unwrap();

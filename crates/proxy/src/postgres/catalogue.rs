@@ -89,6 +89,17 @@ impl TargetCatalogues {
         slots.entry(database.to_owned()).or_default().clone()
     }
 
+    /// Closes the connections. They are made anew by whoever asks.
+    pub async fn close(&self) {
+        let slots: Vec<Arc<Slot>> = match self.slots.lock() {
+            Ok(slots) => slots.values().cloned().collect(),
+            Err(poisoned) => poisoned.into_inner().values().cloned().collect(),
+        };
+        for slot in slots {
+            slot.reader.lock().await.take();
+        }
+    }
+
     async fn read(
         &self,
         database: &str,

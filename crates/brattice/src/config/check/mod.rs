@@ -8,6 +8,7 @@ mod listen;
 mod rest;
 mod saml;
 mod targets;
+mod vaults;
 mod volume;
 
 use super::checked::{Checked, SecretSource, TlsFiles};
@@ -19,6 +20,7 @@ use super::{Options, rules, suggest};
 use brattice_core::ids::Digest;
 use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
+use brattice_identity::lend::VaultPath;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -79,7 +81,10 @@ pub(super) fn run(
         .collect();
     let owners = c.owners(raw.owners, &providers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
+    let vault_names: Vec<String> = raw.vaults.keys().cloned().collect();
+    let vaults = c.vaults(raw.vaults);
     let targets = c.targets(raw.targets, holds);
+    c.vaults_of(&targets, &vault_names);
     c.sealing(&targets, store.as_ref());
     let classes = c.classes(raw.classes, &names);
     let labels = targets
@@ -107,6 +112,7 @@ pub(super) fn run(
         issuers,
         saml,
         owners,
+        vaults,
         targets,
         classes,
         data_classes: Arc::new(data_classes),
@@ -294,9 +300,22 @@ impl Checker<'_> {
                 .file(at, path)
                 .map(|p| SecretSource::File(std::path::absolute(&p).unwrap_or(p))),
             None if sealed && text == "sealed" => Some(SecretSource::Sealed),
+            Some(("vault", _)) if sealed => match text.parse::<VaultPath>() {
+                Ok(path) => Some(SecretSource::Vault(path)),
+                Err(_) => {
+                    self.bad(
+                        at,
+                        "does not say where in a vault the secret is",
+                        "write vault:NAME/MOUNT/PATH#FIELD for a value that is kept (KV version 2), or \
+                         vault:NAME/MOUNT/creds/ROLE for a user of each session's own; a step of a path has letters, \
+                         digits and - _ .",
+                    );
+                    None
+                }
+            },
             _ => {
                 let also = if sealed {
-                    ", or sealed for the sealed store"
+                    ", sealed for the sealed store, or vault:NAME/MOUNT/PATH#FIELD for a vault"
                 } else {
                     ""
                 };

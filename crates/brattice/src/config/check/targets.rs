@@ -1,7 +1,9 @@
 //! Targets: where they are, how they are reached, with which credential, and what policy knows of them.
 
 use super::{Checker, Pem, is_loopback_host, named};
-use crate::config::checked::{AllowedFunction, TargetConfig, TargetCredential, TargetTls, TlsMode};
+use crate::config::checked::{
+    AllowedFunction, SecretSource, TargetConfig, TargetCredential, TargetTls, TlsMode,
+};
 use crate::config::place::Place;
 use crate::config::raw::{RawProtocol, RawTarget, RawTargetTls, RawTlsFiles, RawTlsMode};
 use brattice_core::approval::HoldTimes;
@@ -36,9 +38,7 @@ impl Checker<'_> {
         let host = raw.host.and_then(|host| self.host(&at.key("host"), host));
         let tls = self.target_tls(&at.key("tls"), raw.tls, host.as_deref());
         let credential = self.credential(at, raw.password, raw.client_certificate);
-        let user = raw
-            .user
-            .and_then(|user| self.identifier(&at.key("user"), user));
+        let user = self.user(&at.key("user"), raw.user, credential.as_ref());
         let template = raw.ephemeral.map(|e| {
             self.template(
                 &at.key("ephemeral").key("template"),
@@ -178,8 +178,21 @@ impl Checker<'_> {
         let password = password.and_then(|text| self.secret(&password_at, &text, true));
         let files = certificate.and_then(|f| self.tls_files(&at.key("client_certificate"), f));
         match given {
-            (true, true) => Some(TargetCredential::Both(password?, files?)),
-            (true, false) => password.map(TargetCredential::Password),
+            (true, true) => match password? {
+                SecretSource::Vault(path) if path.field.is_none() => {
+                    self.bad(
+                        &password_at,
+                        "has a user made for each session, to whom no certificate belongs",
+                        "take client_certificate out, or name a value that the vault keeps: vault:NAME/MOUNT/PATH#FIELD",
+                    );
+                    None
+                }
+                kept => Some(TargetCredential::Both(kept, files?)),
+            },
+            (true, false) => password.map(|source| match source {
+                SecretSource::Vault(path) if path.field.is_none() => TargetCredential::Issued(path),
+                kept => TargetCredential::Password(kept),
+            }),
             (false, true) => files.map(TargetCredential::Certificate),
             (false, false) => {
                 if !self
@@ -199,6 +212,36 @@ impl Checker<'_> {
         }
     }
 
+    /// The role to log in with; none where a vault makes it.
+    fn user(
+        &mut self,
+        at: &Place,
+        user: Option<String>,
+        credential: Option<&TargetCredential>,
+    ) -> Option<String> {
+        match (user, credential) {
+            (None, Some(TargetCredential::Issued(_))) => Some(String::new()),
+            (Some(user), Some(TargetCredential::Issued(_))) => {
+                self.wrong(
+                    at,
+                    &user,
+                    "is not who logs in, since a vault makes a user for each session",
+                    "take it out",
+                );
+                None
+            }
+            (Some(user), _) => self.identifier(at, user),
+            (None, _) => {
+                self.bad(
+                    at,
+                    "is required and missing",
+                    "name the role that the gateway logs in with",
+                );
+                None
+            }
+        }
+    }
+
     fn template(
         &mut self,
         at: &Place,
@@ -206,6 +249,15 @@ impl Checker<'_> {
         user: Option<&str>,
     ) -> Option<String> {
         let template = self.identifier(at, template?)?;
+        if user == Some("") {
+            self.wrong(
+                at,
+                &template,
+                "makes a role for each session, and so does the vault that the password comes from",
+                "take one of the two out",
+            );
+            return None;
+        }
         if Some(template.as_str()) == user {
             self.wrong(
                 at,
