@@ -139,7 +139,8 @@ impl Running {
             emptied(&gateway, ENDING_MAX).await;
         }
         drop(serving.workers);
-        gateway.kept.close().await;
+        // One that is in the middle of a read is closed by the process's end.
+        let _late = tokio::time::timeout(ENDING_MAX, gateway.kept.close()).await;
         if !gateway.lender.all_returned(RETURNING_MAX).await {
             tracing::warn!(
                 "not everything that sessions had on targets could be given back; the next start does it"

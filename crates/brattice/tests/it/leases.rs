@@ -1,6 +1,8 @@
 //! Credentials that are taken for one session and given back after it. The server is asked who was logged in, what that
 //! role could do, and whether it is still there.
 
+mod vault;
+
 use crate::records::{export_lines, log_dir};
 use crate::world::{DATABASE, OWNER, PROD, READER, SECURITY, SHOP, WRITER, Who, World, now};
 use brattice_testkit::gateway::{Gateway, TargetOptions};

@@ -35,9 +35,9 @@ pub struct TargetOptions {
     pub name: String,
     /// Its port on 127.0.0.1.
     pub port: u16,
-    /// The role the gateway logs in with.
+    /// The role the gateway logs in with; empty where a vault makes it.
     pub user: String,
-    /// That role's password.
+    /// That role's password, or where it comes from: `file:PATH` or `vault:PLACE`.
     pub password: String,
     /// The database when the caller names only the target.
     pub database: String,
@@ -93,7 +93,8 @@ impl GatewayOptions {
     /// The passwords, by the variables that the bundle names.
     pub(super) fn secrets(&self) -> Vec<(String, String)> {
         let secret = |t: &TargetOptions| (t.variable(), t.password.clone());
-        self.targets.iter().map(secret).collect()
+        let given = self.targets.iter().filter(|t| !t.is_source());
+        given.map(secret).collect()
     }
 }
 
@@ -105,25 +106,36 @@ impl TargetOptions {
         )
     }
 
+    fn is_source(&self) -> bool {
+        self.password.starts_with("file:") || self.password.starts_with("vault:")
+    }
+
     fn write(&self, text: &mut String) {
         let labels: Vec<String> = self
             .labels
             .iter()
             .map(|(k, v)| format!("{k} = \"{v}\""))
             .collect();
+        let password = if self.is_source() {
+            self.password.clone()
+        } else {
+            format!("env:{}", self.variable())
+        };
+        let user = match self.user.as_str() {
+            "" => String::new(),
+            user => format!("user = \"{user}\"\n"),
+        };
         // Writing to a String cannot fail.
         let _ = write!(
             text,
             "[targets.{}]\nprotocol = \"postgres\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             tls = {{ {} }}\nlabels = {{ {} }}\ndatabase = \"{}\"\nuser = \"{}\"\n\
-             password = \"env:{}\"\n{}\n\n",
+             tls = {{ {} }}\nlabels = {{ {} }}\ndatabase = \"{}\"\n{user}\
+             password = \"{password}\"\n{}\n\n",
             self.name,
             self.port,
             self.tls,
             labels.join(", "),
             self.database,
-            self.user,
-            self.variable(),
             self.more,
         );
     }
