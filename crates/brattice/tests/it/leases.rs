@@ -9,6 +9,7 @@ use brattice_testkit::gateway::{Gateway, TargetOptions};
 use brattice_testkit::postgres::{Postgres, PostgresOptions};
 use brattice_testkit::wire::{Wire, WireError, frames};
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 /// A target whose sessions have a role each.
@@ -339,6 +340,39 @@ fn a_role_that_cannot_be_dropped_cannot_be_used_and_is_spoken_of() {
     until("a later try drops it", Duration::from_secs(10), || {
         roles(&world).is_empty()
     });
+}
+
+#[test]
+fn a_file_is_read_anew_for_each_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("password");
+    let put = |password: &str| {
+        // As an agent that rotates it does: written beside and moved.
+        let beside = dir.path().join("password.new");
+        std::fs::write(&beside, password).unwrap();
+        std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+    };
+    let world = World::start_behind(PostgresOptions::of(18), |postgres, bundle| {
+        put(&format!("role-{}\n", postgres.password()));
+        let shop = bundle.targets.iter_mut().find(|t| t.name == SHOP).unwrap();
+        shop.password = format!("file:{}", path.display());
+    });
+    let mut before = world.connect(READER, SHOP);
+    for round in 0..3 {
+        let password = format!("rotated-{round}-{}", world.postgres.password());
+        world.ask(&format!(
+            "SET log_statement = 'none'; ALTER ROLE shop_role PASSWORD '{password}'"
+        ));
+        assert!(Wire::connect(&world.through(READER, SHOP)).is_err());
+        put(&password);
+        let mut after = world.connect(READER, SHOP);
+        for wire in [&mut before, &mut after] {
+            let read = wire.query("SELECT count(*) FROM notes").unwrap();
+            assert_eq!(read.texts(), ["3"]);
+        }
+        assert!(!world.gateway.log().contains("rotated-"));
+    }
 }
 
 #[test]

@@ -132,7 +132,10 @@ impl Lender {
 
     /// Looks on the targets for what was left behind by a process that was killed, and takes it away.
     pub async fn sweep(&self) {
-        self.sources.vaults.sweep().await;
+        tokio::join!(self.sources.vaults.sweep(), self.sweep_roles());
+    }
+
+    async fn sweep_roles(&self) {
         let by_target = self.by_target.load_full();
         for (target, credential) in by_target.iter() {
             let Some(template) = &credential.template else {

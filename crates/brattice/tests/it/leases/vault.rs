@@ -320,3 +320,55 @@ fn a_vault_that_denies_or_is_slow_sealed_or_gone_lets_nobody_in_and_says_why_to_
         "{said}"
     );
 }
+
+#[test]
+fn a_platforms_token_logs_in_and_a_namespace_is_kept_to() {
+    let bao = Bao::start(false);
+    let jwt = bao.keep("jwt", "not one yet");
+    let world = World::start_behind(PostgresOptions::of(15), |postgres, bundle| {
+        let issuer = bundle.issuers[0].1.clone();
+        bao.cli(&["namespace", "create", "team"]);
+        let policy = bao.keep(
+            "team.hcl",
+            "path \"kept/data/shop\" { capabilities = [\"read\"] }",
+        );
+        let jwks = format!("jwks_url={}/keys", issuer.trim_end_matches('/'));
+        let kept = format!("password=role-{}", postgres.password());
+        for command in [
+            &["secrets", "enable", "-path=kept", "-version=2", "kv"][..],
+            &["kv", "put", "-mount=kept", "shop", &kept],
+            &["policy", "write", "gateway", &policy],
+            &["auth", "enable", "jwt"],
+            &["write", "auth/jwt/config", &jwks],
+            &[
+                "write",
+                "auth/jwt/role/gateway",
+                "role_type=jwt",
+                "user_claim=sub",
+                "bound_audiences=brattice",
+                "token_policies=gateway",
+            ],
+        ] {
+            let mut arguments = vec![command[0]];
+            // The namespace goes behind the words of the command and before its arguments.
+            let words = if matches!(command[0], "write") { 1 } else { 2 };
+            arguments.extend(&command[1..words]);
+            arguments.push("-namespace=team");
+            arguments.extend(&command[words..]);
+            bao.cli(&arguments);
+        }
+        bundle.more.push_str(&format!(
+            "[vaults.team]\naddress = \"{}\"\nnamespace = \"team\"\n\
+             jwt = {{ mount = \"jwt\", role = \"gateway\", token = \"file:{jwt}\" }}\n\n",
+            bao.address()
+        ));
+        let user = bundle.targets[0].user.clone();
+        add(bundle, KEPT, &user, "vault:team/kept/shop#password");
+    });
+    refused(&world, KEPT);
+    // The platform gives another one in time; nobody tells the gateway.
+    bao.keep("jwt", &world.token(READER));
+    let mut wire = world.connect(READER, KEPT);
+    assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+    assert!(!world.gateway.log().contains("not one yet"));
+}

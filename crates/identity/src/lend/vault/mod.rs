@@ -22,7 +22,7 @@ use issued::{Issued, LeaseDebt, Life};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use token::Token;
@@ -137,7 +137,11 @@ impl Vaults {
 
     /// Revokes what a process before this one left.
     pub(super) async fn sweep(&self) {
+        let mut away = HashSet::new();
         for note in self.book.left_behind() {
+            if away.contains(&note.vault) {
+                continue;
+            }
             let Some(vault) = self.by_name.load().get(&note.vault).cloned() else {
                 continue;
             };
@@ -154,11 +158,15 @@ impl Vaults {
                     );
                     debt.settled(true);
                 }
-                Err(why) => tracing::error!(
-                    vault = note.vault,
-                    why,
-                    "a lease that was left behind cannot be revoked"
-                ),
+                Err(why) => {
+                    tracing::error!(
+                        vault = note.vault,
+                        why,
+                        "a lease that was left behind cannot be revoked"
+                    );
+                    // The next one would wait as long for the same answer.
+                    away.insert(note.vault);
+                }
             }
         }
     }
