@@ -337,3 +337,6 @@ impl Debt for RoleDebt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
