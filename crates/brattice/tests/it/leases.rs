@@ -418,6 +418,51 @@ fn a_maker_that_may_not_make_roles_is_a_matter_of_the_operators_alone() {
     assert_eq!(roles(&world), [""; 0]);
 }
 
+#[test]
+fn many_sessions_at_once_take_few_connections_more_and_leave_nothing() {
+    let world = world(18);
+    let logins: Vec<_> = (0..16).map(|_| world.through(READER, LEASED)).collect();
+    std::thread::scope(|scope| {
+        for login in &logins {
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    let mut wire = Wire::connect(login).unwrap();
+                    assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+                }
+            });
+        }
+        let own =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'brattice leases'";
+        for _ in 0..20 {
+            let most: u32 = world.ask(own).parse().unwrap();
+            // One that is being closed may still be listed.
+            assert!(most <= 6, "{most} connections of the gateway's own");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    until("all of them are dropped", Duration::from_secs(10), || {
+        roles(&world).is_empty()
+    });
+}
+
+#[test]
+fn a_session_of_a_target_that_left_the_bundle_is_given_back() {
+    let world = world(18);
+    let wire = world.connect(OWNER, LEASED);
+    let bundle = world.gateway.read("brattice.toml").unwrap();
+    let begins = format!("[targets.{LEASED}]");
+    let (before, rest) = bundle.split_once(&begins).unwrap();
+    let after = &rest[rest.find("\n[").unwrap()..];
+    world
+        .gateway
+        .write("brattice.toml", &format!("{before}{after}"))
+        .unwrap();
+    let reloaded = world.gateway.reload(&world.token(SECURITY)).unwrap();
+    assert_eq!(reloaded.status, 200, "{}", reloaded.text());
+    drop(wire);
+    all_gone(&world, "its target left the bundle");
+}
+
 /// Said, not asserted: a machine that others use as well tells no absolute times.
 #[test]
 fn opening_costs_a_few_statements_more() {

@@ -16,12 +16,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// Connections of one target that are kept.
+/// Connections of one target at once.
+const AT_ONCE_MAX: usize = 4;
+/// Those of them that are kept.
 const KEPT_MAX: usize = 2;
 /// How long one is kept without use.
 const KEPT_FOR: Duration = Duration::from_secs(30);
+/// How long is waited for one to become free.
+const FREE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long one statement may take.
 const STATEMENT_MAX: Duration = Duration::from_secs(10);
 /// What of a target's words is repeated to the operator.
@@ -160,7 +165,22 @@ fn words(said: Option<&[u8]>) -> String {
 
 /// A few connections of the gateway's own, kept for a moment after their use: opening one costs more than what it is for.
 #[derive(Default)]
-pub struct KeptOwn(Mutex<HashMap<String, Vec<Kept>>>);
+pub struct KeptOwn(Mutex<HashMap<String, OfTarget>>);
+
+/// Those of one target.
+struct OfTarget {
+    room: Arc<Semaphore>,
+    kept: Vec<Kept>,
+}
+
+impl Default for OfTarget {
+    fn default() -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+            kept: Vec::new(),
+        }
+    }
+}
 
 struct Kept {
     own: Own,
@@ -182,6 +202,16 @@ impl KeptOwn {
         lease: &Lease,
         text: &str,
     ) -> Result<Rows, OwnError> {
+        let room = self
+            .all()
+            .entry(endpoint.name.clone())
+            .or_default()
+            .room
+            .clone();
+        // However many sessions open at once, the target has few connections more than theirs.
+        let _room = tokio::time::timeout(FREE_WAIT_MAX, room.acquire())
+            .await
+            .map_err(|_| OwnError::Timeout)?;
         if let Some(mut own) = self.take(endpoint, database, &lease.user) {
             match bounded(own.query(text)).await {
                 // One that has died since it was put by says nothing about the target.
@@ -203,22 +233,22 @@ impl KeptOwn {
         done
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<String, Vec<Kept>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, OfTarget>> {
         match self.0.lock() {
-            Ok(kept) => kept,
+            Ok(all) => all,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
 
     /// The newest kept one for this place and login. A target that was configured anew is dialled anew.
     fn take(&self, endpoint: &Arc<Endpoint>, database: &str, user: &str) -> Option<Own> {
-        let mut kept = self.kept();
-        let of_target = kept.get_mut(&endpoint.name)?;
-        of_target.retain(|k| k.since.elapsed() < KEPT_FOR && Arc::ptr_eq(&k.endpoint, endpoint));
-        let at = of_target
+        let mut all = self.all();
+        let kept = &mut all.get_mut(&endpoint.name)?.kept;
+        kept.retain(|k| k.since.elapsed() < KEPT_FOR && Arc::ptr_eq(&k.endpoint, endpoint));
+        let at = kept
             .iter()
             .rposition(|k| k.database == database && k.user == user)?;
-        Some(of_target.swap_remove(at).own)
+        Some(kept.swap_remove(at).own)
     }
 
     fn put(
@@ -232,12 +262,12 @@ impl KeptOwn {
         if !matches!(done, Ok(_) | Err(OwnError::Refused { .. })) {
             return;
         }
-        let mut kept = self.kept();
-        let of_target = kept.entry(endpoint.name.clone()).or_default();
-        if of_target.len() >= KEPT_MAX {
-            of_target.remove(0);
+        let mut all = self.all();
+        let kept = &mut all.entry(endpoint.name.clone()).or_default().kept;
+        if kept.len() >= KEPT_MAX {
+            kept.remove(0);
         }
-        of_target.push(Kept {
+        kept.push(Kept {
             own,
             endpoint: endpoint.clone(),
             database: database.to_owned(),
@@ -248,10 +278,9 @@ impl KeptOwn {
 
     /// Closes those that were not used for a while.
     pub fn tidy(&self) {
-        self.kept().retain(|_, of_target| {
-            of_target.retain(|k| k.since.elapsed() < KEPT_FOR);
-            !of_target.is_empty()
-        });
+        for of_target in self.all().values_mut() {
+            of_target.kept.retain(|k| k.since.elapsed() < KEPT_FOR);
+        }
     }
 }
 

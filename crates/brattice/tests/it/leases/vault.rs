@@ -6,7 +6,7 @@ use brattice_testkit::bao::Bao;
 use brattice_testkit::gateway::{GatewayOptions, TargetOptions};
 use brattice_testkit::postgres::{Postgres, PostgresOptions};
 use brattice_testkit::wire::{Wire, WireError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A target whose users the vault makes.
 const ISSUED: &str = "issued";
@@ -196,7 +196,7 @@ fn a_vault_makes_a_user_for_each_session_and_takes_it_back() {
 fn a_session_outlives_its_lease_only_while_it_is_renewed() {
     let bao = Bao::start(false);
     let world = world(18, &bao);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let mut wire = world.connect(READER, BRIEF);
     // Beyond the eight seconds, which is only possible by renewal; at sixteen the vault renews no more.
     while begun.elapsed() < Duration::from_secs(11) {
@@ -227,6 +227,37 @@ fn a_session_outlives_its_lease_only_while_it_is_renewed() {
             .log()
             .contains("a lease runs out and was not renewed")
     );
+}
+
+#[test]
+fn a_session_ends_before_the_token_that_its_user_was_taken_with() {
+    let bao = Bao::start(false);
+    let world = world(15, &bao);
+    let role = "auth/approle/role/gateway";
+    bao.cli(&[
+        "write",
+        role,
+        "token_policies=gateway",
+        "token_ttl=8s",
+        "token_max_ttl=8s",
+    ]);
+    let begun = Instant::now();
+    let mut wire = world.connect(READER, ISSUED);
+    assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+    // The lease itself is good for an hour, and its token is not.
+    let (said, closed) = wire.drain(Duration::from_secs(10));
+    assert!(
+        closed && begun.elapsed() < Duration::from_secs(10),
+        "{said:?}"
+    );
+    let error = said.errors().pop().unwrap();
+    assert_eq!(
+        error.told("rule").as_deref(),
+        Some("brattice.lease"),
+        "{error:?}"
+    );
+    let mut next = world.connect(READER, ISSUED);
+    assert_eq!(next.query("SELECT 1").unwrap().texts(), ["1"]);
 }
 
 #[test]

@@ -56,7 +56,11 @@ impl Life {
     }
 
     fn margin(&self) -> Duration {
-        (self.time / 10).clamp(MARGIN.0, MARGIN.1)
+        let shorter = self
+            .token
+            .time
+            .map_or(self.time, |time| time.min(self.time));
+        (shorter / 10).clamp(MARGIN.0, MARGIN.1)
     }
 }
 

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A token with less time than this is replaced before it is used.
+/// A token with less time than this, or than a third of what it was given, is replaced before it is used: what is taken
+/// with it would end with it.
 const LEFT_MIN: Duration = Duration::from_secs(5);
 /// The shortest and the longest wait between two renewals.
 const RENEW_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
@@ -24,6 +25,8 @@ const RENEW_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 pub(super) struct Token {
     pub secret: Secret,
     renewable: bool,
+    /// How long it was given; `None` for one that does not end.
+    pub time: Option<Duration>,
     /// When it ends; `None` for one that does not.
     ends: Mutex<Option<Instant>>,
 }
@@ -38,7 +41,8 @@ impl Token {
     }
 
     pub(super) fn is_good(&self) -> bool {
-        self.ends().is_none_or(|at| at > Instant::now() + LEFT_MIN)
+        let least = self.time.map_or(LEFT_MIN, |time| LEFT_MIN.max(time / 3));
+        self.ends().is_none_or(|at| at > Instant::now() + least)
     }
 
     fn set_end(&self, at: Option<Instant>) {
@@ -137,10 +141,12 @@ fn keep(
     begun: Instant,
 ) -> Arc<Token> {
     // No time at all is how a vault says that a token does not end.
-    let ends = (seconds > 0).then(|| begun + Duration::from_secs(seconds));
+    let time = (seconds > 0).then(|| Duration::from_secs(seconds));
+    let ends = time.map(|time| begun + time);
     let token = Arc::new(Token {
         secret,
         renewable,
+        time,
         ends: Mutex::new(ends),
     });
     if token.renewable && ends.is_some() {
