@@ -1,5 +1,7 @@
 //! Bundles as people write them, right and wrong.
 
+mod leases;
+
 use super::checked::{SecretSource, TargetCredential, TlsMode};
 use super::*;
 use brattice_core::principal::PrincipalKind;
