@@ -4,6 +4,7 @@
 
 use crate::ports::{BundleProblem, BundleView, Minted, ReplayFrame, SessionState, SessionView};
 use brattice_core::approval::{Answer, Approval, ApprovalState, Asked};
+use brattice_core::freeze::Freeze;
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -409,6 +410,69 @@ pub struct SuspendedBody {
     pub sessions: u64,
     /// Credentials that were revoked.
     pub credentials: u64,
+}
+
+/// What to stop: one of `target`, `label` and `all`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeRequest {
+    /// The target of this name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<String>,
+    /// Every target with this label, as `key=value`; those of bundles to come as well.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
+    /// Every target.
+    #[serde(default)]
+    pub all: bool,
+    /// Why: those who are stopped read it.
+    pub reason: String,
+}
+
+/// A freeze that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FreezeBody {
+    /// Its id.
+    pub id: String,
+    /// What it is of: `target NAME`, `label KEY=VALUE` or `all`.
+    pub of: String,
+    /// The targets that it has reached so far.
+    pub targets: Vec<String>,
+    /// Why, in the words of whoever froze.
+    pub reason: String,
+    /// Who froze.
+    pub by: String,
+    /// When (RFC 3339).
+    pub at: String,
+}
+
+impl From<&Freeze> for FreezeBody {
+    fn from(f: &Freeze) -> Self {
+        Self {
+            id: f.id.to_string(),
+            of: f.reach.to_string(),
+            targets: f.targets.iter().cloned().collect(),
+            reason: f.reason.clone(),
+            by: f.by.to_string(),
+            at: f.at.to_string(),
+        }
+    }
+}
+
+/// Freezes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FreezesBody {
+    /// Those that stand, the oldest first.
+    pub freezes: Vec<FreezeBody>,
+}
+
+/// What a freeze did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FrozenBody {
+    /// The freeze.
+    pub freeze: FreezeBody,
+    /// Sessions that were cut.
+    pub sessions: u64,
 }
 
 /// A wish for a credential.

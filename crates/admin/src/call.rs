@@ -5,8 +5,8 @@
 use crate::decision::Nonces;
 use crate::ports::login::LoginApi;
 use crate::ports::{
-    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, IdentitiesApi, Recorder,
-    SessionsApi, TokensApi,
+    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, FreezesApi, IdentitiesApi,
+    Recorder, SessionsApi, TokensApi,
 };
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
@@ -40,6 +40,8 @@ pub struct Ports {
     pub tokens: Arc<dyn TokensApi>,
     /// People who sign in.
     pub login: Arc<dyn LoginApi>,
+    /// What is stopped.
+    pub freezes: Arc<dyn FreezesApi>,
     /// Principals.
     pub identities: Arc<dyn IdentitiesApi>,
     /// The audit log, for reading.
@@ -244,6 +246,23 @@ impl Call {
         )
         .await?;
         Ok(decided?)
+    }
+
+    /// The same for several acts that are done together or not at all: one entry, allowed when all of them are. `acts` is
+    /// never empty.
+    pub async fn must_all(
+        &self,
+        acts: &[Act<'_>],
+        object: &str,
+        details: &str,
+    ) -> Result<Permit, Problem> {
+        let who = self.who()?;
+        let name = acts.first().ok_or_else(Problem::unavailable)?.name();
+        let decided: Result<Vec<Permit>, Denial> =
+            acts.iter().map(|act| self.decide(who, act)).collect();
+        self.record(&who.chain, name, object, decided.is_ok(), details)
+            .await?;
+        decided?.pop().ok_or_else(Problem::unavailable)
     }
 
     /// Decides for a given identity: the caller's, or that of a person whose decision was brought.

@@ -80,7 +80,7 @@ fn operation(route: &Route, problem: &Value, generator: &mut SchemaGenerator) ->
         Answers::Octets => content("application/octet-stream", json!({})),
         Answers::Document => content("application/json", json!({ "type": "object" })),
     };
-    let status = if route.id == "credentials.create" {
+    let status = if matches!(route.id, "credentials.create" | "freezes.create") {
         "201"
     } else {
         "200"

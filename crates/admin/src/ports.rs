@@ -8,11 +8,13 @@ pub mod login;
 use brattice_core::approval::{Answer, Approval, ApprovalState};
 use brattice_core::audit::Event;
 use brattice_core::denial::Denial;
-use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
+use brattice_core::freeze::{Freeze, Reach};
+use brattice_core::ids::{ApprovalId, CredentialId, Digest, FreezeId, Revision, SessionId};
 use brattice_core::ports::{Bounds, BoxFuture, RecordFailed};
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::target::Target;
 use brattice_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -59,6 +61,10 @@ pub enum Act<'a> {
     ApplyBundle,
     /// `identity.suspend`: void everything that a principal has proved so far.
     Suspend(&'a Principal),
+    /// `target.freeze`: stop it.
+    Freeze(Stopped<'a>),
+    /// `target.thaw`: let it go on.
+    Thaw(Stopped<'a>),
     /// `credential.revoke`: end a minted credential. One's own needs no rule.
     RevokeCredential(&'a CredentialView),
     /// `connect`: open this target, which is what a credential is for.
@@ -78,6 +84,8 @@ impl Act<'_> {
             Act::ReadBundle => "policy.read",
             Act::ApplyBundle => "policy.apply",
             Act::Suspend(_) => "identity.suspend",
+            Act::Freeze(_) => "target.freeze",
+            Act::Thaw(_) => "target.thaw",
             Act::RevokeCredential(_) => "credential.revoke",
             Act::Connect(_) => "connect",
         }
@@ -91,6 +99,11 @@ impl Act<'_> {
             Act::ReadAudit => "gateway".to_owned(),
             Act::ReadBundle | Act::ApplyBundle => "bundle".to_owned(),
             Act::Suspend(who) => who.to_string(),
+            Act::Freeze(what) | Act::Thaw(what) => match what {
+                Stopped::Everything => Reach::All.to_string(),
+                Stopped::Label(label) => format!("label {label}"),
+                Stopped::Target(target) => format!("target {}", target.name),
+            },
             Act::RevokeCredential(c) => c.id.to_string(),
             Act::Connect(target) => (*target).to_owned(),
         }
@@ -104,6 +117,8 @@ impl Act<'_> {
             | Act::ReadAudit
             | Act::ReadBundle
             | Act::ApplyBundle
+            | Act::Freeze(_)
+            | Act::Thaw(_)
             | Act::Suspend(_) => true,
             Act::ReadApproval(_)
             | Act::ReadSession(_)
@@ -112,6 +127,17 @@ impl Act<'_> {
             | Act::Connect(_) => false,
         }
     }
+}
+
+/// What is stopped, as rules are asked about it.
+#[derive(Debug, Clone, Copy)]
+pub enum Stopped<'a> {
+    /// The gateway as a whole.
+    Everything,
+    /// Whatever has this label, as `key=value`.
+    Label(&'a str),
+    /// One target.
+    Target(&'a Target),
 }
 
 /// Decides by the policy in force, which is the same Cedar rules that judge commands.
@@ -415,6 +441,36 @@ pub trait IdentitiesApi: Send + Sync {
     /// The person as they last signed in at this gateway, if that is still fresh enough to count. For decisions that
     /// come in over a webhook: what the webhook says about groups counts for nothing.
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;
+}
+
+/// What a freeze did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frozen {
+    /// The freeze.
+    pub freeze: Freeze,
+    /// Sessions that were cut.
+    pub sessions: u64,
+}
+
+/// Stopping targets.
+pub trait FreezesApi: Send + Sync {
+    /// The targets of the bundle in force that this means.
+    fn reached(&self, reach: &Reach) -> Vec<Target>;
+    /// The freezes that stand, the oldest first.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Freeze>, Failed>>;
+    /// Stops what this reaches: nobody gets in any more, and whoever is in is cut. `None` when too many freezes stand.
+    fn freeze<'a>(
+        &'a self,
+        reach: Reach,
+        reason: &'a str,
+        by: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Frozen>, Failed>>;
+    /// Ends a freeze. False if it did not stand.
+    fn thaw<'a>(
+        &'a self,
+        id: &'a FreezeId,
+        by: &'a Principal,
+    ) -> BoxFuture<'a, Result<bool, Failed>>;
 }
 
 /// One entry of the audit log.

@@ -5,10 +5,11 @@
 use crate::body::{
     AnswerRequest, ApprovalBody, ApprovalsBody, AuditFilesBody, AuditLineBody, BundleBody,
     CheckBody, CredentialBody, CredentialRequest, DecisionRequest, DoneBody, FrameBody,
-    PrincipalRequest, ReasonRequest, SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
+    FreezeRequest, FreezesBody, FrozenBody, PrincipalRequest, ReasonRequest, SessionBody,
+    SessionsBody, SuspendedBody, WhoamiBody,
 };
 use crate::call::{Call, Reply};
-use crate::handle::{agents, approvals, audit, bundle, credentials, sessions, whoami};
+use crate::handle::{agents, approvals, audit, bundle, credentials, freezes, sessions, whoami};
 use crate::problem::Problem;
 use brattice_core::ports::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -285,6 +286,39 @@ pub static ROUTES: &[Route] = &[
         body: required::<PrincipalRequest>(),
         answers: Answers::Json(of::<SuspendedBody>),
         handle: agents::revoke,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/freezes",
+        id: "freezes.list",
+        summary: "What is stopped, as far as you may stop it or let it go on; the oldest first.",
+        right: Right::Policy(&["target.freeze", "target.thaw"]),
+        query: &[],
+        body: None,
+        answers: Answers::Json(of::<FreezesBody>),
+        handle: freezes::list,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/freezes",
+        id: "freezes.create",
+        summary: "Stop targets: open sessions are cut, new ones refused, until the freeze is ended.",
+        right: Right::Policy(&["target.freeze"]),
+        query: &[],
+        body: required::<FreezeRequest>(),
+        answers: Answers::Json(of::<FrozenBody>),
+        handle: freezes::create,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/freezes/{id}/thaw",
+        id: "freezes.thaw",
+        summary: "End a freeze: what no other freeze stops goes on.",
+        right: Right::Policy(&["target.thaw"]),
+        query: &[],
+        body: optional::<ReasonRequest>(),
+        answers: Answers::Json(of::<DoneBody>),
+        handle: freezes::thaw,
     },
     Route {
         method: Method::Post,

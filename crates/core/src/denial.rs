@@ -34,6 +34,8 @@ pub enum Code {
     Cancelled,
     /// The identity ended: expired, revoked or changed.
     SessionEnded,
+    /// People stopped the target; only they let it go on.
+    Frozen,
     /// The record, the store or another part the promise needs is failing.
     Unavailable,
 }
@@ -54,6 +56,7 @@ impl Code {
             Code::Throttled => "throttled",
             Code::Cancelled => "cancelled",
             Code::SessionEnded => "session_ended",
+            Code::Frozen => "frozen",
             Code::Unavailable => "unavailable",
         }
     }

@@ -108,6 +108,10 @@ id!(
     /// One short-lived credential lent to a caller; also its user name.
     CredentialId, "crd", "a credential id"
 );
+id!(
+    /// One stop of targets.
+    FreezeId, "frz", "a freeze id"
+);
 
 /// The number of a bundle: every audit entry names the one it was judged under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 use crate::approval::{Approval, Grant, Question};
 use crate::audit::{Entry, Position};
 use crate::gate::Cut;
+use crate::freeze::Freeze;
 use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
 use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};
@@ -245,6 +246,12 @@ pub trait People: Send + Sync {
         &'a self,
         who: &'a Principal,
     ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>>;
+}
+
+/// What people have stopped.
+pub trait Freezes: Send + Sync {
+    /// The freezes that stand, as they were a moment ago at most; what this process itself has frozen is always in it.
+    fn standing(&self) -> BoxFuture<'_, Result<Arc<[Freeze]>, StoreError>>;
 }
 
 /// Random bytes from the operating system.

@@ -2,6 +2,7 @@
 //!
 //! Lives here: the list and how it is cut. Never: who may cut.
 
+use brattice_core::denial::Denial;
 use brattice_core::gate::{Cut, CutReason};
 use brattice_core::ids::SessionId;
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
@@ -112,6 +113,24 @@ impl Live {
                 s.id.clone()
             })
             .collect()
+    }
+}
+
+impl Live {
+    /// Ends every session for which there is something to say, and says it. Returns which.
+    pub fn cut_saying(
+        &self,
+        reason: CutReason,
+        what: impl Fn(&LiveSession) -> Option<Denial>,
+    ) -> Vec<SessionId> {
+        let mut ended = Vec::new();
+        for session in self.list() {
+            if let Some(denial) = what(&session) {
+                session.cut.throw_saying(reason, denial);
+                ended.push(session.id.clone());
+            }
+        }
+        ended
     }
 }
 

@@ -30,6 +30,8 @@ async fn every_route_refuses_who_proves_nothing() {
             "policy.read",
             "policy.apply",
             "identity.suspend",
+            "target.freeze",
+            "target.thaw",
             "credential.revoke",
             "connect",
         ]);
@@ -58,6 +60,7 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
         match id {
             "whoami" | "openapi" => assert_eq!(status, StatusCode::OK),
             "approvals.list" => assert!(read::<ApprovalsBody>(response).await.approvals.is_empty()),
+            "freezes.list" => assert!(read::<FreezesBody>(response).await.freezes.is_empty()),
             "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),
             _ => assert!(
                 status == StatusCode::FORBIDDEN || status == StatusCode::NOT_FOUND,
@@ -117,6 +120,8 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
         "policy.read",
         "policy.apply",
         "identity.suspend",
+        "target.freeze",
+        "target.thaw",
         "credential.revoke",
         "connect",
     ];
@@ -129,6 +134,8 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
                 "approvals.deny",
                 "sessions.replay",
                 "agents.revoke",
+                "freezes.create",
+                "freezes.thaw",
                 "audit.tail",
                 "audit.files",
                 "audit.export",
@@ -166,6 +173,8 @@ async fn what_cannot_be_recorded_does_not_happen() {
         "audit.read",
         "policy.apply",
         "identity.suspend",
+        "target.freeze",
+        "target.thaw",
         "credential.revoke",
         "connect",
     ];

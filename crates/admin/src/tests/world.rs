@@ -1,6 +1,8 @@
 //! Everything behind the API, in memory, and requests to it.
 
-pub(super) use crate::body::{ApprovalBody, ApprovalsBody, CredentialBody, SessionsBody};
+pub(super) use crate::body::{
+    ApprovalBody, ApprovalsBody, CredentialBody, FreezesBody, SessionsBody,
+};
 pub(super) use crate::guard::Peer;
 pub(super) use crate::ports::*;
 pub(super) use crate::problem::Problem;
@@ -13,12 +15,16 @@ pub(super) use brattice_core::action::Effect;
 pub(super) use brattice_core::approval::{Answer, Approval, ApprovalState, Asked, Question};
 pub(super) use brattice_core::audit::Event;
 pub(super) use brattice_core::denial::{Code, Denial};
-pub(super) use brattice_core::ids::{ApprovalId, CredentialId, Digest, Revision, SessionId};
+pub(super) use brattice_core::freeze::{Freeze, Reach};
+pub(super) use brattice_core::ids::{
+    ApprovalId, CredentialId, Digest, FreezeId, Revision, SessionId,
+};
 pub(super) use brattice_core::ports::{
     AuthError, Authenticator, BoxFuture, MintedCredential, RecordFailed,
 };
 pub(super) use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 pub(super) use brattice_core::secret::Secret;
+pub(super) use brattice_core::target::{Protocol, Target};
 pub(super) use brattice_core::time::{Clock, Timestamp};
 pub(super) use serde::de::DeserializeOwned;
 pub(super) use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +45,9 @@ pub(super) fn session_id() -> SessionId {
 }
 pub(super) fn credential_id() -> CredentialId {
     CredentialId::from_bytes([3; 10])
+}
+pub(super) fn freeze_id() -> FreezeId {
+    FreezeId::from_bytes([4; 10])
 }
 pub(super) fn action() -> Digest {
     Digest::of(b"the action")
@@ -170,6 +179,7 @@ impl World {
             credentials: self.clone(),
             tokens: self.clone(),
             login: Arc::new(super::login::Desk),
+            freezes: self.clone(),
             identities: self.clone(),
             audit: self.clone(),
             bundle: self.clone(),
@@ -463,6 +473,54 @@ impl IdentitiesApi for World {
     }
 }
 
+impl FreezesApi for World {
+    fn reached(&self, _: &Reach) -> Vec<Target> {
+        vec![Target {
+            name: "orders-db".to_owned(),
+            protocol: Protocol::Postgres,
+            labels: BTreeMap::new(),
+            observe: false,
+        }]
+    }
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Freeze>, Failed>> {
+        Box::pin(async {
+            Ok(vec![Freeze {
+                id: freeze_id(),
+                reach: Reach::All,
+                targets: BTreeSet::new(),
+                reason: "incident".to_owned(),
+                by: principal(PrincipalKind::User, "alice", &[]),
+                at: NOW,
+            }])
+        })
+    }
+    fn freeze<'a>(
+        &'a self,
+        _: Reach,
+        _: &'a str,
+        _: &'a Principal,
+    ) -> BoxFuture<'a, Result<Option<Frozen>, Failed>> {
+        Box::pin(async {
+            self.did("freeze");
+            let freeze = FreezesApi::list(self).await?.pop();
+            Ok(freeze.map(|freeze| Frozen {
+                freeze,
+                sessions: 1,
+            }))
+        })
+    }
+    fn thaw<'a>(
+        &'a self,
+        _: &'a FreezeId,
+        _: &'a Principal,
+    ) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("thaw");
+            Ok(true)
+        })
+    }
+}
+
 impl AuditApi for World {
     fn read<'a>(
         &'a self,
@@ -552,6 +610,13 @@ pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>
             some("{\"target\":\"orders-db\",\"ttl_seconds\":60}"),
             Some("create"),
         ),
+        ("freezes.list", None, None),
+        (
+            "freezes.create",
+            some("{\"all\":true,\"reason\":\"incident\"}"),
+            Some("freeze"),
+        ),
+        ("freezes.thaw", some("{}"), Some("thaw")),
         ("credentials.revoke", None, Some("revoke")),
         ("audit.tail", None, Some("read")),
         ("audit.files", None, None),
@@ -570,6 +635,7 @@ pub(super) fn path_of(route: &Route) -> String {
     let id = match route.id.split('.').next().unwrap() {
         "approvals" => approval_id().to_string(),
         "sessions" => session_id().to_string(),
+        "freezes" => freeze_id().to_string(),
         _ => credential_id().to_string(),
     };
     route.path.replace("{id}", &id).replace("{name}", "heads")

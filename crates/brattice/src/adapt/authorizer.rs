@@ -2,7 +2,7 @@
 //!
 //! Lives here: which verb and object of policy an act is, and a refusal's words. Never: a rule.
 
-use brattice_admin::ports::{Act, Authorizer, SessionState};
+use brattice_admin::ports::{Act, Authorizer, SessionState, Stopped};
 use brattice_core::action::{self, Object, Verb};
 use brattice_core::approval::Approval;
 use brattice_core::denial::{Code, Denial};
@@ -140,6 +140,8 @@ impl Authorizer for Policy {
                 };
                 self.below(&force, who, verb, (&below, &object), from)
             }
+            Act::Freeze(what) => plain(AdminVerb::TargetFreeze, stopped(what)),
+            Act::Thaw(what) => plain(AdminVerb::TargetThaw, stopped(what)),
             Act::ReadAudit => plain(AdminVerb::AuditRead, AdminObject::Gateway),
             Act::ReadBundle => plain(AdminVerb::PolicyRead, AdminObject::Bundle),
             Act::ApplyBundle => plain(AdminVerb::PolicyApply, AdminObject::Bundle),
@@ -192,6 +194,14 @@ impl Authorizer for Policy {
             denial = allowed(outcome, "approve").err().unwrap_or(denial);
         }
         Err(denial)
+    }
+}
+
+fn stopped<'a>(what: &'a Stopped<'a>) -> AdminObject<'a> {
+    match what {
+        Stopped::Everything => AdminObject::Gateway,
+        Stopped::Label(label) => AdminObject::Label(label),
+        Stopped::Target(target) => AdminObject::Target(target),
     }
 }
 

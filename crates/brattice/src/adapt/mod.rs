@@ -10,6 +10,7 @@ mod authorizer;
 mod bundle;
 mod credentials;
 pub mod figures;
+mod freezes;
 mod identities;
 mod logins;
 mod revocations;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use authenticator::Unrevoked;
 pub(crate) use bundle::warnings;
+pub use freezes::Freezes;
 pub use logins::{StepsIn, Unvoided};
 pub use revocations::{Revocations, concerns};
 pub use sealed::SealedIn;
@@ -51,6 +53,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         credentials: Arc::new(credentials::Credentials(of())),
         tokens: Arc::new(tokens::Trade(of())),
         login: Arc::new(logins::Desk(of())),
+        freezes: Arc::new(freezes::Stops(of())),
         identities: Arc::new(identities::Identities(of())),
         audit: Arc::new(audit::AuditFiles(of())),
         bundle: Arc::new(bundle::Bundle(of())),

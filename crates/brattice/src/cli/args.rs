@@ -102,6 +102,19 @@ pub enum Command {
         after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
     )]
     Agents(AgentsArgs),
+    /// Stop targets at once: open sessions end, their statements are cancelled, new ones are refused.
+    #[command(
+        after_help = "Examples:\n  brattice freeze --target orders-db --reason 'incident 42'\n  brattice freeze --label env=production --reason 'agents run wild, ask #security'\n  brattice freeze --all --reason 'the provider was broken into'"
+    )]
+    Freeze(FreezeArgs),
+    /// Let stopped targets go on.
+    #[command(
+        after_help = "Examples:\n  brattice thaw frz_0123456789abcdef --reason 'incident 42 is over'\n  brattice thaw --label env=production"
+    )]
+    Thaw(ThawArgs),
+    /// See what is stopped.
+    #[command(after_help = "Examples:\n  brattice freezes\n  brattice freezes --format json")]
+    Freezes,
     /// Mint and revoke short-lived credentials.
     #[command(
         after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
@@ -351,6 +364,47 @@ pub enum AgentsCommand {
         #[arg(long)]
         reason: Option<String>,
     },
+}
+
+/// What a freeze is of.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct ReachArgs {
+    /// The target of this name.
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// Every target with this label; those of bundles to come as well.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Option<String>,
+    /// Every target.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `freeze`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["target", "label", "all"]).required(true))]
+pub struct FreezeArgs {
+    /// What to stop.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// Why: those who are stopped read it, so say whom to ask.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// `thaw`.
+#[derive(Debug, Args)]
+pub struct ThawArgs {
+    /// The freeze.
+    #[arg(required_unless_present_any = ["target", "label", "all"], conflicts_with_all = ["target", "label", "all"])]
+    pub id: Option<String>,
+    /// Instead: every freeze of exactly this.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: Option<String>,
 }
 
 /// `credential`.

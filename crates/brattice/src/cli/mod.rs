@@ -14,6 +14,7 @@ mod decision;
 mod dev;
 mod docs;
 mod exit;
+mod freeze;
 mod gateway;
 mod login;
 mod loopback;
@@ -80,6 +81,9 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),
         Command::Agents(args) => agents::run(&gateway, args, out),
+        Command::Freeze(args) => freeze::freeze(&gateway, args, out),
+        Command::Thaw(args) => freeze::thaw(&gateway, args, out),
+        Command::Freezes => freeze::list(&gateway, out),
         Command::Token(args) => token::run(&gateway, args, out),
         Command::Credential(args) => credential::run(&gateway, args, out),
         Command::Audit(args) => audit::run(&gateway, args, out),

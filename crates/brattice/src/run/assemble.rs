@@ -8,8 +8,8 @@ use super::source::Source;
 use super::tend::SessionList;
 use super::{bundle, catalogues, ended, node};
 use crate::adapt::{
-    CountedRecordings, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn, Seen,
-    StepsIn, Tally, Unrevoked, Unvoided,
+    CountedRecordings, Freezes, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn,
+    Seen, StepsIn, Tally, Unrevoked, Unvoided,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -78,6 +78,8 @@ pub struct Gateway {
     pub authenticator: Arc<dyn Authenticator>,
     /// Whose proofs are void.
     pub revocations: Arc<Revocations>,
+    /// What people have stopped.
+    pub freezes: Arc<Freezes>,
     /// Who proved who they are lately.
     pub seen: Arc<Seen>,
     /// The credentials.
@@ -150,6 +152,7 @@ impl Gateway {
         )?);
         let revocations = Arc::new(Revocations::new(db.clone(), clock.clone()));
         revocations.set_leeway(bundle::leeway(&checked));
+        let freezes = Arc::new(Freezes::new(db.clone(), clock.clone()));
         let seen = Arc::new(Seen::new(db.clone(), clock.clone()));
         let key_sealing = Arc::new(key_sealing(&master)?);
         let keys = KeysIn(db.clone());
@@ -203,6 +206,7 @@ impl Gateway {
             tally.clone(),
             Arc::new(db.clone()),
             Arc::new(LastProofs::new(seen.clone(), revocations.clone())),
+            freezes.clone(),
         );
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
         let certificates = Certificates::new(certificates::Read::of(&checked)?);
@@ -233,6 +237,7 @@ impl Gateway {
             key_sealing,
             authenticator,
             revocations,
+            freezes,
             seen,
             lender,
             own_connections,

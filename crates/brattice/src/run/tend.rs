@@ -1,4 +1,4 @@
-//! What has to be done again and again: cutting who was revoked, signing heads, sweeping old questions, renewing keys,
+//! What has to be done again and again: cutting who was revoked or whose target is frozen, signing heads, sweeping old questions, renewing keys,
 //! noticing that the record fails; and the list of sessions.
 //!
 //! Lives here: timers. Never: what they do.
@@ -31,21 +31,25 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked on the targets for what was left behind.
 const TARGETS_EVERY: Duration = Duration::from_secs(60);
 
-/// Cuts whoever was revoked and notices that the record fails, until told to stop.
+/// Cuts whoever was revoked or uses what is frozen, and notices that the record fails, until told to stop.
 pub(super) async fn keep_current(
     gateway: Arc<Gateway>,
     mut changes: broadcast::Receiver<Change>,
     mut stop: watch::Receiver<bool>,
 ) {
+    // A bundle may give a target a label that is frozen.
+    let mut applied = gateway.applied.subscribe();
     let mut look = every(LOOK_EVERY);
     let mut known_at = Instant::now();
     loop {
         tokio::select! {
             () = super::told(&mut stop) => return,
             _ = look.tick() => check(&gateway, &mut known_at).await,
+            Ok(()) = applied.changed() => check(&gateway, &mut known_at).await,
             change = changes.recv() => {
                 if matters(&change) {
                     gateway.revocations.forget();
+                    gateway.freezes.forget();
                     check(&gateway, &mut known_at).await;
                 }
                 cut_credential(&gateway, &change);
@@ -134,9 +138,12 @@ fn every(period: Duration) -> Interval {
     timer
 }
 
-/// Whether somebody may have been revoked.
+/// Whether somebody may have been revoked, or something frozen.
 fn matters(change: &Result<Change, RecvError>) -> bool {
-    matches!(change, Ok(Change::Revoked(_)) | Err(RecvError::Lagged(_)))
+    matches!(
+        change,
+        Ok(Change::Revoked(_) | Change::Frozen(_) | Change::Thawed(_)) | Err(RecvError::Lagged(_))
+    )
 }
 
 fn cut_credential(gateway: &Gateway, change: &Result<Change, RecvError>) {
@@ -147,18 +154,24 @@ fn cut_credential(gateway: &Gateway, change: &Result<Change, RecvError>) {
     }
 }
 
-/// Sessions go on only while it is known that nobody in them was revoked, and while the record can be kept.
+/// Sessions go on only while it is known that nobody in them was revoked and that their target is not frozen, and while
+/// the record can be kept.
 async fn check(gateway: &Gateway, known_at: &mut Instant) {
-    match gateway.cut_voided().await {
-        Ok(0) => *known_at = Instant::now(),
-        Ok(cut) => {
+    let (voided, frozen) = (gateway.cut_voided().await, gateway.cut_frozen().await);
+    match voided.and_then(|v| Ok((v, frozen?))) {
+        Ok((0, 0)) => *known_at = Instant::now(),
+        Ok((voided, frozen)) => {
             *known_at = Instant::now();
-            tracing::warn!(cut, "sessions of revoked principals were cut");
+            tracing::warn!(
+                voided,
+                frozen,
+                "sessions of revoked principals, or of frozen targets, were cut"
+            );
         }
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "revocations cannot be read"
+                "revocations or freezes cannot be read"
             );
             if known_at.elapsed() >= UNKNOWN_MAX {
                 gateway.live.cut_all(CutReason::Failing);

@@ -14,6 +14,7 @@ const OWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/sessions"),
+    ("GET", "/api/v1/freezes"),
     ("POST", "/api/v1/credentials"),
 ];
 
@@ -29,6 +30,7 @@ impl Things {
             p if p.contains("/sessions/") => &self.session,
             p if p.contains("/approvals/") => &self.approval,
             p if p.contains("/credentials/") => &self.credential,
+            p if p.contains("/freezes/") => "frz_0123456789abcdef",
             _ => "signing.pub",
         };
         path.replace("{id}", id).replace("{name}", "signing.pub")
@@ -45,6 +47,7 @@ fn body_for(path: &str, action: &Value) -> Option<Value> {
             json!({ "decision": "approve", "person": "dev/dana", "action": action })
         }
         p if p.ends_with("/agents/revoke") => json!({ "kind": "agent", "id": "dev/writer-1" }),
+        p if p.ends_with("/freezes") => json!({ "all": true, "reason": "x" }),
         p if p.ends_with("/credentials") => json!({ "target": SHOP, "ttl_seconds": 60 }),
         _ => json!({}),
     })

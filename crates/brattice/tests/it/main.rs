@@ -18,6 +18,7 @@ mod attacks;
 mod clients;
 mod crash;
 mod ends;
+mod freezes;
 mod holds;
 mod lent;
 mod leases;

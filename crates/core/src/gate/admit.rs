@@ -47,11 +47,18 @@ pub type Admitted = Result<Admission, Denial>;
 
 impl Gate {
     /// May this principal open this target? Records refusals.
-    pub fn admit(&self, opening: Opening) -> Admitted {
+    pub async fn admit(&self, opening: Opening) -> Admitted {
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
-        self.decide_admission(opening)
-            .inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
+        let admitted = match self.decide_admission(opening) {
+            // Last: to whom the target is not open, nothing of it is told.
+            Ok(admission) => self
+                .not_frozen(admission.target())
+                .await
+                .map(|()| admission),
+            refused => refused,
+        };
+        admitted.inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
     }
 
     /// Records a caller that was refused before or at admission.

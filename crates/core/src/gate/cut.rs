@@ -3,9 +3,10 @@
 //! Lives here: the switch and its reasons. Never: who may throw it.
 
 use crate::denial::{Code, Denial};
+use crate::freeze::RULE;
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 /// Why a session was ended from outside.
@@ -24,6 +25,8 @@ pub enum CutReason {
     Draining = 5,
     /// What the session is logged in to the target with runs out and could not be renewed.
     Lease = 6,
+    /// People stopped the target.
+    Frozen = 7,
 }
 
 impl CutReason {
@@ -36,6 +39,7 @@ impl CutReason {
             CutReason::Failing => "failing",
             CutReason::Draining => "draining",
             CutReason::Lease => "lease",
+            CutReason::Frozen => "frozen",
         }
     }
     /// What the caller is told.
@@ -76,6 +80,8 @@ impl CutReason {
                 "the gateway's credential for the target runs out and could not be renewed",
             )
             .hint("connect again; the operators can see why in the gateway's log"),
+            CutReason::Frozen => Denial::new(Code::Frozen, RULE, "people stopped this target")
+                .hint("ask the people who run the gateway"),
         }
     }
     fn of(value: u8) -> Option<Self> {
@@ -86,6 +92,7 @@ impl CutReason {
             CutReason::Failing,
             CutReason::Draining,
             CutReason::Lease,
+            CutReason::Frozen,
         ]
         .into_iter()
         .find(|r| *r as u8 == value)
@@ -102,6 +109,8 @@ impl fmt::Display for CutReason {
 #[derive(Debug, Default)]
 pub struct Cut {
     reason: AtomicU8,
+    /// What the caller is told, where whoever threw it has more to say than the reason.
+    said: OnceLock<(CutReason, Denial)>,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -124,6 +133,19 @@ impl Cut {
             if let Some(w) = waker {
                 w.wake();
             }
+        }
+    }
+    /// Throws it with words of its own for the caller.
+    pub fn throw_saying(&self, reason: CutReason, denial: Denial) {
+        // Set first: whoever sees the reason finds the words.
+        let _first_words_stay = self.said.set((reason, denial));
+        self.throw(reason);
+    }
+    /// What the caller is told of this reason.
+    pub fn says(&self, reason: CutReason) -> Denial {
+        match self.said.get() {
+            Some((of, denial)) if *of == reason => denial.clone(),
+            _ => reason.denial(),
         }
     }
     /// Why it was thrown, if it was.

@@ -386,11 +386,11 @@ impl Gate {
         })
     }
 
-    fn store_away(&self, _cause: &StoreError) -> Denial {
+    pub(super) fn store_away(&self, _cause: &StoreError) -> Denial {
         Denial::new(
             Code::Unavailable,
             "brattice.store",
-            "the gateway cannot reach its store, so nothing that waits for approval passes",
+            "the gateway cannot reach its store, so nothing passes that depends on it",
         )
         .hint("try again later; the operators can see why in the gateway's log")
     }

@@ -100,7 +100,7 @@ impl Gate {
     /// Whether the session may do anything at all: not cut, not expired, still admitted by the bundle in force.
     fn still_good(&self, session: &mut Session) -> Result<(), Denial> {
         if let Some(reason) = session.cut.reason() {
-            return Err(reason.denial());
+            return Err(session.cut.says(reason));
         }
         let expires_at = session.admission.identity.expires_at;
         if self.clock.now() >= expires_at.plus(self.expiry_grace()) {

@@ -9,6 +9,7 @@
 mod admit;
 mod bundle;
 mod cut;
+mod frozen;
 mod held;
 mod hold;
 mod judge;
@@ -36,7 +37,7 @@ pub use proof::{Cleared, Lane};
 pub use results::Results;
 pub use session::{Admission, Session};
 
-use crate::ports::{Approvals, AuditLog, People, Randomness};
+use crate::ports::{Approvals, AuditLog, Freezes, People, Randomness};
 use crate::time::Clock;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Gate {
     audit: Arc<dyn AuditLog>,
     approvals: Arc<dyn Approvals>,
     people: Arc<dyn People>,
+    freezes: Arc<dyn Freezes>,
     cache: understand::Cache,
 }
 
@@ -71,6 +73,7 @@ impl Gate {
         audit: Arc<dyn AuditLog>,
         approvals: Arc<dyn Approvals>,
         people: Arc<dyn People>,
+        freezes: Arc<dyn Freezes>,
     ) -> Self {
         Self {
             in_force: ArcSwap::from_pointee(bundle),
@@ -79,6 +82,7 @@ impl Gate {
             audit,
             approvals,
             people,
+            freezes,
             cache: understand::Cache::new(),
         }
     }

@@ -44,7 +44,7 @@ impl Lane {
     /// When the session was cut, or the stream is longer than a lane may be.
     pub fn pass(&mut self, chunk: Bytes) -> Result<Cleared, Denial> {
         if let Some(reason) = self.cut.reason() {
-            return Err(reason.denial());
+            return Err(self.cut.says(reason));
         }
         let len = chunk.len() as u64;
         let Some(left) = self.bytes_left.checked_sub(len) else {

@@ -187,6 +187,10 @@ impl Rules {
                 entities::target_uid(types, target),
                 vec![entities::target(types, target)?],
             )),
+            AdminObject::Label(label) => {
+                let label = Entity::with_uid(uid(&types.label, label));
+                Ok((label.uid(), vec![label]))
+            }
             AdminObject::Identity(who) => {
                 let identity = entities::principal(types, who, &self.known)?;
                 Ok((identity.uid(), vec![identity]))

@@ -54,6 +54,10 @@ admin_verbs! {
     CredentialRevoke = "credential.revoke",
     /// Suspending an identity.
     IdentitySuspend = "identity.suspend",
+    /// Stopping targets.
+    TargetFreeze = "target.freeze",
+    /// Letting stopped targets go on.
+    TargetThaw = "target.thaw",
     /// Deleting a recording.
     RecordingDelete = "recording.delete",
 }
@@ -67,6 +71,8 @@ pub enum AdminObject<'a> {
     Bundle,
     /// A target.
     Target(&'a Target),
+    /// All targets with a label, as `key=value`, those to come as well.
+    Label(&'a str),
     /// A session.
     Session {
         /// Its id.

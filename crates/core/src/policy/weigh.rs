@@ -142,7 +142,7 @@ impl Rules {
         });
         let grouped = only && told == known.groups.len();
         let placed = match resource.type_name().basename() {
-            "Target" | "Gateway" | "Bundle" | "Agent" | "User" => true,
+            "Target" | "Label" | "Gateway" | "Bundle" | "Agent" | "User" => true,
             _ => entities
                 .ancestors(resource)
                 .into_iter()

@@ -256,7 +256,12 @@ impl Stranger<'_> {
             protocol: Protocol::Postgres,
             client: self.from.ip(),
         };
-        let admission = self.service.gate.admit(opening).map_err(NotIn::Refused)?;
+        let admission = self
+            .service
+            .gate
+            .admit(opening)
+            .await
+            .map_err(NotIn::Refused)?;
         let reachable = self
             .service
             .endpoints

@@ -173,6 +173,7 @@ impl Service {
         let id = live.id.clone();
         self.witness.opened(&header);
         let entered = self.live.enter(live);
+        self.gate.settle_in(&session).await;
         let mut machine = Machine::new(self.limits.clone(), session.detector().clone());
         machine.to_client = out;
         let pump = Pump::new(

@@ -11,6 +11,7 @@ mod answer;
 mod approvals;
 mod credentials;
 mod deliveries;
+mod freezes;
 mod grants;
 mod list;
 mod logins;
@@ -38,7 +39,7 @@ pub use seen::Seen;
 pub use sessions::{SessionEnd, SessionFilter, SessionState, StoredSession};
 pub use standing::Ended;
 
-use brattice_core::ids::{ApprovalId, CredentialId, GrantId, SessionId};
+use brattice_core::ids::{ApprovalId, CredentialId, FreezeId, GrantId, SessionId};
 use brattice_core::ports::{Randomness, StoreError};
 use brattice_core::principal::Principal;
 use brattice_core::time::Clock;
@@ -106,6 +107,10 @@ pub enum Change {
     Revoked(Principal),
     /// A credential is void.
     CredentialRevoked(CredentialId),
+    /// Targets were stopped.
+    Frozen(FreezeId),
+    /// Stopped targets may go on.
+    Thawed(FreezeId),
 }
 
 /// What a node's last run left open.

@@ -27,7 +27,22 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES];
+
+/// Targets that people stopped.
+const FREEZES: &[&str] = &[
+    "CREATE TABLE freezes (
+        id TEXT PRIMARY KEY,
+        reach TEXT NOT NULL,
+        targets TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        by_whom TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        ended_at BIGINT,
+        ended_by TEXT
+    )",
+    "CREATE INDEX freezes_standing ON freezes (at) WHERE ended_at IS NULL",
+];
 
 /// Who asks the same shares a question: it ends when the last of them is gone.
 const ASKERS: &[&str] = &["ALTER TABLE approvals ADD COLUMN askers BIGINT NOT NULL DEFAULT 1"];

@@ -60,6 +60,16 @@ fn codes() -> Vec<(Code, &'static str, &'static str)> {
             "Connect anew with a fresh token.",
         ),
         (
+            C::Frozen,
+            "People stopped the target.",
+            "Stop and wait; ask whom the hint names.",
+        ),
+        (
+            C::Cancelled,
+            "The caller asked for it to be stopped while it waited for people.",
+            "Nothing.",
+        ),
+        (
             C::Unavailable,
             "A part that the gateway's promise needs is failing.",
             "Try again later; tell the operator.",
@@ -111,6 +121,11 @@ const API_CODES: &[(u16, &str, &str)] = &[
         409,
         "not_minted",
         "No credential was minted; the text says why.",
+    ),
+    (
+        409,
+        "too_many_freezes",
+        "Too many freezes stand; nothing was frozen.",
     ),
     (413, "too_large", "The body is too large, or broke off."),
     (

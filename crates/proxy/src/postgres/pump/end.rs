@@ -66,7 +66,7 @@ impl Pump {
     /// What the client is told, if it can still hear.
     fn last_words(&mut self, stop: &Stop) {
         match stop {
-            Stop::Cut(reason) => self.machine.end(&reason.denial()),
+            Stop::Cut(reason) => self.machine.end(&self.cut.says(*reason)),
             Stop::Record => self.machine.end(&CutReason::Failing.denial()),
             Stop::TargetGone => self.machine.end(&target_gone()),
             Stop::Misbehaved(sin) => {

@@ -182,7 +182,7 @@ impl Machine {
     }
 
     fn deny(&mut self, denial: &Denial) {
-        if matches!(denial.code, Code::SessionEnded)
+        if matches!(denial.code, Code::SessionEnded | Code::Frozen)
             || denial.rules.iter().any(|r| r == "brattice.failing")
         {
             self.asked = None;

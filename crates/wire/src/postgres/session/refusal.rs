@@ -27,7 +27,7 @@ fn sqlstate(denial: &Denial) -> &'static str {
         Code::TooLarge => "54000",
         Code::Throttled => "53400",
         Code::Cancelled => "57014",
-        Code::SessionEnded => "57P01",
+        Code::SessionEnded | Code::Frozen => "57P01",
         Code::Unavailable => "58000",
     }
 }

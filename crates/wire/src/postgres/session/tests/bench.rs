@@ -9,6 +9,7 @@ use brattice_core::approval::{Approval, Grant, HoldTimes, Question};
 use brattice_core::audit::{Entry, Event, Position};
 use brattice_core::classify::sql::Lists;
 use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation};
+use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Pending,
     Session, Snapshot, Thought, Verdict,
@@ -17,7 +18,7 @@ use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::mask::{Classes, Detector};
 use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
 use brattice_core::ports::{
-    Approvals, AuditLog, BoxFuture, People, Randomness, RecordFailed, Recorder, StoreError,
+    Approvals, AuditLog, BoxFuture, Freezes, People, Randomness, RecordFailed, Recorder, StoreError,
 };
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::record::{Frame, FrameKind};
@@ -108,6 +109,7 @@ impl Bench {
             log.clone(),
             Arc::new(Nobody),
             Arc::new(Nobody),
+            Arc::new(Nobody),
         ));
         let agent = Principal {
             kind: PrincipalKind::Agent,
@@ -135,7 +137,14 @@ impl Bench {
             protocol: Protocol::Postgres,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let admission = gate.admit(opening).unwrap();
+        let admitted = {
+            let admitting = std::pin::pin!(gate.admit(opening));
+            match admitting.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(admitted) => admitted,
+                Poll::Pending => panic!("nothing here waits"),
+            }
+        };
+        let admission = admitted.unwrap();
         let session = gate
             .open(
                 admission,
@@ -465,6 +474,12 @@ impl Approvals for Nobody {
     }
     fn open_grant<'a>(&'a self, _: Grant) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+impl Freezes for Nobody {
+    fn standing(&self) -> BoxFuture<'_, Result<Arc<[Freeze]>, StoreError>> {
+        Box::pin(async { Ok(Arc::from([])) })
     }
 }
 
