@@ -2,6 +2,10 @@
 //!
 //! Lives here: serde types and their making from domain values. Never: proof types, decisions.
 
+mod grants;
+
+pub use grants::{AheadBody, GrantBody, GrantRequest, GrantsBody, RequestedBody};
+
 use crate::ports::{BundleProblem, BundleView, Minted, ReplayFrame, SessionState, SessionView};
 use brattice_core::approval::{Answer, Approval, ApprovalState, Asked};
 use brattice_core::freeze::Freeze;
@@ -148,8 +152,9 @@ pub struct ApprovalBody {
     pub id: String,
     /// `pending`, `approved`, `denied`, `consumed`, `expired` or `not_run`.
     pub state: String,
-    /// The session that asks.
-    pub session: String,
+    /// The session that asks; none for what is asked ahead of time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<String>,
     /// Who asks: the acting principal first, then those it acts for.
     pub chain: Vec<PrincipalBody>,
     /// The target.
@@ -170,6 +175,9 @@ pub struct ApprovalBody {
     pub acts: Vec<String>,
     /// What each holding rule asks.
     pub asked: Vec<AskedBody>,
+    /// That it is about grants ahead of time; no command waits, and a yes opens them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ahead: Option<AheadBody>,
     /// The answers so far.
     pub answers: Vec<AnswerBody>,
     /// The bundle it was judged under.
@@ -186,7 +194,7 @@ impl From<&Approval> for ApprovalBody {
         Self {
             id: q.id.to_string(),
             state: state_name(a.state),
-            session: q.session.to_string(),
+            session: q.session.as_ref().map(ToString::to_string),
             chain: chain_body(&q.chain),
             target: q.target.clone(),
             labels: q.labels.clone(),
@@ -197,6 +205,7 @@ impl From<&Approval> for ApprovalBody {
             effects: q.effects.iter().map(|e| e.as_str().to_owned()).collect(),
             acts: q.acts.clone(),
             asked: q.asked.iter().map(AskedBody::from).collect(),
+            ahead: q.ahead.as_ref().map(AheadBody::from),
             answers: a.answers.iter().map(AnswerBody::from).collect(),
             revision: q.revision.0,
             asked_at: q.asked_at.to_string(),

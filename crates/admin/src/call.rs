@@ -5,8 +5,8 @@
 use crate::decision::Nonces;
 use crate::ports::login::LoginApi;
 use crate::ports::{
-    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, FreezesApi, IdentitiesApi,
-    Recorder, SessionsApi, TokensApi,
+    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, FreezesApi, GrantsApi,
+    IdentitiesApi, Recorder, SessionsApi, TokensApi,
 };
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
@@ -40,6 +40,8 @@ pub struct Ports {
     pub tokens: Arc<dyn TokensApi>,
     /// People who sign in.
     pub login: Arc<dyn LoginApi>,
+    /// Grants.
+    pub grants: Arc<dyn GrantsApi>,
     /// What is stopped.
     pub freezes: Arc<dyn FreezesApi>,
     /// Principals.
@@ -309,7 +311,8 @@ impl Call {
             who.scope.is_whole() || (same && who.scope.has_target(target))
         };
         let in_scope = match act {
-            Act::Connect(target) => who.scope.has_target(target),
+            Act::Connect(target) | Act::Request(target) => who.scope.has_target(target),
+            Act::EndGrant(g) => own(&g.holder, &g.target),
             Act::ReadApproval(a) => own(&a.question.chain, &a.question.target),
             Act::ReadSession(s) | Act::EndSession(s) => own(&s.chain, &s.target),
             Act::RevokeCredential(c) => own(&c.chain, &c.target),

@@ -80,7 +80,10 @@ fn operation(route: &Route, problem: &Value, generator: &mut SchemaGenerator) ->
         Answers::Octets => content("application/octet-stream", json!({})),
         Answers::Document => content("application/json", json!({ "type": "object" })),
     };
-    let status = if matches!(route.id, "credentials.create" | "freezes.create") {
+    let status = if matches!(
+        route.id,
+        "credentials.create" | "freezes.create" | "grants.request"
+    ) {
         "201"
     } else {
         "200"

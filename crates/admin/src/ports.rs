@@ -5,11 +5,14 @@
 
 pub mod login;
 
-use brattice_core::approval::{Answer, Approval, ApprovalState};
+use brattice_core::approval::{Answer, Approval, ApprovalState, Grant};
 use brattice_core::audit::Event;
 use brattice_core::denial::Denial;
 use brattice_core::freeze::{Freeze, Reach};
-use brattice_core::ids::{ApprovalId, CredentialId, Digest, FreezeId, Revision, SessionId};
+use brattice_core::ids::{
+    ApprovalId, CredentialId, Digest, FreezeId, GrantId, Revision, SessionId,
+};
+use brattice_core::policy::{Ahead, Wanted};
 use brattice_core::ports::{Bounds, BoxFuture, RecordFailed};
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
@@ -61,6 +64,10 @@ pub enum Act<'a> {
     ApplyBundle,
     /// `identity.suspend`: void everything that a principal has proved so far.
     Suspend(&'a Principal),
+    /// Asking for grants ahead of time, for one's own chain. Needs no rule: a wish permits nothing.
+    Request(&'a str),
+    /// `grant.end`: end a grant. One's own needs no rule.
+    EndGrant(&'a Grant),
     /// `target.freeze`: stop it.
     Freeze(Stopped<'a>),
     /// `target.thaw`: let it go on.
@@ -84,6 +91,8 @@ impl Act<'_> {
             Act::ReadBundle => "policy.read",
             Act::ApplyBundle => "policy.apply",
             Act::Suspend(_) => "identity.suspend",
+            Act::Request(_) => "grant.request",
+            Act::EndGrant(_) => "grant.end",
             Act::Freeze(_) => "target.freeze",
             Act::Thaw(_) => "target.thaw",
             Act::RevokeCredential(_) => "credential.revoke",
@@ -105,7 +114,8 @@ impl Act<'_> {
                 Stopped::Target(target) => format!("target {}", target.name),
             },
             Act::RevokeCredential(c) => c.id.to_string(),
-            Act::Connect(target) => (*target).to_owned(),
+            Act::EndGrant(g) => g.id.to_string(),
+            Act::Connect(target) | Act::Request(target) => (*target).to_owned(),
         }
     }
 
@@ -124,6 +134,8 @@ impl Act<'_> {
             | Act::ReadSession(_)
             | Act::EndSession(_)
             | Act::RevokeCredential(_)
+            | Act::EndGrant(_)
+            | Act::Request(_)
             | Act::Connect(_) => false,
         }
     }
@@ -441,6 +453,44 @@ pub trait IdentitiesApi: Send + Sync {
     /// The person as they last signed in at this gateway, if that is still fresh enough to count. For decisions that
     /// come in over a webhook: what the webhook says about groups counts for nothing.
     fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;
+}
+
+/// What is asked for ahead of time.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    /// Who asks, for their own chain.
+    pub who: &'a Identity,
+    /// On which target.
+    pub target: &'a str,
+    /// What they want to do.
+    pub wanted: Wanted,
+    /// For how long at most.
+    pub minutes: u64,
+    /// Why, in their words.
+    pub reason: &'a str,
+    /// From which address.
+    pub from: IpAddr,
+}
+
+/// What asking ahead of time came to; beside it the rules that a grant does not lift.
+#[derive(Debug)]
+pub enum Requested {
+    /// People are asked.
+    Asked(Box<Approval>, Ahead),
+    /// No rule stands in the way that a grant lifts.
+    Nothing(Ahead),
+    /// It may not be asked.
+    Refused(Denial),
+}
+
+/// Grants.
+pub trait GrantsApi: Send + Sync {
+    /// Asks people for grants of the rules that may stand in the way.
+    fn request<'a>(&'a self, asking: Asking<'a>) -> BoxFuture<'a, Result<Requested, Failed>>;
+    /// The grants in force, those that end last first.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Grant>, Failed>>;
+    /// Ends one, and the sessions that were opened by it. False if it was not in force.
+    fn end<'a>(&'a self, id: &'a GrantId) -> BoxFuture<'a, Result<bool, Failed>>;
 }
 
 /// What a freeze did.

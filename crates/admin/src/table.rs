@@ -5,11 +5,13 @@
 use crate::body::{
     AnswerRequest, ApprovalBody, ApprovalsBody, AuditFilesBody, AuditLineBody, BundleBody,
     CheckBody, CredentialBody, CredentialRequest, DecisionRequest, DoneBody, FrameBody,
-    FreezeRequest, FreezesBody, FrozenBody, PrincipalRequest, ReasonRequest, SessionBody,
-    SessionsBody, SuspendedBody, WhoamiBody,
+    FreezeRequest, FreezesBody, FrozenBody, GrantRequest, GrantsBody, PrincipalRequest,
+    ReasonRequest, RequestedBody, SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
 };
 use crate::call::{Call, Reply};
-use crate::handle::{agents, approvals, audit, bundle, credentials, freezes, sessions, whoami};
+use crate::handle::{
+    agents, approvals, audit, bundle, credentials, freezes, grants, sessions, whoami,
+};
 use crate::problem::Problem;
 use brattice_core::ports::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -286,6 +288,39 @@ pub static ROUTES: &[Route] = &[
         body: required::<PrincipalRequest>(),
         answers: Answers::Json(of::<SuspendedBody>),
         handle: agents::revoke,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/grants/requests",
+        id: "grants.request",
+        summary: "Ask people, in one question, for grants of the rules that may stand in your way.",
+        right: Right::Anyone,
+        query: &[],
+        body: required::<GrantRequest>(),
+        answers: Answers::Json(of::<RequestedBody>),
+        handle: grants::request,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/grants",
+        id: "grants.list",
+        summary: "Grants in force that are yours, or that you may end; those that end last first.",
+        right: Right::OwnOr(&["grant.end"]),
+        query: &[],
+        body: None,
+        answers: Answers::Json(of::<GrantsBody>),
+        handle: grants::list,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/grants/{id}/end",
+        id: "grants.end",
+        summary: "End a grant before its time, and the sessions that were opened by it.",
+        right: Right::OwnOr(&["grant.end"]),
+        query: &[],
+        body: optional::<ReasonRequest>(),
+        answers: Answers::Json(of::<DoneBody>),
+        handle: grants::end,
     },
     Route {
         method: Method::Get,

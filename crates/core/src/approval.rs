@@ -32,8 +32,8 @@ pub struct Asked {
 pub struct Question {
     /// Its id.
     pub id: ApprovalId,
-    /// The session that asked.
-    pub session: SessionId,
+    /// The session that asked; a grant ahead of time is asked for by none.
+    pub session: Option<SessionId>,
     /// Who asks, for whom.
     pub chain: Chain,
     /// The target's name.
@@ -54,12 +54,28 @@ pub struct Question {
     pub acts: Vec<String>,
     /// What each holding rule asks.
     pub asked: Vec<Asked>,
+    /// That it is about grants ahead of time, and no command waits.
+    #[serde(default)]
+    pub ahead: Option<Ahead>,
     /// The bundle it was judged under.
     pub revision: Revision,
     /// When it was asked.
     pub asked_at: Timestamp,
     /// When it lapses if nobody answers, and when an approved ticket lapses.
     pub expires_at: Timestamp,
+}
+
+/// What is asked for ahead of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// For how long at most, from the moment of the yes.
+    pub minutes: u64,
+    /// To open the target.
+    pub connect: bool,
+    /// To see or use what is masked.
+    pub reveal: bool,
+    /// Why, in the asker's words.
+    pub reason: String,
 }
 
 /// Where a question stands.
@@ -72,7 +88,7 @@ pub enum ApprovalState {
     Approved,
     /// Someone said no.
     Denied,
-    /// Used, once.
+    /// Used, once. A question about grants ahead of time is used by the yes that opens them.
     Consumed,
     /// Nobody decided in time, or it was approved and not used in time.
     Expired,
@@ -147,6 +163,8 @@ pub struct Grant {
     pub rule_text: Digest,
     /// Digest of the chain's names ([`Chain::names_digest`]).
     pub chain: Digest,
+    /// The chain that asked.
+    pub holder: Chain,
     /// The target's name.
     pub target: String,
     /// Who approved.

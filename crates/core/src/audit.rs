@@ -57,6 +57,9 @@ pub enum Event {
         client: String,
         /// The role used on the target.
         role: String,
+        /// The grants by which it was opened, where rules alone would have held it.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        grants: Vec<String>,
     },
     /// A caller was refused at the door.
     LoginRefused {

@@ -3,7 +3,7 @@
 //! Lives here: the list and how it is cut. Never: who may cut.
 
 use brattice_core::denial::Denial;
-use brattice_core::gate::{Cut, CutReason};
+use brattice_core::gate::{Cut, CutReason, Granted};
 use brattice_core::ids::SessionId;
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::time::Timestamp;
@@ -27,6 +27,8 @@ pub struct LiveSession {
     pub client: String,
     /// When it began.
     pub started_at: Timestamp,
+    /// What it lives by, when it was opened by grants.
+    pub granted: Option<Arc<Granted>>,
     /// Its switch.
     pub cut: Arc<Cut>,
 }

@@ -131,7 +131,8 @@ pub(crate) fn asked(rule: &str, approvers: u8, grant_minutes: Option<u64>) -> As
 pub(crate) fn question(id: u64, action: u64, at: Timestamp) -> Question {
     Question {
         id: ApprovalId::from_bytes(ten(id)),
-        session: session(1),
+        session: Some(session(1)),
+        ahead: None,
         chain: chain("etl-7", "ana"),
         target: "orders-db".to_owned(),
         labels: vec!["env=production".to_owned()],

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod bundle;
 pub(crate) mod credentials;
 pub(crate) mod freezes;
+pub(crate) mod grants;
 pub(crate) mod sessions;
 pub(crate) mod whoami;
 

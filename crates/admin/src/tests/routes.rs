@@ -6,7 +6,7 @@ fn no_route_is_without_an_authorization_test() {
     let tested: BTreeSet<&str> = cases()
         .iter()
         .map(|(id, ..)| *id)
-        .chain(["approvals.decision"])
+        .chain(["approvals.decision", "grants.request"])
         .collect();
     let untested: Vec<&str> = ROUTES
         .iter()
@@ -32,6 +32,7 @@ async fn every_route_refuses_who_proves_nothing() {
             "identity.suspend",
             "target.freeze",
             "target.thaw",
+            "grant.end",
             "credential.revoke",
             "connect",
         ]);
@@ -60,6 +61,7 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
         match id {
             "whoami" | "openapi" => assert_eq!(status, StatusCode::OK),
             "approvals.list" => assert!(read::<ApprovalsBody>(response).await.approvals.is_empty()),
+            "grants.list" => assert!(read::<GrantsBody>(response).await.grants.is_empty()),
             "freezes.list" => assert!(read::<FreezesBody>(response).await.freezes.is_empty()),
             "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),
             _ => assert!(
@@ -122,6 +124,7 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
         "identity.suspend",
         "target.freeze",
         "target.thaw",
+        "grant.end",
         "credential.revoke",
         "connect",
     ];
@@ -156,6 +159,46 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
 }
 
 #[tokio::test]
+async fn whoever_asks_ahead_is_on_record_and_asks_for_nobody_else() {
+    let wish = |more: &str| {
+        let wish = format!("{{\"target\":\"orders-db\",\"minutes\":30,\"reason\":\"x\"{more}}}");
+        Some(wish)
+    };
+    let good = wish(",\"effects\":[\"write\"]");
+    let ask = async |body: &Option<String>, token| {
+        let world = World::new(&[]);
+        let response = world
+            .send(request(route("grants.request"), body, token))
+            .await;
+        let did = !world.done.lock().unwrap().is_empty();
+        (response.status(), did, world.record.lock().unwrap().len())
+    };
+    for token in [None, Some("nobody")] {
+        assert_eq!(
+            ask(&good, token).await,
+            (StatusCode::UNAUTHORIZED, false, 0)
+        );
+    }
+    assert_eq!(
+        ask(&good, Some("etl")).await,
+        (StatusCode::CREATED, true, 1)
+    );
+    // Beyond what the token was narrowed to.
+    assert_eq!(ask(&good, Some("narrow")).await.0, StatusCode::FORBIDDEN);
+    for bad in [
+        wish(""),
+        wish(",\"effects\":[\"unknown\"]"),
+        wish(",\"connect\":true,\"chain\":\"agent:okta/other\""),
+        good.clone().map(|g| g.replace("30", "0")),
+        good.clone().map(|g| g.replace("30", "100000")),
+        good.clone().map(|g| g.replace("\"x\"", "\" \"")),
+    ] {
+        let (status, did, _) = ask(&bad, Some("etl")).await;
+        assert_eq!((status, did), (StatusCode::BAD_REQUEST, false), "{bad:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_expired_proof_is_good_for_nothing() {
     let world = World::new(&["policy.read"]);
     let response = world
@@ -175,6 +218,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
         "identity.suspend",
         "target.freeze",
         "target.thaw",
+        "grant.end",
         "credential.revoke",
         "connect",
     ];

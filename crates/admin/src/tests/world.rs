@@ -1,7 +1,7 @@
 //! Everything behind the API, in memory, and requests to it.
 
 pub(super) use crate::body::{
-    ApprovalBody, ApprovalsBody, CredentialBody, FreezesBody, SessionsBody,
+    ApprovalBody, ApprovalsBody, CredentialBody, FreezesBody, GrantsBody, SessionsBody,
 };
 pub(super) use crate::guard::Peer;
 pub(super) use crate::ports::*;
@@ -12,12 +12,12 @@ pub(super) use crate::{Admin, Ports, Settings, openapi, router};
 pub(super) use axum::body::Body;
 pub(super) use axum::http::{Request, StatusCode, header};
 pub(super) use brattice_core::action::Effect;
-pub(super) use brattice_core::approval::{Answer, Approval, ApprovalState, Asked, Question};
+pub(super) use brattice_core::approval::{Answer, Approval, ApprovalState, Asked, Grant, Question};
 pub(super) use brattice_core::audit::Event;
 pub(super) use brattice_core::denial::{Code, Denial};
 pub(super) use brattice_core::freeze::{Freeze, Reach};
 pub(super) use brattice_core::ids::{
-    ApprovalId, CredentialId, Digest, FreezeId, Revision, SessionId,
+    ApprovalId, CredentialId, Digest, FreezeId, GrantId, Revision, SessionId,
 };
 pub(super) use brattice_core::ports::{
     AuthError, Authenticator, BoxFuture, MintedCredential, RecordFailed,
@@ -48,6 +48,9 @@ pub(super) fn credential_id() -> CredentialId {
 }
 pub(super) fn freeze_id() -> FreezeId {
     FreezeId::from_bytes([4; 10])
+}
+pub(super) fn grant_id() -> GrantId {
+    GrantId::from_bytes([5; 10])
 }
 pub(super) fn action() -> Digest {
     Digest::of(b"the action")
@@ -89,7 +92,8 @@ pub(super) fn approval(state: ApprovalState) -> Approval {
     Approval {
         question: Question {
             id: approval_id(),
-            session: session_id(),
+            session: Some(session_id()),
+            ahead: None,
             chain: asking_chain(),
             target: "orders-db".to_owned(),
             labels: vec!["env=production".to_owned()],
@@ -179,6 +183,7 @@ impl World {
             credentials: self.clone(),
             tokens: self.clone(),
             login: Arc::new(super::login::Desk),
+            grants: self.clone(),
             freezes: self.clone(),
             identities: self.clone(),
             audit: self.clone(),
@@ -290,6 +295,8 @@ impl Authorizer for World {
             Act::ReadApproval(a) => Some(&a.question.chain),
             Act::ReadSession(s) | Act::EndSession(s) => Some(&s.chain),
             Act::RevokeCredential(c) => Some(&c.chain),
+            Act::EndGrant(g) => Some(&g.holder),
+            Act::Request(_) => return Ok(()),
             _ => None,
         };
         if own.is_some_and(|chain| who.chain.actors().all(|a| chain.includes(a))) {
@@ -473,6 +480,36 @@ impl IdentitiesApi for World {
     }
 }
 
+impl GrantsApi for World {
+    fn request<'a>(&'a self, _: Asking<'a>) -> BoxFuture<'a, Result<Requested, Failed>> {
+        Box::pin(async {
+            self.did("request");
+            let asked = Box::new(approval(ApprovalState::Pending));
+            Ok(Requested::Asked(asked, Default::default()))
+        })
+    }
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Grant>, Failed>> {
+        Box::pin(async {
+            Ok(vec![Grant {
+                id: grant_id(),
+                rule: "writes".to_owned(),
+                rule_text: Digest::of(b"rule"),
+                chain: asking_chain().names_digest(),
+                holder: asking_chain(),
+                target: "orders-db".to_owned(),
+                approvers: Vec::new(),
+                until: NOW.plus(Duration::from_secs(60)),
+            }])
+        })
+    }
+    fn end<'a>(&'a self, _: &'a GrantId) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("end grant");
+            Ok(true)
+        })
+    }
+}
+
 impl FreezesApi for World {
     fn reached(&self, _: &Reach) -> Vec<Target> {
         vec![Target {
@@ -610,6 +647,8 @@ pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>
             some("{\"target\":\"orders-db\",\"ttl_seconds\":60}"),
             Some("create"),
         ),
+        ("grants.list", None, None),
+        ("grants.end", some("{}"), Some("end grant")),
         ("freezes.list", None, None),
         (
             "freezes.create",
@@ -635,6 +674,7 @@ pub(super) fn path_of(route: &Route) -> String {
     let id = match route.id.split('.').next().unwrap() {
         "approvals" => approval_id().to_string(),
         "sessions" => session_id().to_string(),
+        "grants" => grant_id().to_string(),
         "freezes" => freeze_id().to_string(),
         _ => credential_id().to_string(),
     };

@@ -140,6 +140,18 @@ impl Authorizer for Policy {
                 };
                 self.below(&force, who, verb, (&below, &object), from)
             }
+            Act::Request(_) => Ok(()),
+            Act::EndGrant(g) => {
+                let below = Below::of(&force, &g.target);
+                let object = AdminObject::Grant {
+                    id: &g.id,
+                    target: &below.target,
+                    chain: &g.holder,
+                    rule: &g.rule,
+                    approvers: &g.approvers,
+                };
+                self.below(&force, who, AdminVerb::GrantEnd, (&below, &object), from)
+            }
             Act::Freeze(what) => plain(AdminVerb::TargetFreeze, stopped(what)),
             Act::Thaw(what) => plain(AdminVerb::TargetThaw, stopped(what)),
             Act::ReadAudit => plain(AdminVerb::AuditRead, AdminObject::Gateway),

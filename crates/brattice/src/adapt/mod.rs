@@ -11,6 +11,7 @@ mod bundle;
 mod credentials;
 pub mod figures;
 mod freezes;
+mod grants;
 mod identities;
 mod logins;
 mod revocations;
@@ -53,6 +54,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         credentials: Arc::new(credentials::Credentials(of())),
         tokens: Arc::new(tokens::Trade(of())),
         login: Arc::new(logins::Desk(of())),
+        grants: Arc::new(grants::Grants(of())),
         freezes: Arc::new(freezes::Stops(of())),
         identities: Arc::new(identities::Identities(of())),
         audit: Arc::new(audit::AuditFiles(of())),

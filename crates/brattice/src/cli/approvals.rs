@@ -43,6 +43,14 @@ fn get(client: &Client, id: &str) -> Result<ApprovalBody, Failure> {
     client.get(&["approvals", id], &[])
 }
 
+/// What a row shows of it.
+fn shown_text(a: &ApprovalBody) -> String {
+    match &a.ahead {
+        Some(ahead) => format!("ahead, {} minutes: {}", ahead.minutes, ahead.reason),
+        None => a.text.clone(),
+    }
+}
+
 fn list(found: &ApprovalsBody, out: &mut Output) {
     if out.is_json() {
         return out.json(found);
@@ -57,7 +65,7 @@ fn list(found: &ApprovalsBody, out: &mut Output) {
                 show::cell(&chain(&a.chain), 48),
                 show::cell(&format!("{}/{}", a.target, a.place), 32),
                 show::cell(&a.effects.join(","), 24),
-                show::cell(&a.text, 60),
+                show::cell(&shown_text(a), 60),
             ]
         })
         .collect();
@@ -67,12 +75,9 @@ fn list(found: &ApprovalsBody, out: &mut Output) {
     );
 }
 
-fn show_one(a: &ApprovalBody, out: &mut Output) {
-    if out.is_json() {
-        return out.json(a);
-    }
-    let asked: Vec<String> = a
-        .asked
+/// What each rule asks of whom.
+pub fn waits_for(a: &ApprovalBody) -> Vec<String> {
+    a.asked
         .iter()
         .map(|asked| {
             let grant = asked
@@ -91,7 +96,13 @@ fn show_one(a: &ApprovalBody, out: &mut Output) {
                 asked.groups.join(" or ")
             )
         })
-        .collect();
+        .collect()
+}
+
+fn show_one(a: &ApprovalBody, out: &mut Output) {
+    if out.is_json() {
+        return out.json(a);
+    }
     let answers: Vec<String> = a
         .answers
         .iter()
@@ -112,19 +123,28 @@ fn show_one(a: &ApprovalBody, out: &mut Output) {
         ("question", a.id.clone()),
         ("state", a.state.clone()),
         ("who", chain(&a.chain)),
-        ("session", a.session.clone()),
+        (
+            "session",
+            a.session
+                .clone()
+                .unwrap_or_else(|| "none: asked ahead of time".to_owned()),
+        ),
         (
             "target",
             format!("{}, {} ({})", a.target, a.place, a.labels.join(", ")),
         ),
         ("effects", a.effects.join(", ")),
         ("acts", a.acts.join("\n")),
-        ("waits for", asked.join("\n")),
+        ("waits for", waits_for(a).join("\n")),
         ("answers", answers.join("\n")),
         ("asked at", a.asked_at.clone()),
         ("lapses at", a.expires_at.clone()),
     ]);
-    out.line(format!("command  ({} bytes, complete)", a.text.len()));
+    let what = match a.ahead {
+        Some(_) => "wish",
+        None => "command",
+    };
+    out.line(format!("{what:7}  ({} bytes, complete)", a.text.len()));
     for line in show::lines(&a.text) {
         out.line(format!("  | {line}"));
     }
@@ -162,10 +182,14 @@ fn decide(client: &Client, args: &AnswerArgs, yes: bool, out: &mut Output) -> Re
     if out.is_json() {
         out.json(&now);
     } else {
+        let state = match (&now.ahead, now.state.as_str()) {
+            (Some(_), "consumed") => "granted",
+            (_, state) => state,
+        };
         out.line(format!(
             "{} is {}",
             show::visible(&now.id),
-            show::visible(&now.state)
+            show::visible(state)
         ));
     }
     Ok(())

@@ -102,6 +102,16 @@ pub enum Command {
         after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
     )]
     Agents(AgentsArgs),
+    /// Ask people ahead of time, so that nothing waits when you get there.
+    #[command(
+        after_help = "Examples:\n  brattice request create --target orders-db --effects write --for 30m --reason 'ticket 1234'\n  brattice request create --target orders-db --connect --effects write,destroy --for 1h --reason 'migration 7' --wait"
+    )]
+    Request(RequestArgs),
+    /// See and end grants: what people said yes to for a while.
+    #[command(
+        after_help = "Examples:\n  brattice grants list\n  brattice grants end grt_0123456789abcdef --reason 'done early'"
+    )]
+    Grants(GrantsArgs),
     /// Stop targets at once: open sessions end, their statements are cancelled, new ones are refused.
     #[command(
         after_help = "Examples:\n  brattice freeze --target orders-db --reason 'incident 42'\n  brattice freeze --label env=production --reason 'agents run wild, ask #security'\n  brattice freeze --all --reason 'the provider was broken into'"
@@ -360,6 +370,71 @@ pub enum AgentsCommand {
         /// A token by its id (`brattice whoami` and the record tell it), and all that descends from it.
         #[arg(long, value_name = "ID", conflicts_with_all = ["id", "user"])]
         chain: Option<String>,
+        /// Why, for the record.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// `request`.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RequestCommand,
+}
+
+/// What to ask people ahead of time.
+#[derive(Debug, Subcommand)]
+pub enum RequestCommand {
+    /// Ask for grants of every rule that may stand in the way and that a grant lifts.
+    Create(RequestCreateArgs),
+}
+
+/// `request create`.
+#[derive(Debug, Args)]
+pub struct RequestCreateArgs {
+    /// On which target.
+    #[arg(long, value_name = "NAME")]
+    pub target: String,
+    /// For commands with these effects: read, write, destroy, administer or execute, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub effects: Vec<String>,
+    /// To open the target.
+    #[arg(long)]
+    pub connect: bool,
+    /// To see or use what is masked.
+    #[arg(long)]
+    pub reveal: bool,
+    /// For how long at most, from the moment of the yes. A rule may grant less.
+    #[arg(long = "for", value_name = "TIME", value_parser = ttl)]
+    pub lifetime: std::time::Duration,
+    /// Why: people decide by it.
+    #[arg(long)]
+    pub reason: String,
+    /// Wait for the answer; fail if it is no.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `grants`.
+#[derive(Debug, Args)]
+pub struct GrantsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: GrantsCommand,
+}
+
+/// What to do with grants.
+#[derive(Debug, Subcommand)]
+pub enum GrantsCommand {
+    /// List those in force that are yours, or that you may end.
+    #[command(visible_alias = "list")]
+    Ls,
+    /// End one before its time, and the sessions that were opened by it.
+    End {
+        /// The grant.
+        id: String,
         /// Why, for the record.
         #[arg(long)]
         reason: Option<String>,

@@ -16,6 +16,7 @@ mod docs;
 mod exit;
 mod freeze;
 mod gateway;
+mod grants;
 mod login;
 mod loopback;
 mod output;
@@ -81,6 +82,8 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),
         Command::Agents(args) => agents::run(&gateway, args, out),
+        Command::Request(args) => grants::request(&gateway, args, out),
+        Command::Grants(args) => grants::grants(&gateway, args, out),
         Command::Freeze(args) => freeze::freeze(&gateway, args, out),
         Command::Thaw(args) => freeze::thaw(&gateway, args, out),
         Command::Freezes => freeze::list(&gateway, out),

@@ -44,13 +44,22 @@ pub(super) async fn keep_current(
     loop {
         tokio::select! {
             () = super::told(&mut stop) => return,
-            _ = look.tick() => check(&gateway, &mut known_at).await,
-            Ok(()) = applied.changed() => check(&gateway, &mut known_at).await,
+            _ = look.tick() => {
+                check(&gateway, &mut known_at).await;
+                gateway.cut_ungranted().await;
+            }
+            Ok(()) = applied.changed() => {
+                check(&gateway, &mut known_at).await;
+                gateway.cut_ungranted().await;
+            }
             change = changes.recv() => {
                 if matters(&change) {
                     gateway.revocations.forget();
                     gateway.freezes.forget();
                     check(&gateway, &mut known_at).await;
+                }
+                if grants_may_differ(&change) {
+                    gateway.cut_ungranted().await;
                 }
                 cut_credential(&gateway, &change);
                 if matches!(change, Err(RecvError::Closed)) {
@@ -143,6 +152,14 @@ fn matters(change: &Result<Change, RecvError>) -> bool {
     matches!(
         change,
         Ok(Change::Revoked(_) | Change::Frozen(_) | Change::Thawed(_)) | Err(RecvError::Lagged(_))
+    )
+}
+
+/// Whether grants may have been given or ended.
+fn grants_may_differ(change: &Result<Change, RecvError>) -> bool {
+    matches!(
+        change,
+        Ok(Change::GrantEnded(_) | Change::Settled(_)) | Err(RecvError::Lagged(_))
     )
 }
 

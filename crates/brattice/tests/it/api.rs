@@ -15,6 +15,8 @@ const OWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/approvals"),
     ("GET", "/api/v1/sessions"),
     ("GET", "/api/v1/freezes"),
+    ("GET", "/api/v1/grants"),
+    ("POST", "/api/v1/grants/requests"),
     ("POST", "/api/v1/credentials"),
 ];
 
@@ -31,6 +33,7 @@ impl Things {
             p if p.contains("/approvals/") => &self.approval,
             p if p.contains("/credentials/") => &self.credential,
             p if p.contains("/freezes/") => "frz_0123456789abcdef",
+            p if p.contains("/grants/") => "grt_0123456789abcdef",
             _ => "signing.pub",
         };
         path.replace("{id}", id).replace("{name}", "signing.pub")
@@ -47,6 +50,9 @@ fn body_for(path: &str, action: &Value) -> Option<Value> {
             json!({ "decision": "approve", "person": "dev/dana", "action": action })
         }
         p if p.ends_with("/agents/revoke") => json!({ "kind": "agent", "id": "dev/writer-1" }),
+        p if p.ends_with("/grants/requests") => {
+            json!({ "target": SHOP, "effects": ["write"], "minutes": 1, "reason": "x" })
+        }
         p if p.ends_with("/freezes") => json!({ "all": true, "reason": "x" }),
         p if p.ends_with("/credentials") => json!({ "target": SHOP, "ttl_seconds": 60 }),
         _ => json!({}),

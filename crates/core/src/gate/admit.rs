@@ -4,6 +4,7 @@
 
 use super::Gate;
 use super::bundle::Guarded;
+use super::connect::{Connecting, Granted, moment};
 use super::cut::Cut;
 use super::session::{Admission, Session};
 use crate::action::{Act, Object, Verb};
@@ -11,7 +12,7 @@ use crate::audit::{Entry, Event};
 use crate::classify::sql::catalogue::{Major, SearchPath};
 use crate::denial::{Code, Denial};
 use crate::ids::{Digest, SessionId};
-use crate::policy::{self, Lifted, Moment};
+use crate::policy;
 use crate::ports::RecordFailed;
 use crate::principal::Identity;
 use crate::target::Protocol;
@@ -50,14 +51,7 @@ impl Gate {
     pub async fn admit(&self, opening: Opening) -> Admitted {
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
-        let admitted = match self.decide_admission(opening) {
-            // Last: to whom the target is not open, nothing of it is told.
-            Ok(admission) => self
-                .not_frozen(admission.target())
-                .await
-                .map(|()| admission),
-            refused => refused,
-        };
+        let admitted = self.decide_admission(opening).await;
         admitted.inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
     }
 
@@ -95,7 +89,7 @@ impl Gate {
         });
     }
 
-    fn decide_admission(&self, opening: Opening) -> Admitted {
+    async fn decide_admission(&self, opening: Opening) -> Admitted {
         let force = self.in_force.load_full();
         let now = self.clock.now();
         if opening.identity.expires_at <= now {
@@ -120,38 +114,17 @@ impl Gate {
                 .rules
                 .judge_for(&opening.identity.chain, &guarded.target),
         );
-        let connect = [Act::new(Verb::Connect, Object::Target)];
-        let moment = Moment {
-            identity: &opening.identity,
-            now,
-            address: opening.client,
-            budget: policy::Budget::UNKNOWN,
-            zone: &force.zone,
-            rows_so_far: 0,
-        };
-        let outcome = judge.judge(&connect, &moment, &Lifted::default());
-        match outcome.verdict {
-            policy::Verdict::Allow => {}
-            _ if guarded.target.observe => {}
-            policy::Verdict::Deny { rules, messages } => {
-                let mut denial = not_permitted(&opening.target);
-                if !rules.is_empty() {
-                    denial.rules = rules;
-                }
-                denial.hint = messages.into_iter().next().or(denial.hint);
-                return Err(denial);
-            }
-            policy::Verdict::Hold(asked) => {
-                let mut denial = Denial::new(
-                    Code::ApprovalRequired,
-                    "brattice.connect",
-                    "opening this target waits for approval",
-                )
-                .hint("ask for a grant before connecting");
-                denial.rules = asked.into_iter().map(|a| a.rule).collect();
-                return Err(denial);
-            }
-        }
+        let right = self
+            .may_connect(&Connecting {
+                identity: &opening.identity,
+                force: &force,
+                guarded: &guarded,
+                judge: &judge,
+                client: opening.client,
+            })
+            .await?;
+        // Last: to whom the target is not open, nothing of it is told.
+        self.not_frozen(&guarded.target).await?;
         let mut id = [0; 10];
         self.randomness.fill(&mut id).map_err(unavailable)?;
         Ok(Admission {
@@ -161,6 +134,8 @@ impl Gate {
             guarded,
             judge,
             place: opening.place,
+            granted: Granted::of(&right, opening.client),
+            grants: right.grants,
             client: opening.client,
         })
     }
@@ -186,6 +161,7 @@ impl Gate {
             token_id: identity.token_id.clone(),
             client: admission.client.to_string(),
             role: role.login,
+            grants: admission.grants.clone(),
         };
         let mut session = Session {
             admission,
@@ -251,19 +227,13 @@ impl Gate {
             .ok_or_else(gone)?;
         let identity = session.admission.identity.clone();
         let judge = Arc::new(force.rules.judge_for(&identity.chain, &guarded.target));
-        let moment = Moment {
-            identity: &identity,
-            now: self.clock.now(),
-            address: session.admission.client,
-            budget: policy::Budget::UNKNOWN,
-            zone: &force.zone,
-            rows_so_far: 0,
-        };
-        let outcome = judge.judge(
-            &[Act::new(Verb::Connect, Object::Target)],
-            &moment,
-            &Lifted::default(),
-        );
+        let now = self.clock.now();
+        let moment = moment(&identity, now, session.admission.client, &force.zone);
+        // What grants lifted when it was opened, or last looked at; nobody reads the store here.
+        let granted = session.admission.granted.as_ref();
+        let lifted = granted.map(|g| g.lifted()).unwrap_or_default();
+        let connect = [Act::new(Verb::Connect, Object::Target)];
+        let outcome = judge.judge(&connect, &moment, &lifted);
         if !matches!(outcome.verdict, policy::Verdict::Allow) && !guarded.target.observe {
             session.cut.throw(super::CutReason::Revoked);
             return Err(gone());
@@ -277,7 +247,7 @@ impl Gate {
     }
 }
 
-fn not_permitted(target: &str) -> Denial {
+pub(super) fn not_permitted(target: &str) -> Denial {
     Denial::new(Code::Forbidden, "brattice.connect", format!("opening target \"{}\" is not permitted", super::note::cut(target)))
         .hint("name a target as the database, e.g. dbname=orders-db/app, and ask for the right to connect to it")
 }

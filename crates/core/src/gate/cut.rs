@@ -27,6 +27,8 @@ pub enum CutReason {
     Lease = 6,
     /// People stopped the target.
     Frozen = 7,
+    /// The grant by which it was opened ended.
+    GrantEnded = 8,
 }
 
 impl CutReason {
@@ -40,6 +42,7 @@ impl CutReason {
             CutReason::Draining => "draining",
             CutReason::Lease => "lease",
             CutReason::Frozen => "frozen",
+            CutReason::GrantEnded => "grant ended",
         }
     }
     /// What the caller is told.
@@ -80,6 +83,12 @@ impl CutReason {
                 "the gateway's credential for the target runs out and could not be renewed",
             )
             .hint("connect again; the operators can see why in the gateway's log"),
+            CutReason::GrantEnded => Denial::new(
+                Code::SessionEnded,
+                "brattice.grant",
+                "the grant by which this session was opened has ended",
+            )
+            .hint("ask for another before connecting: brattice request create"),
             CutReason::Frozen => Denial::new(Code::Frozen, RULE, "people stopped this target")
                 .hint("ask the people who run the gateway"),
         }
@@ -93,6 +102,7 @@ impl CutReason {
             CutReason::Draining,
             CutReason::Lease,
             CutReason::Frozen,
+            CutReason::GrantEnded,
         ]
         .into_iter()
         .find(|r| *r as u8 == value)

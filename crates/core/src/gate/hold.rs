@@ -3,6 +3,7 @@
 //! Lives here: what a hold turns into. Never: timers (the pump's), notification.
 
 use super::Gate;
+use super::bundle::Guarded;
 use super::held::{Held, Parked, Tx, Verdict, What};
 use super::judge::{Holding, Pending, Ready, Thought};
 use super::note::{shown, text_of};
@@ -11,12 +12,35 @@ use crate::action::Act;
 use crate::approval::{Approval, ApprovalState, Asked, HoldTimes, Question};
 use crate::audit::Event;
 use crate::denial::{Code, Denial};
-use crate::ids::{ApprovalId, Digest};
+use crate::ids::{ApprovalId, Digest, Revision, SessionId};
 use crate::ports::{BoxFuture, StoreError};
+use crate::principal::Chain;
 use std::sync::Arc;
 
 /// What waiting for people came to.
 pub type Waited = Result<Approval, StoreError>;
+
+/// What a question is about, beside what is asked.
+pub(super) struct About<'a> {
+    pub guarded: &'a Guarded,
+    pub revision: Revision,
+    pub chain: &'a Chain,
+    pub place: &'a str,
+    pub session: Option<&'a SessionId>,
+}
+
+impl<'a> About<'a> {
+    fn session(session: &'a Session) -> Self {
+        let admission = &session.admission;
+        Self {
+            guarded: &admission.guarded,
+            revision: admission.force.revision,
+            chain: &admission.identity.chain,
+            place: &admission.place,
+            session: Some(&admission.id),
+        }
+    }
+}
 
 impl Gate {
     /// Does what [`Pending`] waits for.
@@ -83,7 +107,12 @@ impl Gate {
                 .approvals
                 .ticket(&identity.chain, &target, holding.action, now)
                 .await?;
-            let question = self.about(session, &holding.asked, &holding.acts, holding.action);
+            let question = self.about(
+                &About::session(session),
+                &holding.asked,
+                &holding.acts,
+                holding.action,
+            );
             let grants = self.standing(grants, &question).await?;
             if !grants.is_empty() || ticket.is_some() {
                 holding.held.lifted.add_grants(grants);
@@ -160,7 +189,8 @@ impl Gate {
         let target = &session.admission.guarded.target.name;
         let now = self.clock.now();
         let grants = self.approvals.grants(chain, target, now).await?;
-        let question = self.about(session, &asked, &[], Digest::of(text_of(&held)));
+        let about = About::session(session);
+        let question = self.about(&about, &asked, &[], Digest::of(text_of(&held)));
         held.lifted
             .add_grants(self.standing(grants, &question).await?);
         Ok(Thought::Again(held))
@@ -182,29 +212,39 @@ impl Gate {
             id: ApprovalId::from_bytes(id),
             text: with_executed(&holding.held),
             parameters,
-            ..self.about(session, &holding.asked, &holding.acts, holding.action)
+            ..self.about(
+                &About::session(session),
+                &holding.asked,
+                &holding.acts,
+                holding.action,
+            )
         })
     }
 
     /// A question without an id, a text and parameters: all that rules about approving look at.
-    fn about(&self, session: &Session, asked: &[Asked], acts: &[Act], action: Digest) -> Question {
+    pub(super) fn about(
+        &self,
+        about: &About<'_>,
+        asked: &[Asked],
+        acts: &[Act],
+        action: Digest,
+    ) -> Question {
         let now = self.clock.now();
-        let guarded = &session.admission.guarded;
-        let target = &guarded.target;
+        let target = &about.guarded.target;
         let mut effects: Vec<_> = acts.iter().map(Act::effect).collect();
         effects.sort_unstable();
         effects.dedup();
         Question {
             id: ApprovalId::from_bytes([0; 10]),
-            session: session.admission.id.clone(),
-            chain: session.admission.identity.chain.clone(),
+            session: about.session.cloned(),
+            chain: about.chain.clone(),
             target: target.name.clone(),
             labels: target
                 .labels
                 .iter()
                 .map(|(k, v)| format!("{k}={v}"))
                 .collect(),
-            place: session.admission.place.clone(),
+            place: about.place.to_owned(),
             action,
             text: String::new(),
             parameters: Vec::new(),
@@ -214,9 +254,10 @@ impl Gate {
                 .map(|a| format!("{} {}", a.verb.as_str(), a.object.entity_id(target)))
                 .collect(),
             asked: asked.to_vec(),
-            revision: session.admission.force.revision,
+            ahead: None,
+            revision: about.revision,
             asked_at: now,
-            expires_at: now.plus(guarded.holds.ticket_lifetime),
+            expires_at: now.plus(about.guarded.holds.ticket_lifetime),
         }
     }
 

@@ -107,6 +107,11 @@ impl Gate {
             session.cut.throw(super::CutReason::Expired);
             return Err(super::CutReason::Expired.denial());
         }
+        let granted = session.admission.granted.as_ref();
+        if granted.is_some_and(|g| g.is_over(self.clock.now())) {
+            session.cut.throw(super::CutReason::GrantEnded);
+            return Err(super::CutReason::GrantEnded.denial());
+        }
         if self.in_force.load().revision != session.admission.force.revision {
             self.readmit(session)?;
         }

@@ -7,7 +7,9 @@
 //! ([`note`]); only then is there a [`Cleared`].
 
 mod admit;
+mod ahead;
 mod bundle;
+mod connect;
 mod cut;
 mod frozen;
 mod held;
@@ -26,7 +28,9 @@ mod shown;
 mod understand;
 
 pub use admit::{Admitted, Opening, Role};
+pub use ahead::{MINUTES_MAX, Wish, Wished};
 pub use bundle::{CatalogueUnavailable, Catalogues, Guarded, InForce, Snapshot};
+pub use connect::Granted;
 pub use cut::{Cut, CutReason};
 pub use held::{Held, Look, Parked, Passed, Portal, Rows, Tx, Verdict, What};
 pub use hold::Waited;

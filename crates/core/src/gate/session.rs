@@ -3,6 +3,7 @@
 //! Lives here: who, what, and where the parsing context stands. Never: sockets, buffers, protocol state.
 
 use super::bundle::{Guarded, InForce};
+use super::connect::Granted;
 use super::cut::Cut;
 use super::results::Results;
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
@@ -25,6 +26,8 @@ pub struct Admission {
     pub(super) judge: Arc<Judge>,
     pub(super) place: String,
     pub(super) client: IpAddr,
+    pub(super) granted: Option<Arc<Granted>>,
+    pub(super) grants: Vec<String>,
 }
 
 impl Admission {
@@ -48,6 +51,10 @@ impl Admission {
     pub fn path_may_name(&self, schema: &str) -> bool {
         matches!(schema, "" | "pg_catalog" | "pg_temp" | "$user")
             || self.guarded.lists.path_may_name(schema)
+    }
+    /// What it lives by, when it was admitted by grants.
+    pub fn granted(&self) -> Option<&Arc<Granted>> {
+        self.granted.as_ref()
     }
     /// The bundle it was admitted under.
     pub fn revision(&self) -> Revision {

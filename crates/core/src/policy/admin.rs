@@ -288,7 +288,8 @@ fn is_own(who: &Identity, verb: AdminVerb, object: &AdminObject<'_>) -> bool {
             chain
         }
         (AdminVerb::ApprovalRead, AdminObject::Approval { chain, .. }) => chain,
-        (AdminVerb::CredentialRevoke, AdminObject::Credential { chain, .. }) => chain,
+        (AdminVerb::CredentialRevoke, AdminObject::Credential { chain, .. })
+        | (AdminVerb::GrantEnd, AdminObject::Grant { chain, .. }) => chain,
         _ => return false,
     };
     who.chain.actors().all(|a| chain.includes(a))

@@ -9,6 +9,7 @@
 mod actors;
 mod admin;
 mod administration;
+mod ahead;
 mod annotations;
 mod bundle;
 mod cache;
@@ -31,6 +32,7 @@ mod weigh;
 
 pub use admin::{Answerable, OWN};
 pub use administration::{AdminMoment, AdminObject, AdminVerb};
+pub use ahead::{Ahead, Wanted};
 pub use annotations::Hold;
 pub use bundle::{Known, Rules};
 pub use diff::{Change, diff};

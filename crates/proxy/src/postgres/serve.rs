@@ -136,6 +136,7 @@ impl Service {
             place: database.clone(),
             client: from.to_string(),
             started_at: self.gate.clock().now(),
+            granted: admission.granted().cloned(),
             cut: cut.clone(),
         };
         let header = Header {

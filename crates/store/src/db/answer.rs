@@ -47,13 +47,17 @@ impl Db {
         write.insert_answer(&approval, &answer).await?;
         approval.answers.push(answer);
         approval.state = approval.tally();
-        if approval.state != ApprovalState::Pending {
-            write.settle(id, approval.state, now).await?;
-        }
         if approval.state == ApprovalState::Approved {
             for grant in self.grants_of(&approval, now)? {
                 write.insert_grant(&grant).await?;
             }
+            // No command waits for it: the grants are all there is.
+            if approval.question.ahead.is_some() {
+                approval.state = ApprovalState::Consumed;
+            }
+        }
+        if approval.state != ApprovalState::Pending {
+            write.settle(id, approval.state, now).await?;
         }
         write.commit().await?;
         self.tell(if approval.state == ApprovalState::Pending {
@@ -82,6 +86,7 @@ impl Db {
                 rule: asked.rule.clone(),
                 rule_text: asked.rule_text,
                 chain: question.chain.names_digest(),
+                holder: question.chain.clone(),
                 target: question.target.clone(),
                 approvers: approval
                     .answers

@@ -212,7 +212,7 @@ impl Db {
         )
         .bind(question.id.as_str())
         .bind(&self.0.node)
-        .bind(question.session.as_str())
+        .bind(question.session.as_ref().map_or("", |s| s.as_str()))
         .bind(chain)
         .bind(&question.target)
         .bind(question.action.to_string())
@@ -296,13 +296,14 @@ impl Db {
         self.settled(write, lapsed).await
     }
 
-    /// Ends what this node's last run left pending.
+    /// Ends what this node's last run left pending, other than what is asked ahead of time: nobody's connection waited
+    /// for that.
     pub(super) async fn settle_pending(&self) -> Result<Vec<ApprovalId>, StoreError> {
         let operation = "end questions of the last run";
         let mut write = self.write(operation).await?;
         let left: Vec<String> = sqlx::query_scalar(
             "UPDATE approvals SET state = 'not_run', settled_at = $1
-             WHERE state = 'pending' AND node = $2 RETURNING id",
+             WHERE state = 'pending' AND node = $2 AND session <> '' RETURNING id",
         )
         .bind(self.0.clock.now().0)
         .bind(&self.0.node)

@@ -9,7 +9,7 @@ use brattice_core::ids::{Digest, GrantId};
 use brattice_core::ports::StoreError;
 use brattice_core::time::Timestamp;
 
-type GrantRow = (String, String, String, String, String, String, i64);
+type GrantRow = (String, String, String, String, String, String, String, i64);
 
 impl Db {
     /// Ends a grant before its time; false if it was not in force.
@@ -36,7 +36,7 @@ impl Db {
     pub async fn all_grants(&self, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
         let operation = "list grants";
         let rows: Vec<GrantRow> = sqlx::query_as(
-            "SELECT id, rule, rule_text, chain, target, approvers, until FROM grants
+            "SELECT id, rule, rule_text, chain, holder, target, approvers, until FROM grants
              WHERE until > $1 AND ended_at IS NULL ORDER BY until DESC, id",
         )
         .bind(now.0)
@@ -54,7 +54,7 @@ impl Db {
     ) -> Result<Vec<Grant>, StoreError> {
         let operation = "look for grants";
         let rows: Vec<GrantRow> = sqlx::query_as(
-            "SELECT id, rule, rule_text, chain, target, approvers, until FROM grants
+            "SELECT id, rule, rule_text, chain, holder, target, approvers, until FROM grants
              WHERE chain = $1 AND target = $2 AND until > $3 AND ended_at IS NULL ORDER BY id",
         )
         .bind(chain.to_string())
@@ -70,13 +70,14 @@ impl Db {
 impl Write<'_> {
     pub(super) async fn insert_grant(&mut self, grant: &Grant) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO grants (id, rule, rule_text, chain, target, approvers, until)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO grants (id, rule, rule_text, chain, holder, target, approvers, until)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(grant.id.as_str())
         .bind(&grant.rule)
         .bind(grant.rule_text.to_string())
         .bind(grant.chain.to_string())
+        .bind(to_json(self.operation, &grant.holder)?)
         .bind(&grant.target)
         .bind(to_json(self.operation, &grant.approvers)?)
         .bind(grant.until.0)
@@ -88,12 +89,13 @@ impl Write<'_> {
 }
 
 fn grant(operation: &'static str, row: GrantRow) -> Result<Grant, StoreError> {
-    let (id, rule, rule_text, chain, target, approvers, until) = row;
+    let (id, rule, rule_text, chain, holder, target, approvers, until) = row;
     Ok(Grant {
         id: id.parse().map_err(|_| row::strange(operation, "id"))?,
         rule,
         rule_text: row::digest(operation, rule_text)?,
         chain: row::digest(operation, chain)?,
+        holder: row::from_json(operation, &holder)?,
         target,
         approvers: row::from_json(operation, &approvers)?,
         until: Timestamp(until),

@@ -27,7 +27,7 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES, HOLDERS];
 
 /// Targets that people stopped.
 const FREEZES: &[&str] = &[
@@ -42,6 +42,12 @@ const FREEZES: &[&str] = &[
         ended_by TEXT
     )",
     "CREATE INDEX freezes_standing ON freezes (at) WHERE ended_at IS NULL",
+];
+
+/// Who a grant is for, to be listed and judged by. Those given before this was noted end: none stands for more than a day.
+const HOLDERS: &[&str] = &[
+    "ALTER TABLE grants ADD COLUMN holder TEXT NOT NULL DEFAULT ''",
+    "UPDATE grants SET ended_at = until WHERE ended_at IS NULL",
 ];
 
 /// Who asks the same shares a question: it ends when the last of them is gone.

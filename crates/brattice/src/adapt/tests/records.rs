@@ -39,6 +39,7 @@ fn opened() -> Event {
         token_id: None,
         client: String::new(),
         role: "brattice".to_owned(),
+        grants: Vec::new(),
     }
 }
 

@@ -117,6 +117,7 @@ impl World {
             place: "app".to_owned(),
             client: "127.0.0.1:1".to_owned(),
             started_at: self.now(),
+            granted: None,
             cut: cut.clone(),
         };
         (self.gateway.live.enter(live), cut)
@@ -126,7 +127,8 @@ impl World {
     pub fn question(&self, n: u8, chain: Chain) -> Question {
         Question {
             id: ApprovalId::from_bytes([n; 10]),
-            session: session(n),
+            session: Some(session(n)),
+            ahead: None,
             chain,
             target: "orders-db".to_owned(),
             labels: vec!["env=production".to_owned()],

@@ -124,6 +124,11 @@ const API_CODES: &[(u16, &str, &str)] = &[
     ),
     (
         409,
+        "nothing_to_ask",
+        "No grant would help: what stands in the way is lifted by none.",
+    ),
+    (
+        409,
         "too_many_freezes",
         "Too many freezes stand; nothing was frozen.",
     ),

@@ -3,6 +3,7 @@
 //! Here live the world of these cases and how they ask and answer. The oracle of each case is what the server has in
 //! its rows; what the gateway says of it is only looked at beside that.
 
+mod ahead;
 mod binding;
 mod grants;
 mod people;

@@ -114,7 +114,8 @@ fn an_agent_does_not_approve_for_itself_or_for_a_person() {
 fn each_rule_of_a_question_is_answered_by_its_own_groups() {
     let question = Question {
         id: ApprovalId::from_bytes([1; 10]),
-        session: SessionId::from_bytes([2; 10]),
+        session: Some(SessionId::from_bytes([2; 10])),
+        ahead: None,
         chain: chain(&["Agent::okta/analyst-1"]),
         target: "orders-db".to_owned(),
         labels: Vec::new(),
