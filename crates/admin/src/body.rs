@@ -2,8 +2,10 @@
 //!
 //! Lives here: serde types and their making from domain values. Never: proof types, decisions.
 
+mod delegations;
 mod grants;
 
+pub use delegations::{DelegatedBody, DelegationBody, DelegationRequest, DelegationsBody};
 pub use grants::{AheadBody, GrantBody, GrantRequest, GrantsBody, RequestedBody};
 
 use crate::ports::{BundleProblem, BundleView, Minted, ReplayFrame, SessionState, SessionView};

@@ -5,8 +5,8 @@
 use crate::decision::Nonces;
 use crate::ports::login::LoginApi;
 use crate::ports::{
-    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, FreezesApi, GrantsApi,
-    IdentitiesApi, Recorder, SessionsApi, TokensApi,
+    Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, DelegationsApi, FreezesApi,
+    GrantsApi, IdentitiesApi, Recorder, SessionsApi, TokensApi,
 };
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
@@ -40,6 +40,8 @@ pub struct Ports {
     pub tokens: Arc<dyn TokensApi>,
     /// People who sign in.
     pub login: Arc<dyn LoginApi>,
+    /// Delegations.
+    pub delegations: Arc<dyn DelegationsApi>,
     /// Grants.
     pub grants: Arc<dyn GrantsApi>,
     /// What is stopped.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub credential_lifetime_max: Duration,
     /// The longest life of a token that is given for another.
     pub token_lifetime_max: Duration,
+    /// The longest time that an agent may act for a person by a delegation.
+    pub delegation_lifetime_max: Duration,
 }
 
 impl Settings {
@@ -91,6 +95,7 @@ impl Settings {
             decision_secrets: BTreeMap::new(),
             credential_lifetime_max: Duration::from_secs(3600),
             token_lifetime_max: Duration::from_secs(900),
+            delegation_lifetime_max: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -82,7 +82,7 @@ fn operation(route: &Route, problem: &Value, generator: &mut SchemaGenerator) ->
     };
     let status = if matches!(
         route.id,
-        "credentials.create" | "freezes.create" | "grants.request"
+        "credentials.create" | "delegations.create" | "freezes.create" | "grants.request"
     ) {
         "201"
     } else {

@@ -7,10 +7,11 @@ pub mod login;
 
 use brattice_core::approval::{Answer, Approval, ApprovalState, Grant};
 use brattice_core::audit::Event;
+use brattice_core::delegation::Delegation;
 use brattice_core::denial::Denial;
 use brattice_core::freeze::{Freeze, Reach};
 use brattice_core::ids::{
-    ApprovalId, CredentialId, Digest, FreezeId, GrantId, Revision, SessionId,
+    ApprovalId, CredentialId, DelegationId, Digest, FreezeId, GrantId, Revision, SessionId,
 };
 use brattice_core::policy::{Ahead, Wanted};
 use brattice_core::ports::{Bounds, BoxFuture, RecordFailed};
@@ -68,6 +69,10 @@ pub enum Act<'a> {
     Request(&'a str),
     /// `grant.end`: end a grant. One's own needs no rule.
     EndGrant(&'a Grant),
+    /// Letting this agent act for oneself. Needs no rule: every link of the chain is judged by the rules.
+    Delegate(&'a Principal),
+    /// Ending a delegation: one's own, or where `identity.suspend` of the agent is permitted.
+    EndDelegation(&'a Delegation),
     /// `target.freeze`: stop it.
     Freeze(Stopped<'a>),
     /// `target.thaw`: let it go on.
@@ -93,6 +98,8 @@ impl Act<'_> {
             Act::Suspend(_) => "identity.suspend",
             Act::Request(_) => "grant.request",
             Act::EndGrant(_) => "grant.end",
+            Act::Delegate(_) => "delegation.create",
+            Act::EndDelegation(_) => "delegation.end",
             Act::Freeze(_) => "target.freeze",
             Act::Thaw(_) => "target.thaw",
             Act::RevokeCredential(_) => "credential.revoke",
@@ -115,6 +122,8 @@ impl Act<'_> {
             },
             Act::RevokeCredential(c) => c.id.to_string(),
             Act::EndGrant(g) => g.id.to_string(),
+            Act::Delegate(agent) => agent.to_string(),
+            Act::EndDelegation(d) => d.id.to_string(),
             Act::Connect(target) | Act::Request(target) => (*target).to_owned(),
         }
     }
@@ -127,6 +136,8 @@ impl Act<'_> {
             | Act::ReadAudit
             | Act::ReadBundle
             | Act::ApplyBundle
+            | Act::Delegate(_)
+            | Act::EndDelegation(_)
             | Act::Freeze(_)
             | Act::Thaw(_)
             | Act::Suspend(_) => true,
@@ -491,6 +502,46 @@ pub trait GrantsApi: Send + Sync {
     fn list(&self) -> BoxFuture<'_, Result<Vec<Grant>, Failed>>;
     /// Ends one, and the sessions that were opened by it. False if it was not in force.
     fn end<'a>(&'a self, id: &'a GrantId) -> BoxFuture<'a, Result<bool, Failed>>;
+}
+
+/// What a person delegates.
+#[derive(Debug)]
+pub struct Delegate<'a> {
+    /// The person, for themselves.
+    pub who: &'a Identity,
+    /// Who shall act for them.
+    pub agent: Principal,
+    /// Within which bounds.
+    pub scope: Scope,
+    /// For how long.
+    pub lifetime: Duration,
+    /// Why, in their words.
+    pub reason: &'a str,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Delegated {
+    /// It is in force.
+    Given(Delegation),
+    /// It is not; the text is for the person.
+    Refused(String),
+}
+
+/// Agents that act for people.
+pub trait DelegationsApi: Send + Sync {
+    /// Keeps a delegation.
+    fn delegate<'a>(&'a self, wish: Delegate<'a>) -> BoxFuture<'a, Result<Delegated, Failed>>;
+    /// The delegations in force, those that end last first.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Delegation>, Failed>>;
+    /// Ends one, and everything that came of it. False if it was not in force.
+    fn end<'a>(&'a self, id: &'a DelegationId) -> BoxFuture<'a, Result<bool, Failed>>;
+    /// The person as this agent may prove that it acts for them, if the delegation is its own and counts now.
+    fn subject<'a>(
+        &'a self,
+        id: &'a DelegationId,
+        actor: &'a Identity,
+    ) -> BoxFuture<'a, Result<Option<Identity>, Failed>>;
 }
 
 /// What a freeze did.

@@ -4,13 +4,14 @@
 
 use crate::body::{
     AnswerRequest, ApprovalBody, ApprovalsBody, AuditFilesBody, AuditLineBody, BundleBody,
-    CheckBody, CredentialBody, CredentialRequest, DecisionRequest, DoneBody, FrameBody,
-    FreezeRequest, FreezesBody, FrozenBody, GrantRequest, GrantsBody, PrincipalRequest,
-    ReasonRequest, RequestedBody, SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
+    CheckBody, CredentialBody, CredentialRequest, DecisionRequest, DelegatedBody,
+    DelegationRequest, DelegationsBody, DoneBody, FrameBody, FreezeRequest, FreezesBody,
+    FrozenBody, GrantRequest, GrantsBody, PrincipalRequest, ReasonRequest, RequestedBody,
+    SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
 };
 use crate::call::{Call, Reply};
 use crate::handle::{
-    agents, approvals, audit, bundle, credentials, freezes, grants, sessions, whoami,
+    agents, approvals, audit, bundle, credentials, delegations, freezes, grants, sessions, whoami,
 };
 use crate::problem::Problem;
 use brattice_core::ports::BoxFuture;
@@ -288,6 +289,39 @@ pub static ROUTES: &[Route] = &[
         body: required::<PrincipalRequest>(),
         answers: Answers::Json(of::<SuspendedBody>),
         handle: agents::revoke,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/delegations",
+        id: "delegations.list",
+        summary: "Delegations in force that you gave, were given, or may end; those that end last first.",
+        right: Right::OwnOr(&["identity.suspend"]),
+        query: &[],
+        body: None,
+        answers: Answers::Json(of::<DelegationsBody>),
+        handle: delegations::list,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/delegations",
+        id: "delegations.create",
+        summary: "Let an agent act for you, within bounds, for a while. It trades the id and its own token for one.",
+        right: Right::Anyone,
+        query: &[],
+        body: required::<DelegationRequest>(),
+        answers: Answers::Json(of::<DelegatedBody>),
+        handle: delegations::create,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/delegations/{id}/end",
+        id: "delegations.end",
+        summary: "End a delegation: tokens that came of it count no more, and their sessions are cut.",
+        right: Right::OwnOr(&["identity.suspend"]),
+        query: &[],
+        body: optional::<ReasonRequest>(),
+        answers: Answers::Json(of::<DoneBody>),
+        handle: delegations::end,
     },
     Route {
         method: Method::Post,

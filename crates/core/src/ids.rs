@@ -109,6 +109,10 @@ id!(
     CredentialId, "crd", "a credential id"
 );
 id!(
+    /// That an agent may act for a person.
+    DelegationId, "dlg", "a delegation id"
+);
+id!(
     /// One stop of targets.
     FreezeId, "frz", "a freeze id"
 );

@@ -7,6 +7,7 @@ pub mod action;
 pub mod approval;
 pub mod audit;
 pub mod classify;
+pub mod delegation;
 pub mod denial;
 pub mod freeze;
 pub mod gate;

@@ -7,6 +7,7 @@ pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod bundle;
 pub(crate) mod credentials;
+pub(crate) mod delegations;
 pub(crate) mod freezes;
 pub(crate) mod grants;
 pub(crate) mod sessions;

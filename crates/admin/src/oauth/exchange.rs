@@ -4,11 +4,12 @@
 //! proof.
 
 use super::form::{No, Parameters, one, only};
-use super::{ACCESS_TOKEN, LIFETIME};
+use super::{ACCESS_TOKEN, DELEGATION, LIFETIME};
 use crate::call::Admin;
 use crate::ports::{Exchange, ExchangeRefused};
 use axum::http::StatusCode;
 use brattice_core::audit::Event;
+use brattice_core::ids::DelegationId;
 use brattice_core::ports::AuthError;
 use brattice_core::principal::Identity;
 use brattice_core::scope::Scope;
@@ -22,10 +23,13 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// Trades.
 pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Result<Value, No> {
     let asked = Form::read(form)?;
-    let subject = prove(admin, &asked.subject, from).await?;
     let actor = match &asked.actor {
         Some(token) => Some(prove(admin, token, from).await?),
         None => None,
+    };
+    let subject = match &asked.subject {
+        Subject::Token(token) => prove(admin, token, from).await?,
+        Subject::Delegation(id) => delegated(admin, id, actor.as_ref()).await?,
     };
     let most = admin.settings.token_lifetime_max;
     let exchange = Exchange {
@@ -71,6 +75,35 @@ pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Res
     }))
 }
 
+/// The person behind a delegation, as the agent that proved itself may act for them.
+async fn delegated(
+    admin: &Admin,
+    id: &DelegationId,
+    actor: Option<&Identity>,
+) -> Result<Identity, No> {
+    let Some(actor) = actor else {
+        let why = "A delegation is traded together with the agent's own token, as `actor_token`.";
+        return Err(No::new("invalid_request", why));
+    };
+    let subject = admin.ports.delegations.subject(id, actor).await;
+    let subject = subject.map_err(|why| {
+        tracing::error!(%why, "a delegation could not be looked at");
+        No::unavailable()
+    })?;
+    match subject {
+        Some(subject) => Ok(subject),
+        None => {
+            // The same words for another's, an ended one, and none.
+            let no = No::new(
+                "invalid_grant",
+                "The delegation is not good for this agent, or no longer; perhaps the person has to sign in again.",
+            );
+            record(admin, actor, None, format!("{}: delegation {id}", no.error)).await?;
+            Err(no)
+        }
+    }
+}
+
 /// Puts on record who got which token, or none. What cannot be recorded is not given.
 async fn record(
     admin: &Admin,
@@ -111,9 +144,15 @@ pub(super) async fn prove(admin: &Admin, token: &Secret, from: IpAddr) -> Result
     })
 }
 
+/// Whom the new token would speak for.
+enum Subject {
+    Token(Secret),
+    Delegation(DelegationId),
+}
+
 /// What a form asks for.
 struct Form {
-    subject: Secret,
+    subject: Subject,
     actor: Option<Secret>,
     scope: Scope,
     worker: Option<String>,
@@ -135,8 +174,20 @@ impl Form {
             "lifetime",
         ];
         only(form, &KNOWN)?;
-        let subject = typed(form, "subject_token", "subject_token_type")?
-            .ok_or_else(|| No::new("invalid_request", "`subject_token` is missing."))?;
+        let missing = || No::new("invalid_request", "`subject_token` is missing.");
+        let subject = if one(form, "subject_token_type")? == Some(DELEGATION) {
+            let id = one(form, "subject_token")?.ok_or_else(missing)?;
+            let id = id.trim().parse();
+            Subject::Delegation(id.map_err(|_| {
+                No::new(
+                    "invalid_request",
+                    "`subject_token` is not the id of a delegation.",
+                )
+            })?)
+        } else {
+            let token = typed(form, "subject_token", "subject_token_type")?;
+            Subject::Token(token.ok_or_else(missing)?)
+        };
         if !matches!(
             one(form, "requested_token_type")?,
             None | Some(ACCESS_TOKEN | JWT)

@@ -46,6 +46,8 @@ pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// The type of tokens that are taken and given (RFC 8693, section 3).
 pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The type of a delegation's id, as the subject of an exchange.
+pub const DELEGATION: &str = "urn:brattice:params:oauth:token-type:delegation";
 /// How long a token lives that is asked for without a life.
 const LIFETIME: Duration = Duration::from_secs(900);
 

@@ -6,7 +6,7 @@ fn no_route_is_without_an_authorization_test() {
     let tested: BTreeSet<&str> = cases()
         .iter()
         .map(|(id, ..)| *id)
-        .chain(["approvals.decision", "grants.request"])
+        .chain(["approvals.decision", "grants.request", "delegations.create"])
         .collect();
     let untested: Vec<&str> = ROUTES
         .iter()
@@ -61,6 +61,14 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
         match id {
             "whoami" | "openapi" => assert_eq!(status, StatusCode::OK),
             "approvals.list" => assert!(read::<ApprovalsBody>(response).await.approvals.is_empty()),
+            "delegations.list" => {
+                assert!(
+                    read::<DelegationsBody>(response)
+                        .await
+                        .delegations
+                        .is_empty()
+                )
+            }
             "grants.list" => assert!(read::<GrantsBody>(response).await.grants.is_empty()),
             "freezes.list" => assert!(read::<FreezesBody>(response).await.freezes.is_empty()),
             "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),
@@ -137,6 +145,7 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
                 "approvals.deny",
                 "sessions.replay",
                 "agents.revoke",
+                "delegations.end",
                 "freezes.create",
                 "freezes.thaw",
                 "audit.tail",
@@ -195,6 +204,46 @@ async fn whoever_asks_ahead_is_on_record_and_asks_for_nobody_else() {
     ] {
         let (status, did, _) = ask(&bad, Some("etl")).await;
         assert_eq!((status, did), (StatusCode::BAD_REQUEST, false), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_person_with_a_whole_token_of_their_own_delegates() {
+    let wish = |targets: &str, effects: &str, seconds: u64| {
+        Some(format!(
+            "{{\"to\":\"okta/other\",\"targets\":[{targets}],\"effects\":[{effects}],\"seconds\":{seconds},\"reason\":\"x\"}}"
+        ))
+    };
+    let good = wish("\"orders-db\"", "\"read\"", 60);
+    let ask = async |body: &Option<String>, token| {
+        let world = World::new(&[]);
+        let response = world
+            .send(request(route("delegations.create"), body, Some(token)))
+            .await;
+        let did = !world.done.lock().unwrap().is_empty();
+        (response.status(), did)
+    };
+    for token in ["agent", "etl", "delegate", "narrow"] {
+        assert_eq!(
+            ask(&good, token).await,
+            (StatusCode::FORBIDDEN, false),
+            "{token}"
+        );
+    }
+    assert_eq!(ask(&good, "alice").await, (StatusCode::CREATED, true));
+    for bad in [
+        wish("", "\"read\"", 60),
+        wish("\"orders-db\"", "", 60),
+        wish("\"a target:b\"", "\"read\"", 60),
+        wish("\"orders-db\"", "\"unknown\"", 60),
+        wish("\"orders-db\"", "\"class:email\"", 60),
+        wish("\"orders-db\"", "\"read\"", 0),
+        wish("\"orders-db\"", "\"read\"", 10_000_000),
+        good.clone().map(|g| g.replace("okta/other", "other")),
+        good.clone().map(|g| g.replace("okta/other", "okta/*")),
+    ] {
+        let answer = ask(&bad, "alice").await;
+        assert_eq!(answer, (StatusCode::BAD_REQUEST, false), "{bad:?}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Everything behind the API, in memory, and requests to it.
 
 pub(super) use crate::body::{
-    ApprovalBody, ApprovalsBody, CredentialBody, FreezesBody, GrantsBody, SessionsBody,
+    ApprovalBody, ApprovalsBody, CredentialBody, DelegationsBody, FreezesBody, GrantsBody,
+    SessionsBody,
 };
 pub(super) use crate::guard::Peer;
 pub(super) use crate::ports::*;
@@ -14,10 +15,11 @@ pub(super) use axum::http::{Request, StatusCode, header};
 pub(super) use brattice_core::action::Effect;
 pub(super) use brattice_core::approval::{Answer, Approval, ApprovalState, Asked, Grant, Question};
 pub(super) use brattice_core::audit::Event;
+pub(super) use brattice_core::delegation::Delegation;
 pub(super) use brattice_core::denial::{Code, Denial};
 pub(super) use brattice_core::freeze::{Freeze, Reach};
 pub(super) use brattice_core::ids::{
-    ApprovalId, CredentialId, Digest, FreezeId, GrantId, Revision, SessionId,
+    ApprovalId, CredentialId, DelegationId, Digest, FreezeId, GrantId, Revision, SessionId,
 };
 pub(super) use brattice_core::ports::{
     AuthError, Authenticator, BoxFuture, MintedCredential, RecordFailed,
@@ -51,6 +53,17 @@ pub(super) fn freeze_id() -> FreezeId {
 }
 pub(super) fn grant_id() -> GrantId {
     GrantId::from_bytes([5; 10])
+}
+pub(super) fn delegation() -> Delegation {
+    Delegation {
+        id: DelegationId::from_bytes([6; 10]),
+        person: principal(PrincipalKind::User, "carol", &[]),
+        agent: principal(PrincipalKind::Agent, "other", &[]),
+        scope: brattice_core::scope::Scope::parse("target:orders-db read").unwrap(),
+        reason: "holiday".to_owned(),
+        at: NOW,
+        until: NOW.plus(Duration::from_secs(60)),
+    }
 }
 pub(super) fn action() -> Digest {
     Digest::of(b"the action")
@@ -183,6 +196,7 @@ impl World {
             credentials: self.clone(),
             tokens: self.clone(),
             login: Arc::new(super::login::Desk),
+            delegations: self.clone(),
             grants: self.clone(),
             freezes: self.clone(),
             identities: self.clone(),
@@ -296,13 +310,18 @@ impl Authorizer for World {
             Act::ReadSession(s) | Act::EndSession(s) => Some(&s.chain),
             Act::RevokeCredential(c) => Some(&c.chain),
             Act::EndGrant(g) => Some(&g.holder),
-            Act::Request(_) => return Ok(()),
+            Act::Request(_) | Act::Delegate(_) => return Ok(()),
+            Act::EndDelegation(d) if who.chain.acting.is_same(&d.person) => return Ok(()),
             _ => None,
         };
         if own.is_some_and(|chain| who.chain.actors().all(|a| chain.includes(a))) {
             return Ok(());
         }
-        if self.permitted.lock().unwrap().contains(act.name()) {
+        let name = match act {
+            Act::EndDelegation(_) => "identity.suspend",
+            _ => act.name(),
+        };
+        if self.permitted.lock().unwrap().contains(name) {
             Ok(())
         } else {
             Err(Denial::new(
@@ -510,6 +529,38 @@ impl GrantsApi for World {
     }
 }
 
+impl DelegationsApi for World {
+    fn delegate<'a>(&'a self, wish: Delegate<'a>) -> BoxFuture<'a, Result<Delegated, Failed>> {
+        Box::pin(async move {
+            self.did("delegate");
+            Ok(Delegated::Given(Delegation {
+                person: wish.who.chain.acting.clone(),
+                scope: wish.scope,
+                ..delegation()
+            }))
+        })
+    }
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Delegation>, Failed>> {
+        Box::pin(async { Ok(vec![delegation()]) })
+    }
+    fn end<'a>(&'a self, _: &'a DelegationId) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("end delegation");
+            Ok(true)
+        })
+    }
+    fn subject<'a>(
+        &'a self,
+        id: &'a DelegationId,
+        actor: &'a Identity,
+    ) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {
+        Box::pin(async move {
+            let own = actor.chain.acting.is_same(&delegation().agent) && *id == delegation().id;
+            Ok(own.then(|| identity(Chain::of(delegation().person))))
+        })
+    }
+}
+
 impl FreezesApi for World {
     fn reached(&self, _: &Reach) -> Vec<Target> {
         vec![Target {
@@ -647,6 +698,8 @@ pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>
             some("{\"target\":\"orders-db\",\"ttl_seconds\":60}"),
             Some("create"),
         ),
+        ("delegations.list", None, None),
+        ("delegations.end", some("{}"), Some("end delegation")),
         ("grants.list", None, None),
         ("grants.end", some("{}"), Some("end grant")),
         ("freezes.list", None, None),
@@ -674,6 +727,7 @@ pub(super) fn path_of(route: &Route) -> String {
     let id = match route.id.split('.').next().unwrap() {
         "approvals" => approval_id().to_string(),
         "sessions" => session_id().to_string(),
+        "delegations" => delegation().id.to_string(),
         "grants" => grant_id().to_string(),
         "freezes" => freeze_id().to_string(),
         _ => credential_id().to_string(),

@@ -140,7 +140,12 @@ impl Authorizer for Policy {
                 };
                 self.below(&force, who, verb, (&below, &object), from)
             }
-            Act::Request(_) => Ok(()),
+            Act::Request(_) | Act::Delegate(_) => Ok(()),
+            // One's own needs no rule; whoever may suspend the agent ends what it was given.
+            Act::EndDelegation(d) if who.chain.acting.is_same(&d.person) => Ok(()),
+            Act::EndDelegation(d) => {
+                plain(AdminVerb::IdentitySuspend, AdminObject::Identity(&d.agent))
+            }
             Act::EndGrant(g) => {
                 let below = Below::of(&force, &g.target);
                 let object = AdminObject::Grant {

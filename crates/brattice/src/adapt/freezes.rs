@@ -17,7 +17,7 @@ use brattice_core::time::{Clock, Timestamp};
 use brattice_store::db::Db;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How old a picture of the freezes may be when somebody is let in by it.
@@ -28,13 +28,16 @@ pub struct Freezes {
     db: Db,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
-    stale: AtomicBool,
+    /// How often the picture was said to be old.
+    wanted: AtomicU64,
     reading: tokio::sync::Mutex<()>,
 }
 
 struct Held {
     standing: Arc<[Freeze]>,
     read_at: Timestamp,
+    /// What was wanted when it was read.
+    wanted: u64,
 }
 
 impl Freezes {
@@ -44,14 +47,14 @@ impl Freezes {
             db,
             clock,
             held: ArcSwapOption::empty(),
-            stale: AtomicBool::new(true),
+            wanted: AtomicU64::new(0),
             reading: tokio::sync::Mutex::new(()),
         }
     }
 
     /// The next who asks reads anew.
     pub fn forget(&self) {
-        self.stale.store(true, Ordering::Release);
+        self.wanted.fetch_add(1, Ordering::AcqRel);
     }
 
     async fn current(&self) -> Result<Arc<[Freeze]>, StoreError> {
@@ -62,24 +65,26 @@ impl Freezes {
         if let Some(standing) = self.fresh() {
             return Ok(standing);
         }
-        // Lowered before reading: what is frozen meanwhile raises it again.
-        self.stale.store(false, Ordering::Release);
+        // Read before the store is: what is frozen meanwhile makes this picture old. Until it is there, nobody goes by the
+        // one before.
+        let wanted = self.wanted.load(Ordering::Acquire);
         let read_at = self.clock.now();
-        let all = self.db.freezes().await.inspect_err(|_| self.forget())?;
+        let all = self.db.freezes().await?;
         let standing: Arc<[Freeze]> = all.into();
         let held = Held {
             standing: standing.clone(),
             read_at,
+            wanted,
         };
         self.held.store(Some(Arc::new(held)));
         Ok(standing)
     }
 
     fn fresh(&self) -> Option<Arc<[Freeze]>> {
-        if self.stale.load(Ordering::Acquire) {
+        let held = self.held.load_full()?;
+        if held.wanted != self.wanted.load(Ordering::Acquire) {
             return None;
         }
-        let held = self.held.load_full()?;
         let now = self.clock.now();
         // A clock that went back makes a picture old, not young.
         let young = held.read_at <= now && now.since(held.read_at) <= AGE_MAX;

@@ -17,7 +17,7 @@ impl Identities {
     /// First nobody gets in any more, then whoever is in is cut; then what they were lent and what was approved for them
     /// or by them ends. Whoever was on the way in meanwhile is cut by the next
     /// sweep ([`Gateway::cut_voided`]).
-    async fn void(&self, who: &Principal) -> Result<Suspended, Failed> {
+    pub(super) async fn void(&self, who: &Principal) -> Result<Suspended, Failed> {
         let gateway = &self.0;
         gateway.db.revoke(who).await.map_err(failed)?;
         gateway.revocations.forget();
@@ -30,12 +30,14 @@ impl Identities {
             .revoke_credentials_of(who)
             .await
             .map_err(failed)?;
+        let delegations = gateway.db.end_delegations_with(who).await.map_err(failed)?;
         let standing = gateway.db.end_standing(who).await.map_err(failed)?;
         tracing::info!(
             %who,
             approvals = standing.approvals.len(),
             grants = standing.grants.len(),
-            "what was approved with a revoked principal was ended"
+            delegations = delegations.len(),
+            "what was approved with a revoked principal, and delegated, was ended"
         );
         Ok(Suspended {
             sessions: cut.len() as u64,

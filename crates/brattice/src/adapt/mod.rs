@@ -9,6 +9,7 @@ mod authenticator;
 mod authorizer;
 mod bundle;
 mod credentials;
+mod delegations;
 pub mod figures;
 mod freezes;
 mod grants;
@@ -54,6 +55,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         credentials: Arc::new(credentials::Credentials(of())),
         tokens: Arc::new(tokens::Trade(of())),
         login: Arc::new(logins::Desk(of())),
+        delegations: Arc::new(delegations::Delegations(of())),
         grants: Arc::new(grants::Grants(of())),
         freezes: Arc::new(freezes::Stops(of())),
         identities: Arc::new(identities::Identities(of())),
@@ -72,6 +74,7 @@ pub fn settings(gateway: &Gateway, bound: SocketAddr) -> Settings {
     let mut settings = Settings::new(&checked.listen.admin.public_url, &own_names(bound));
     settings.decision_secrets = gateway.routes.load().decision_secrets.clone();
     settings.credential_lifetime_max = checked.limits.credential_lifetime_max;
+    settings.delegation_lifetime_max = checked.limits.delegation_lifetime_max;
     settings.token_lifetime_max = checked.limits.token_lifetime_max;
     settings
 }

@@ -3,6 +3,13 @@
 //! Lives here: commands, their arguments and their help with examples. Never: what a command does. No argument takes a
 //! secret.
 
+mod rights;
+
+pub use rights::{
+    DelegateArgs, DelegationsArgs, DelegationsCommand, FreezeArgs, GrantsArgs, GrantsCommand,
+    ReachArgs, RequestArgs, RequestCommand, RequestCreateArgs, ThawArgs,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -102,6 +109,16 @@ pub enum Command {
         after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
     )]
     Agents(AgentsArgs),
+    /// Let an agent act for you, within bounds, for a while.
+    #[command(
+        after_help = "Examples:\n  brattice delegate --to okta/agent-7 --target orders-db --effects read --for 1h --reason 'monthly report'\n  brattice delegate --to okta/agent-7 --target orders-db --effects read,write --class email --for 8h --reason 'on leave'"
+    )]
+    Delegate(DelegateArgs),
+    /// See and end delegations: yours, and those that were given to you.
+    #[command(
+        after_help = "Examples:\n  brattice delegations list\n  brattice delegations end dlg_0123456789abcdef --reason 'back at work'"
+    )]
+    Delegations(DelegationsArgs),
     /// Ask people ahead of time, so that nothing waits when you get there.
     #[command(
         after_help = "Examples:\n  brattice request create --target orders-db --effects write --for 30m --reason 'ticket 1234'\n  brattice request create --target orders-db --connect --effects write,destroy --for 1h --reason 'migration 7' --wait"
@@ -376,112 +393,6 @@ pub enum AgentsCommand {
     },
 }
 
-/// `request`.
-#[derive(Debug, Args)]
-pub struct RequestArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: RequestCommand,
-}
-
-/// What to ask people ahead of time.
-#[derive(Debug, Subcommand)]
-pub enum RequestCommand {
-    /// Ask for grants of every rule that may stand in the way and that a grant lifts.
-    Create(RequestCreateArgs),
-}
-
-/// `request create`.
-#[derive(Debug, Args)]
-pub struct RequestCreateArgs {
-    /// On which target.
-    #[arg(long, value_name = "NAME")]
-    pub target: String,
-    /// For commands with these effects: read, write, destroy, administer or execute, separated by commas.
-    #[arg(long, value_delimiter = ',')]
-    pub effects: Vec<String>,
-    /// To open the target.
-    #[arg(long)]
-    pub connect: bool,
-    /// To see or use what is masked.
-    #[arg(long)]
-    pub reveal: bool,
-    /// For how long at most, from the moment of the yes. A rule may grant less.
-    #[arg(long = "for", value_name = "TIME", value_parser = ttl)]
-    pub lifetime: std::time::Duration,
-    /// Why: people decide by it.
-    #[arg(long)]
-    pub reason: String,
-    /// Wait for the answer; fail if it is no.
-    #[arg(long)]
-    pub wait: bool,
-}
-
-/// `grants`.
-#[derive(Debug, Args)]
-pub struct GrantsArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: GrantsCommand,
-}
-
-/// What to do with grants.
-#[derive(Debug, Subcommand)]
-pub enum GrantsCommand {
-    /// List those in force that are yours, or that you may end.
-    #[command(visible_alias = "list")]
-    Ls,
-    /// End one before its time, and the sessions that were opened by it.
-    End {
-        /// The grant.
-        id: String,
-        /// Why, for the record.
-        #[arg(long)]
-        reason: Option<String>,
-    },
-}
-
-/// What a freeze is of.
-#[derive(Debug, Args)]
-#[group(multiple = false)]
-pub struct ReachArgs {
-    /// The target of this name.
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-    /// Every target with this label; those of bundles to come as well.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub label: Option<String>,
-    /// Every target.
-    #[arg(long)]
-    pub all: bool,
-}
-
-/// `freeze`.
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").args(["target", "label", "all"]).required(true))]
-pub struct FreezeArgs {
-    /// What to stop.
-    #[command(flatten)]
-    pub reach: ReachArgs,
-    /// Why: those who are stopped read it, so say whom to ask.
-    #[arg(long)]
-    pub reason: String,
-}
-
-/// `thaw`.
-#[derive(Debug, Args)]
-pub struct ThawArgs {
-    /// The freeze.
-    #[arg(required_unless_present_any = ["target", "label", "all"], conflicts_with_all = ["target", "label", "all"])]
-    pub id: Option<String>,
-    /// Instead: every freeze of exactly this.
-    #[command(flatten)]
-    pub reach: ReachArgs,
-    /// Why, for the record.
-    #[arg(long)]
-    pub reason: Option<String>,
-}
-
 /// `credential`.
 #[derive(Debug, Args)]
 pub struct CredentialArgs {
@@ -562,6 +473,9 @@ pub struct TokenExchangeArgs {
     /// File with the token of somebody you act for; the chain then names both.
     #[arg(long, value_name = "FILE")]
     pub on_behalf_of: Option<PathBuf>,
+    /// A delegation that a person gave you (`brattice delegate`): you act for them, and the chain names both.
+    #[arg(long, value_name = "ID", conflicts_with = "on_behalf_of")]
+    pub delegation: Option<String>,
     /// How long it shall live; never longer than yours, or than the gateway permits.
     #[arg(long, default_value = "15m", value_parser = ttl)]
     pub ttl: std::time::Duration,

@@ -11,6 +11,7 @@ mod client;
 mod completions;
 mod credential;
 mod decision;
+mod delegations;
 mod dev;
 mod docs;
 mod exit;
@@ -82,6 +83,8 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),
         Command::Agents(args) => agents::run(&gateway, args, out),
+        Command::Delegate(args) => delegations::delegate(&gateway, args, out),
+        Command::Delegations(args) => delegations::run(&gateway, args, out),
         Command::Request(args) => grants::request(&gateway, args, out),
         Command::Grants(args) => grants::grants(&gateway, args, out),
         Command::Freeze(args) => freeze::freeze(&gateway, args, out),

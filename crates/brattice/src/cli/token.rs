@@ -4,7 +4,7 @@ use super::args::{GatewayArgs, TokenArgs, TokenCommand, TokenExchangeArgs};
 use super::client::Client;
 use super::exit::Failure;
 use super::output::Output;
-use brattice_admin::oauth::{ACCESS_TOKEN, GRANT, TOKEN_PATH};
+use brattice_admin::oauth::{ACCESS_TOKEN, DELEGATION, GRANT, TOKEN_PATH};
 use serde::{Deserialize, Serialize};
 
 pub fn run(gateway: &GatewayArgs, args: TokenArgs, out: &mut Output) -> Result<(), Failure> {
@@ -28,16 +28,25 @@ fn exchange(
         .collect();
     let (scope, lifetime) = (scope.join(" "), asked.ttl.as_secs().to_string());
     let own = client.token().expose_str().unwrap_or_default();
+    let subject_type = match asked.delegation {
+        Some(_) => DELEGATION,
+        None => ACCESS_TOKEN,
+    };
     let mut form = vec![
         ("grant_type", GRANT),
-        ("subject_token_type", ACCESS_TOKEN),
+        ("subject_token_type", subject_type),
         ("scope", &scope),
         ("lifetime", &lifetime),
     ];
     let actor;
-    match &asked.on_behalf_of {
-        None => form.push(("subject_token", own)),
-        Some(path) => {
+    match (&asked.on_behalf_of, &asked.delegation) {
+        (_, Some(id)) => form.extend([
+            ("subject_token", id.as_str()),
+            ("actor_token", own),
+            ("actor_token_type", ACCESS_TOKEN),
+        ]),
+        (None, None) => form.push(("subject_token", own)),
+        (Some(path), None) => {
             actor = super::gateway::token_of(path)?;
             let subject = actor.expose_str().unwrap_or_default();
             form.extend([

@@ -472,4 +472,8 @@ pub struct Limits {
     pub token_lifetime_max: Duration,
     /// How long a person stays signed in.
     pub sign_in_max: Duration,
+    /// The longest time that an agent may act for a person by a delegation.
+    pub delegation_lifetime_max: Duration,
+    /// How old that person's last proof may be when the agent gets a token.
+    pub delegation_proof_age_max: Duration,
 }

@@ -618,4 +618,8 @@ pub struct RawLimits {
     pub token_lifetime_max: Option<String>,
     /// How long a person stays signed in (`brattice login`), at most `7d`. Default: `12h`.
     pub sign_in_max: Option<String>,
+    /// How long an agent may act for a person by a delegation (`brattice delegate`), at most. Default: `24h`.
+    pub delegation_lifetime_max: Option<String>,
+    /// How old a person's last proof of who they are may be when an agent gets a token to act for them. Default: `24h`.
+    pub delegation_proof_age_max: Option<String>,
 }

@@ -16,6 +16,7 @@ const OWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/sessions"),
     ("GET", "/api/v1/freezes"),
     ("GET", "/api/v1/grants"),
+    ("GET", "/api/v1/delegations"),
     ("POST", "/api/v1/grants/requests"),
     ("POST", "/api/v1/credentials"),
 ];
@@ -33,6 +34,7 @@ impl Things {
             p if p.contains("/approvals/") => &self.approval,
             p if p.contains("/credentials/") => &self.credential,
             p if p.contains("/freezes/") => "frz_0123456789abcdef",
+            p if p.contains("/delegations/") => "dlg_0123456789abcdef",
             p if p.contains("/grants/") => "grt_0123456789abcdef",
             _ => "signing.pub",
         };
@@ -50,6 +52,9 @@ fn body_for(path: &str, action: &Value) -> Option<Value> {
             json!({ "decision": "approve", "person": "dev/dana", "action": action })
         }
         p if p.ends_with("/agents/revoke") => json!({ "kind": "agent", "id": "dev/writer-1" }),
+        p if p.ends_with("/delegations") => {
+            json!({ "to": "dev/reader-1", "targets": [SHOP], "effects": ["read"], "seconds": 60, "reason": "x" })
+        }
         p if p.ends_with("/grants/requests") => {
             json!({ "target": SHOP, "effects": ["write"], "minutes": 1, "reason": "x" })
         }

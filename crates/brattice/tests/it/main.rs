@@ -17,6 +17,7 @@ mod api;
 mod attacks;
 mod clients;
 mod crash;
+mod delegations;
 mod ends;
 mod freezes;
 mod holds;

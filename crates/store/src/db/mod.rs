@@ -10,6 +10,7 @@
 mod answer;
 mod approvals;
 mod credentials;
+mod delegations;
 mod deliveries;
 mod freezes;
 mod grants;

@@ -27,7 +27,7 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES, HOLDERS];
+const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES, HOLDERS, DELEGATIONS];
 
 /// Targets that people stopped.
 const FREEZES: &[&str] = &[
@@ -42,6 +42,22 @@ const FREEZES: &[&str] = &[
         ended_by TEXT
     )",
     "CREATE INDEX freezes_standing ON freezes (at) WHERE ended_at IS NULL",
+];
+
+/// Agents that may act for people.
+const DELEGATIONS: &[&str] = &[
+    "CREATE TABLE delegations (
+        id TEXT PRIMARY KEY,
+        person TEXT NOT NULL,
+        person_id TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        until BIGINT NOT NULL,
+        ended_at BIGINT
+    )",
+    "CREATE INDEX delegations_of ON delegations (person_id, until)",
 ];
 
 /// Who a grant is for, to be listed and judged by. Those given before this was noted end: none stands for more than a day.

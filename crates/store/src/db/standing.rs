@@ -52,7 +52,7 @@ impl Db {
 }
 
 /// Whether a revocation is of this one; the name `*` is everybody of its kind and issuer.
-fn is_meant(revoked: &Principal, who: &Principal) -> bool {
+pub(super) fn is_meant(revoked: &Principal, who: &Principal) -> bool {
     let everybody = revoked.name == "*" && revoked.kind == who.kind && revoked.issuer == who.issuer;
     everybody || revoked.is_same(who)
 }

@@ -434,6 +434,7 @@ async fn an_ended_grant_is_in_force_no_longer() {
         rule: "deletes".to_owned(),
         rule_text: Digest::of(b"deletes"),
         chain: q.chain.names_digest(),
+        holder: chain("etl-7", "ana"),
         target: q.target.clone(),
         approvers: vec![user("bo")],
         until: START.plus(Duration::from_secs(600)),
@@ -458,7 +459,7 @@ async fn approvals_are_listed_by_what_they_are_now() {
     let first = f.approved(1, 1).await;
     f.minutes(59);
     let mut q = question(2, 2, f.now());
-    q.session = session(2);
+    q.session = Some(session(2));
     q.target = "billing-db".to_owned();
     let second = f.db.ask(q).await.unwrap().unwrap().question.id;
     f.minutes(2);

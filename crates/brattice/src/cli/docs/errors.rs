@@ -124,6 +124,11 @@ const API_CODES: &[(u16, &str, &str)] = &[
     ),
     (
         409,
+        "not_delegated",
+        "Nothing was delegated; the text says why.",
+    ),
+    (
+        409,
         "nothing_to_ask",
         "No grant would help: what stands in the way is lifted by none.",
     ),

@@ -358,6 +358,18 @@ impl Checker<'_> {
                 minutes(12 * 60),
                 minutes(7 * 24 * 60),
             ),
+            delegation_lifetime_max: self.span(
+                &at.key("delegation_lifetime_max"),
+                raw.delegation_lifetime_max,
+                minutes(24 * 60),
+                minutes(31 * 24 * 60),
+            ),
+            delegation_proof_age_max: self.span(
+                &at.key("delegation_proof_age_max"),
+                raw.delegation_proof_age_max,
+                minutes(24 * 60),
+                minutes(7 * 24 * 60),
+            ),
         })
     }
 }

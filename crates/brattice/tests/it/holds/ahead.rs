@@ -96,7 +96,10 @@ fn open(world: &World, who: Who) -> Result<Wire, String> {
 }
 
 fn refused(world: &World, who: Who) -> String {
-    open(world, who).err().expect("the target is open")
+    match open(world, who) {
+        Ok(_) => panic!("the target is open"),
+        Err(told) => told,
+    }
 }
 
 fn insert(wire: &mut Wire, n: u32) -> Vec<String> {
