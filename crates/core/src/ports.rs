@@ -4,8 +4,8 @@
 
 use crate::approval::{Approval, Grant, Question};
 use crate::audit::{Entry, Position};
-use crate::gate::Cut;
 use crate::freeze::Freeze;
+use crate::gate::Cut;
 use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
 use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};

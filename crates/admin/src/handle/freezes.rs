@@ -14,6 +14,9 @@ use brattice_core::ids::FreezeId;
 use brattice_core::ports::BoxFuture;
 use brattice_core::target::Target;
 
+/// The longest label that is taken.
+const LABEL_BYTES_MAX: usize = 200;
+
 pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let permit = call.anyone()?;
@@ -88,7 +91,9 @@ fn reach(request: &FreezeRequest) -> Result<Reach, Problem> {
     match (&request.target, &request.label, request.all) {
         (Some(name), None, false) => Ok(Reach::Target(name.clone())),
         (None, Some(label), false) => match label.split_once('=') {
-            Some((key, value)) if !key.is_empty() && !value.contains('=') => {
+            Some((key, value))
+                if !key.is_empty() && !value.contains('=') && label.len() <= LABEL_BYTES_MAX =>
+            {
                 Ok(Reach::Label(label.clone()))
             }
             _ => Err(Problem::invalid("`label` is not of the form key=value.")),

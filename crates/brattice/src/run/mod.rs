@@ -97,6 +97,11 @@ pub async fn start(source: Source, checked: Checked) -> Result<Running, StartErr
             changes(),
             api_stopped.clone(),
         )),
+        tokio::spawn(tend::keep_granted(
+            gateway.clone(),
+            changes(),
+            api_stopped.clone(),
+        )),
         tokio::spawn(tend::keep_house(gateway.clone(), api_stopped.clone())),
         tokio::spawn(tend::keep_targets(gateway.clone(), api_stopped.clone())),
     ];

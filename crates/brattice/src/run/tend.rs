@@ -44,27 +44,41 @@ pub(super) async fn keep_current(
     loop {
         tokio::select! {
             () = super::told(&mut stop) => return,
-            _ = look.tick() => {
-                check(&gateway, &mut known_at).await;
-                gateway.cut_ungranted().await;
-            }
-            Ok(()) = applied.changed() => {
-                check(&gateway, &mut known_at).await;
-                gateway.cut_ungranted().await;
-            }
+            _ = look.tick() => check(&gateway, &mut known_at).await,
+            Ok(()) = applied.changed() => check(&gateway, &mut known_at).await,
             change = changes.recv() => {
                 if matters(&change) {
                     gateway.revocations.forget();
                     gateway.freezes.forget();
                     check(&gateway, &mut known_at).await;
                 }
-                if grants_may_differ(&change) {
-                    gateway.cut_ungranted().await;
-                }
                 cut_credential(&gateway, &change);
                 if matches!(change, Err(RecvError::Closed)) {
                     return;
                 }
+            }
+        }
+    }
+}
+
+/// Cuts what grants opened that do not stand any more, until told to stop. Apart from the rest: it asks the rules about
+/// each such session, and no revocation waits for that.
+pub(super) async fn keep_granted(
+    gateway: Arc<Gateway>,
+    mut changes: broadcast::Receiver<Change>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut applied = gateway.applied.subscribe();
+    let mut look = every(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = super::told(&mut stop) => return,
+            _ = look.tick() => gateway.cut_ungranted().await,
+            Ok(()) = applied.changed() => gateway.cut_ungranted().await,
+            change = changes.recv() => match change {
+                Err(RecvError::Closed) => return,
+                change if grants_may_differ(&change) => gateway.cut_ungranted().await,
+                _ => {}
             }
         }
     }
@@ -159,7 +173,8 @@ fn matters(change: &Result<Change, RecvError>) -> bool {
 fn grants_may_differ(change: &Result<Change, RecvError>) -> bool {
     matches!(
         change,
-        Ok(Change::GrantEnded(_) | Change::Settled(_)) | Err(RecvError::Lagged(_))
+        Ok(Change::GrantEnded(_) | Change::Settled(_) | Change::Revoked(_))
+            | Err(RecvError::Lagged(_))
     )
 }
 
