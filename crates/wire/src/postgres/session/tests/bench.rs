@@ -12,7 +12,7 @@ use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation
 use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Pending,
-    Session, Snapshot, Thought, Verdict,
+    Role, Session, Snapshot, Thought, Verdict,
 };
 use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::mask::{Classes, Detector};
@@ -148,7 +148,10 @@ impl Bench {
         let session = gate
             .open(
                 admission,
-                "role".to_owned(),
+                Role {
+                    login: "role".to_owned(),
+                    rights: "role".to_owned(),
+                },
                 Major(18),
                 Arc::new(Cut::new()),
             )
