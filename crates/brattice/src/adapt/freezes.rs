@@ -150,11 +150,15 @@ impl Stops {
     /// can be cut.
     async fn stop(&self, freeze: Freeze) -> Result<Option<Frozen>, Failed> {
         let gateway = &self.0;
+        // Counted ahead: once the store knows, the sweep may be first to cut them.
+        let open = gateway.live.list();
+        let open = open.iter().filter(|s| freeze.targets.contains(&s.target));
+        let sessions = open.count() as u64;
         if !gateway.db.freeze(&freeze).await.map_err(failed)? {
             return Ok(None);
         }
         gateway.freezes.forget();
-        let sessions = gateway.cut_frozen().await.map_err(failed)? as u64;
+        gateway.cut_frozen().await.map_err(failed)?;
         tracing::warn!(freeze = %freeze.id, reach = %freeze.reach, by = %freeze.by, reason = freeze.reason, sessions, "targets were frozen");
         Ok(Some(Frozen { freeze, sessions }))
     }
