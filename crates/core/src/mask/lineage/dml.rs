@@ -7,7 +7,7 @@ use super::tracer::{Ctx, Tracer};
 use crate::action::Verb;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictClause, RangeVar,
+    CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, MergeWhenClause, Node, OnConflictClause, RangeVar,
     ResTarget, ReturningClause, ReturningOptionKind, UpdateStmt,
 };
 
@@ -22,6 +22,7 @@ impl Tracer<'_> {
             let cols = self.query(query, Some(&level));
             self.inserted(&s.cols, &cols, &target, &table);
         }
+        self.places(&s.cols, &level);
         level.items.push(target.clone());
         if let Some(conflict) = s.on_conflict_clause.as_deref() {
             let inferred = conflict
@@ -54,6 +55,16 @@ impl Tracer<'_> {
                 .filter(|_| !unknown)
                 .unwrap_or_else(|| Col::plain("(a column)"));
             self.written(value, &into, table);
+        }
+    }
+
+    /// Subscripts in a list of columns that are inserted: where in an array a value goes tells what it was computed from.
+    fn places(&mut self, listed: &[Node], level: &Level<'_>) {
+        for column in listed {
+            match res_target(column) {
+                Some(column) => self.exprs(&column.indirection, level, Ctx::derive("in INSERT")),
+                None => self.doubt("a column to insert into of a kind that is not traced"),
+            }
         }
     }
 
@@ -147,7 +158,7 @@ impl Tracer<'_> {
         for node in &s.merge_when_clauses {
             match node.node.as_ref() {
                 Some(NodeEnum::MergeWhenClause(when)) => {
-                    self.merge_when(when, &target, &table, &level)
+                    self.merge_when(when, &target, &table, &mut level)
                 }
                 _ => self.doubt("an action of MERGE of a kind that is not traced"),
             }
@@ -160,8 +171,20 @@ impl Tracer<'_> {
         when: &MergeWhenClause,
         target: &Item,
         table: &str,
-        level: &Level<'_>,
+        level: &mut Level<'_>,
     ) {
+        // Where only one side has a row, names mean that side's columns alone. The target stands last.
+        let both = level.items.clone();
+        match when.match_kind() {
+            MergeMatchKind::MergeWhenNotMatchedByTarget => {
+                level.items.pop();
+            }
+            MergeMatchKind::MergeWhenNotMatchedBySource => {
+                level.items.drain(..level.items.len().saturating_sub(1));
+            }
+            MergeMatchKind::MergeWhenMatched => {}
+            MergeMatchKind::Undefined => self.doubt("an action of MERGE that is not traced"),
+        }
         self.maybe(
             when.condition.as_deref(),
             level,
@@ -174,9 +197,11 @@ impl Tracer<'_> {
                     cols.list.push(self.value(node, level, "in MERGE … INSERT"));
                 }
                 self.inserted(&when.target_list, &cols, target, table);
+                self.places(&when.target_list, level);
             }
             _ => self.assignments(&when.target_list, target, table, level),
         }
+        level.items = both;
     }
 
     /// FROM and USING: their subqueries cannot see the table that is written to.

@@ -108,11 +108,7 @@ impl Tracer<'_> {
             },
             Some(Reference::Column(Some((schema, relation)), name)) => {
                 let item = self.item(level, schema, relation)?;
-                if let Some(mut col) = item.column(name) {
-                    // Another of its columns may be called so at the server.
-                    if !col.sure {
-                        join(&mut col.fields, &item.cols.fields());
-                    }
+                if let Some(col) = item.column(name) {
                     return Some(col);
                 }
                 // `t.f` where t has no column f is the function f of the whole row.

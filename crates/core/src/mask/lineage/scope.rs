@@ -176,10 +176,15 @@ impl Item {
         }
     }
 
-    /// The column of that name, or a system column.
+    /// The column of that name, or a system column. Where the server may call it otherwise, another of the entry's may
+    /// have the name there: whatever is masked in the entry counts.
     pub(super) fn column(&self, name: &str) -> Option<Col> {
         let system = || (self.table && SYSTEM_COLUMNS.contains(&name)).then(|| Col::plain(name));
-        self.cols.named(name).or_else(system)
+        let mut col = self.cols.named(name).or_else(system)?;
+        if !col.sure {
+            join(&mut col.fields, &self.cols.fields());
+        }
+        Some(col)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Lives here: the clauses of a query and the columns it makes. Never: FROM, expressions.
 
 use super::names;
-use super::scope::{Col, Cols, Found, Level, join};
+use super::scope::{Col, Cols, Found, Item, Level, join};
 use super::tracer::{Ctx, Tracer};
 use crate::action::Verb;
 use pg_query::NodeEnum;
@@ -34,12 +34,19 @@ impl Tracer<'_> {
         }
         let cols = match s.op() {
             SetOperation::SetopNone | SetOperation::Undefined if !s.values_lists.is_empty() => {
-                self.values(s, &level)
+                let cols = self.values(s, &level);
+                // ORDER BY computes with what the rows have, under the name that the server gives them.
+                level.items.push(Item::new(Some("*VALUES*".to_owned()), cols.clone()));
+                cols
             }
             SetOperation::SetopNone | SetOperation::Undefined => {
                 return self.plain_select(s, level);
             }
-            _ => self.set_operation(s, &level),
+            _ => {
+                let cols = self.set_operation(s, &level);
+                level.items.push(Item::new(None, cols.clone()));
+                cols
+            }
         };
         for sort in &s.sort_clause {
             self.by_output(sort, &cols, &level, "in ORDER BY");
