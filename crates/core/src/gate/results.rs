@@ -32,6 +32,11 @@ impl Results {
             .map_or(Reveal::As(Form::Masked), |(_, r)| *r)
     }
 
+    /// Whether a relation of that name has masked columns, though none was known to be in reach.
+    pub fn comes_upon(&self, relation: &[u8]) -> bool {
+        !self.touches_masked && self.outputs.is_empty() && self.masked.named_in(relation)
+    }
+
     /// The output columns of one of the message's statements. Where everything may be seen in full, what lineage could not
     /// tell is not missed; what it could tell says which columns the detectors leave alone.
     pub fn traced(&self, step: usize) -> &Outputs {

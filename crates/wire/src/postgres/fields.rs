@@ -102,6 +102,8 @@ impl Fields {
     pub const HINT: u8 = b'H';
     /// The call stack, `W`.
     pub const CONTEXT: u8 = b'W';
+    /// The table that it is about.
+    pub const TABLE: u8 = b't';
 
     /// The first field with this code.
     #[must_use]

@@ -389,6 +389,24 @@ const UNDETECTED: &[Leak] = &[
         ],
         "INSERT 0 0",
     ),
+    // Names in places where the server sees other entries than those around them.
+    leak(&["SELECT upper((s.*).zz) FROM (SELECT x.*, y.* FROM ((SELECT (SELECT f.* FROM (SELECT 'k' zz) f)::text) UNION ALL SELECT ssn FROM customers) x, (SELECT (SELECT zz.* FROM (SELECT 'k' f) zz)::text) y) s"], ""),
+    leak(&["SELECT (s.*).zz FROM (SELECT x.*, y.* FROM ((SELECT (SELECT f.* FROM (SELECT 'k' zz) f)::text) UNION ALL SELECT ssn FROM customers) x, (SELECT (SELECT zz.* FROM (SELECT 'k' f) zz)::text) y) s"], ""),
+    leak(&["SELECT (SELECT 'hit:' || v.column2 FROM (VALUES ((SELECT ssn FROM customers WHERE id = 1), 1), ('plain-secret-0', 2) ORDER BY lower(column1) DESC LIMIT 1) v) FROM (SELECT 'z' AS column1) o"], "hit:1"),
+    leak(&["SELECT (SELECT 'hit:' || v.column2 FROM (VALUES ((SELECT ssn FROM customers WHERE id = 1), 1), ('plain-secret-0', 2) ORDER BY (SELECT column1) DESC LIMIT 1) v) FROM (SELECT 'z' AS column1) o"], "hit:1"),
+    leak(&["SELECT (SELECT 'hit:' || v.column2 FROM (VALUES ((SELECT ssn FROM customers WHERE id = 1), 1), ('plain-secret-0', 2) ORDER BY lower(\"*VALUES*\".column1) DESC LIMIT 1) v) FROM (SELECT 'z' AS column1) \"*VALUES*\""], "hit:1"),
+    leak(&["SELECT (SELECT 'hit:' || v.column2 FROM (VALUES ((SELECT ssn FROM customers WHERE id = 1), 1), ('plain-secret-0', 2) ORDER BY \"*VALUES*\" DESC LIMIT 1) v) FROM (SELECT 'z' AS column1) \"*VALUES*\""], "hit:1"),
+    leak(&["SELECT 'hit:' || max(d) FROM (SELECT dense_rank() OVER w d FROM (SELECT ssn FROM customers UNION ALL SELECT 'plain-secret-1') q WINDOW o AS (ORDER BY q), w AS (o)) r"], "hit:4"),
+    leak(&["WITH customers AS (SELECT 1 AS a) SELECT upper(ssn) FROM public.customers"], ""),
+    leak(&["WITH a AS (WITH customers AS (SELECT 1 i) TABLE customers), b AS (SELECT upper(ssn) u FROM customers) TABLE b"], ""),
+    leak(&["SELECT jt.* FROM customers c, JSON_TABLE('{}', '$' COLUMNS (NESTED PATH '$' COLUMNS (b text PATH '$.z' DEFAULT c.ssn ON EMPTY))) jt"], "").since(17),
+    leak(&["COPY generated TO STDOUT"], ""),
+    written(&["INSERT INTO bag (id, a[(SELECT length(ssn) - 3 FROM customers WHERE id = 1)]) VALUES (5, 7)", "SELECT 'hit:' || array_lower(a, 1) FROM bag WHERE id = 5"], "hit:11"),
+    written(&["MERGE INTO bag b USING (SELECT 5 AS i) s ON b.id = s.i WHEN NOT MATCHED THEN INSERT (id, a[(SELECT length(ssn) - 3 FROM customers WHERE id = 1)]) VALUES (5, 7)", "SELECT 'hit:' || array_lower(a, 1) FROM bag WHERE id = 5"], "hit:11").since(15),
+    written(&["MERGE INTO notes n USING (SELECT 98 AS k1, (SELECT f.* FROM (SELECT 'k' AS text) f)::text UNION ALL SELECT 99, ssn FROM customers WHERE id = 1) s ON n.id = s.k1 WHEN NOT MATCHED THEN INSERT (id, text) VALUES (k1, text || '')", "TABLE notes"], "").since(15),
+    written(&["MERGE INTO notes n USING (SELECT 98 AS k1, (SELECT f.* FROM (SELECT 'k' AS text) f)::text UNION ALL SELECT 99, ssn FROM customers WHERE id = 1) s ON n.id = s.k1 WHEN NOT MATCHED AND text LIKE '%-1' THEN INSERT (id, text) VALUES (k1, 'hit')", "TABLE notes"], "hit").since(15),
+    // A row that a foreign key's action writes to, of a table that the statement does not name.
+    written(&["UPDATE owners SET id = 2 WHERE id = 1"], ""),
 ];
 
 #[test]
@@ -396,10 +414,15 @@ fn values_that_no_detector_knows_leave_in_no_shape() {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for major in majors() {
-        let world = world_with(major, "shop/app/public.generated.ssn");
+        let columns = "shop/app/public.generated.ssn\", \"shop/app/public.kept.ssn";
+        let world = world_with(major, columns);
         let plain = "UPDATE customers SET ssn = 'plain-secret-' || id; ANALYZE customers;
             CREATE TABLE generated (id int, ssn text, upper_ssn text GENERATED ALWAYS AS (upper(ssn)) STORED);
             INSERT INTO generated SELECT id, ssn FROM customers;
+            CREATE TABLE bag (id int, a int[]);
+            CREATE TABLE owners (id int PRIMARY KEY);
+            CREATE TABLE kept (id int, owner int NOT NULL REFERENCES owners ON UPDATE SET NULL, ssn text);
+            INSERT INTO owners VALUES (1); INSERT INTO kept VALUES (1, 1, 'plain-secret-1');
             CREATE VIEW statistics AS SELECT histogram_bounds::text AS h, tablename, attname FROM pg_stats";
         world.ask(plain);
         let known = LEAKS.iter().filter(|l| l.who.name == READER.name);

@@ -15,6 +15,17 @@ const MASKED: &[&str] = &[
     "SELECT o.id, c.ssn, o.item FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.id",
     "SELECT id, ssn FROM customers WHERE city = 'Porto'",
     "SELECT id, card FROM customers WHERE id IN (1, 2) ORDER BY id DESC",
+    // As tools write them, and the benign twins of what may not pass.
+    "SELECT id, ssn, true AS yes FROM customers c ORDER BY name",
+    "SELECT id, true, ssn FROM customers c ORDER BY name",
+    "SELECT count(c), count(c.*) FROM customers c LEFT JOIN notes n ON n.id = c.id",
+    "SELECT c.id, c.ssn, v.x FROM (VALUES (1, 'a'), (2, 'b') ORDER BY lower(column2) DESC) v(id, x) JOIN customers c ON c.id = v.id ORDER BY x",
+    "SELECT v.column1 FROM (VALUES ((SELECT name FROM customers WHERE id = 1)), ('x') ORDER BY lower(\"*VALUES*\".column1)) v",
+    "SELECT (c.*).city, (c).id FROM customers c ORDER BY 2",
+    "SELECT anon_1.customers_id AS anon_1_customers_id, anon_1.number, o.item FROM (SELECT customers.id AS customers_id, customers.ssn AS number FROM customers LIMIT 5) AS anon_1 LEFT OUTER JOIN orders AS o ON anon_1.customers_id = o.customer_id ORDER BY o.id",
+    "SELECT date_trunc('month', o.placed_at) AS month, c.city, count(*) FROM orders o JOIN customers c ON c.id = o.customer_id GROUP BY month, c.city ORDER BY 1, 2",
+    "SELECT c.id, (SELECT json_agg(x) FROM (SELECT o.id, o.item FROM orders o WHERE o.customer_id = c.id) x) AS orders, c.ssn FROM customers c ORDER BY c.id",
+    "SELECT c.id, c.ssn, t.tag FROM customers c, unnest(string_to_array(c.city, 'o')) AS t(tag) ORDER BY c.id, tag",
 ];
 
 #[test]

@@ -7,8 +7,8 @@ use super::tracer::{Ctx, Tracer};
 use crate::action::Verb;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, MergeWhenClause, Node, OnConflictClause, RangeVar,
-    ResTarget, ReturningClause, ReturningOptionKind, UpdateStmt,
+    CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, MergeWhenClause, Node,
+    OnConflictClause, RangeVar, ResTarget, ReturningClause, ReturningOptionKind, UpdateStmt,
 };
 
 impl Tracer<'_> {

@@ -277,6 +277,8 @@ impl Tracer<'_> {
         let name = names::last(&f.funcname);
         let inside = ctx.inside(Inside::Function(name));
         match f.args.as_slice() {
+            // A row that is there is counted, whatever is in it; a row of an outer join that is not there is not.
+            [arg] if self.is_count(f) && !f.agg_distinct && row_of(arg, level).is_some() => {}
             [arg] if self.is_count(f) => match arg.node.as_ref() {
                 Some(NodeEnum::ColumnRef(r)) => {
                     if let Some(col) = self.column(r, level, inside) {

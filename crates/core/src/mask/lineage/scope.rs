@@ -88,6 +88,16 @@ impl Cols {
         found
     }
 
+    /// What is masked among those that may be called by a name that none of them surely has. The columns that are not
+    /// known are none of it, but then it is not known either which of the others were renamed.
+    pub(super) fn perhaps_named(&self) -> Fields {
+        let mut all = Vec::new();
+        for col in self.list.iter().filter(|c| self.open || !c.sure) {
+            join(&mut all, &col.fields);
+        }
+        all
+    }
+
     /// Whether any of them may have another name at the server.
     pub(super) fn is_unsure(&self) -> bool {
         self.list.iter().any(|c| !c.sure)

@@ -36,7 +36,9 @@ impl Tracer<'_> {
             SetOperation::SetopNone | SetOperation::Undefined if !s.values_lists.is_empty() => {
                 let cols = self.values(s, &level);
                 // ORDER BY computes with what the rows have, under the name that the server gives them.
-                level.items.push(Item::new(Some("*VALUES*".to_owned()), cols.clone()));
+                level
+                    .items
+                    .push(Item::new(Some("*VALUES*".to_owned()), cols.clone()));
                 cols
             }
             SetOperation::SetopNone | SetOperation::Undefined => {
@@ -215,7 +217,7 @@ impl Tracer<'_> {
             Some(mut col) => {
                 // The server may call that output otherwise, and then sorts by another, or by the input.
                 if !col.sure {
-                    join(&mut col.fields, &cols.fields());
+                    join(&mut col.fields, &cols.perhaps_named());
                     if let Some(Found::Column(input)) = name.map(|n| level.own_column(n)) {
                         join(&mut col.fields, &input.fields);
                     }
@@ -231,8 +233,8 @@ impl Tracer<'_> {
 
     /// A name that is no output's here may be one at the server.
     fn unsure_output(&mut self, name: Option<&str>, cols: &Cols, place: &str) {
-        if name.is_some() && (cols.open || cols.is_unsure()) {
-            self.record_as(&cols.fields(), Verb::Filter, place);
+        if name.is_some() {
+            self.record_as(&cols.perhaps_named(), Verb::Filter, place);
         }
     }
 }

@@ -281,7 +281,15 @@ impl Tracer<'_> {
         }
         let item = self.table(var);
         let mut cols = item.cols.clone();
-        if !c.attlist.is_empty() {
+        if c.attlist.is_empty() {
+            // Without a list of columns, those that are generated are not copied.
+            let relation = self.relation(var);
+            let is_generated = |name: &str| {
+                let column = relation.as_deref().and_then(|r| r.column(name));
+                column.is_some_and(|c| !c.generated_from.is_empty())
+            };
+            cols.list.retain(|c| !is_generated(&c.name));
+        } else {
             cols = Cols::of(
                 names::strings(&c.attlist)
                     .map(|n| item.column(n).unwrap_or_else(|| Col::plain(n)))

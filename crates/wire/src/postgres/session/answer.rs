@@ -177,7 +177,7 @@ impl Machine {
             changes,
             show: None,
             copy: None,
-            hides_errors: passed.results.as_ref().is_some_and(|r| r.touches_masked),
+            results: passed.results.clone(),
         }
     }
 

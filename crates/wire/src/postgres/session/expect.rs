@@ -68,5 +68,6 @@ pub(super) struct Run {
     pub copies: Vec<Option<brattice_core::classify::sql::Copy>>,
     pub show: Option<RowShow>,
     pub copy: Option<brattice_core::mask::CopyMasker>,
-    pub hides_errors: bool,
+    /// What its answers may show, errors too.
+    pub results: Option<Arc<Results>>,
 }

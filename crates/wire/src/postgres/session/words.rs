@@ -9,21 +9,40 @@ use brattice_core::gate::Results;
 use bytes::Bytes;
 
 impl Machine {
+    /// What the command that is answered may show. `None`: it is none, or nothing is known of it.
+    fn answered(&self) -> Option<&Results> {
+        match self.expect.front()? {
+            Expect::Query { run, .. } => run.results.as_deref(),
+            Expect::Execute { state, .. } | Expect::OwnDescribe { state } => {
+                state.portal.results.as_deref()
+            }
+            Expect::Bind { portal, .. } => {
+                let state = self.portals.get(portal)?;
+                state.portal.results.as_deref()
+            }
+            _ => None,
+        }
+    }
+
     /// Whether texts of errors and notices may quote masked data.
     pub(super) fn hides_text(&self) -> bool {
         match self.expect.front() {
-            Some(Expect::Query { run, .. }) => run.hides_errors,
-            Some(Expect::Execute { state, .. } | Expect::OwnDescribe { state }) => {
-                touches(state.portal.results.as_deref())
-            }
-            Some(Expect::Bind { portal, .. }) => self
-                .portals
-                .get(portal)
-                .is_some_and(|s| touches(s.portal.results.as_deref())),
+            Some(
+                Expect::Query { .. }
+                | Expect::Execute { .. }
+                | Expect::OwnDescribe { .. }
+                | Expect::Bind { .. },
+            ) => self.answered().is_some_and(|r| r.touches_masked),
             // A deferred constraint speaks at Sync, or at COMMIT, of any row that was written before.
-            Some(Expect::Sync) => self.masked_in_reach,
             _ => self.masked_in_reach,
         }
+    }
+
+    /// Whether an error is about a row of a relation with masked columns that the command does not name: one that a
+    /// foreign key's action writes to.
+    fn quotes_another(&self, fields: &Fields) -> bool {
+        let about = fields.get(Fields::TABLE);
+        about.is_some_and(|t| self.answered().is_some_and(|r| r.comes_upon(t)))
     }
 
     /// Replaces what may quote masked data, and redacts what the detectors find.
@@ -42,7 +61,7 @@ impl Machine {
                 *value = self.redacted(value);
             }
         }
-        if hide {
+        if hide || self.quotes_another(fields) {
             for code in [Fields::DETAIL, Fields::HINT, Fields::CONTEXT, b'q'] {
                 fields.remove(code);
             }
@@ -57,8 +76,4 @@ impl Machine {
             value.clone()
         }
     }
-}
-
-fn touches(results: Option<&Results>) -> bool {
-    results.is_some_and(|r| r.touches_masked)
 }
