@@ -374,6 +374,15 @@ fn the_schema_says_what_is_required_and_has_no_null() {
 }
 
 #[test]
+fn every_example_is_valid() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for name in ["orders", "recipes", "identity", "leases"] {
+        load_with(&examples.join(name), Options { files: false })
+            .unwrap_or_else(|report| panic!("{name}: {report}"));
+    }
+}
+
+#[test]
 fn the_examples_load() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     let bundle = load(&examples).unwrap_or_else(|report| panic!("{report}"));

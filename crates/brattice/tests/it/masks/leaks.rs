@@ -399,7 +399,6 @@ const UNDETECTED: &[Leak] = &[
     leak(&["SELECT 'hit:' || max(d) FROM (SELECT dense_rank() OVER w d FROM (SELECT ssn FROM customers UNION ALL SELECT 'plain-secret-1') q WINDOW o AS (ORDER BY q), w AS (o)) r"], "hit:4"),
     leak(&["WITH customers AS (SELECT 1 AS a) SELECT upper(ssn) FROM public.customers"], ""),
     leak(&["WITH a AS (WITH customers AS (SELECT 1 i) TABLE customers), b AS (SELECT upper(ssn) u FROM customers) TABLE b"], ""),
-    leak(&["SELECT jt.* FROM customers c, JSON_TABLE('{}', '$' COLUMNS (NESTED PATH '$' COLUMNS (b text PATH '$.z' DEFAULT c.ssn ON EMPTY))) jt"], "").since(17),
     leak(&["COPY generated TO STDOUT"], ""),
     written(&["INSERT INTO bag (id, a[(SELECT length(ssn) - 3 FROM customers WHERE id = 1)]) VALUES (5, 7)", "SELECT 'hit:' || array_lower(a, 1) FROM bag WHERE id = 5"], "hit:11"),
     written(&["MERGE INTO bag b USING (SELECT 5 AS i) s ON b.id = s.i WHEN NOT MATCHED THEN INSERT (id, a[(SELECT length(ssn) - 3 FROM customers WHERE id = 1)]) VALUES (5, 7)", "SELECT 'hit:' || array_lower(a, 1) FROM bag WHERE id = 5"], "hit:11").since(15),
