@@ -48,10 +48,15 @@ impl Seen {
     /// Remembers a chain that was proven. The store hears of it without anybody waiting: what is lost is noted again.
     /// What was proven by a token of our own says nothing that its parents did not.
     pub fn note(&self, identity: &Identity) {
-        if !identity.lineage.is_empty() || !self.is_news(identity) {
+        // A person who signs out has said what they said: approvals and delegations of theirs stand.
+        let identity = Identity {
+            sign_in: None,
+            ..identity.clone()
+        };
+        if !identity.lineage.is_empty() || !self.is_news(&identity) {
             return;
         }
-        let (db, identity) = (self.db.clone(), identity.clone());
+        let db = self.db.clone();
         tokio::spawn(async move {
             if let Err(error) = db.note_seen(&identity).await {
                 tracing::warn!(

@@ -514,3 +514,34 @@ fn a_person_approves_with_a_sign_in_and_an_agent_of_the_same_provider_does_not()
     assert!(said.is_good(), "{said:?}");
     assert_eq!(wire.until_ready().unwrap().completed(), ["UPDATE 1"]);
 }
+
+#[test]
+fn what_a_person_said_stands_when_they_sign_out() {
+    let desk = Desk::open(false, "\"profile\"", "\n[holds]\nwait_max = \"1s\"\n");
+    let (writer, prod) = (crate::world::WRITER, crate::world::PROD);
+    let write = "UPDATE notes SET text = 'said' WHERE id = 1";
+    let ticket = || {
+        let said = desk.world.connect(writer, prod).query(write).unwrap();
+        crate::holds::ticket_in(&said)
+    };
+    let approve = |id: &str| {
+        assert!(desk.sign_in("dana", "dana").is_good());
+        let shown = desk.say("dana", &["approvals", "show", id, "--format", "json"]);
+        let shown: Value = serde_json::from_str(&shown.out).unwrap();
+        let action = shown["action"].as_str().unwrap();
+        let said = desk.say("dana", &["approvals", "approve", id, "--action", action]);
+        assert!(said.is_good(), "{said:?}");
+    };
+    approve(&ticket());
+    assert!(desk.say("dana", &["logout"]).is_good());
+    let said = desk.world.connect(writer, prod).query(write).unwrap();
+    assert_eq!(said.completed(), ["UPDATE 1"], "{said:?}");
+    // Somebody who is revoked has said nothing.
+    let again = ticket();
+    approve(&again);
+    let revoke = ["agents", "revoke", "--user", "op/dana"];
+    let token = desk.world.token(crate::world::SECURITY);
+    let said = desk.world.gateway.cli(&revoke, &token).unwrap();
+    assert!(said.status.success(), "{said:?}");
+    assert_ne!(ticket(), again);
+}
