@@ -73,7 +73,7 @@ pub struct Settings {
     /// The longest life of a credential that may be asked for.
     pub credential_lifetime_max: Duration,
     /// The longest life of a token that is given for another.
-    pub token_lifetime_max: Duration,
+    pub own_token_lifetime_max: Duration,
     /// The longest time that an agent may act for a person by a delegation.
     pub delegation_lifetime_max: Duration,
 }
@@ -94,7 +94,7 @@ impl Settings {
             hosts,
             decision_secrets: BTreeMap::new(),
             credential_lifetime_max: Duration::from_secs(3600),
-            token_lifetime_max: Duration::from_secs(900),
+            own_token_lifetime_max: Duration::from_secs(900),
             delegation_lifetime_max: Duration::from_secs(24 * 3600),
         }
     }

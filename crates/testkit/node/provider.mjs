@@ -64,6 +64,7 @@ function start() {
         client_secret: process.env.CLIENT_SECRET,
         redirect_uris: ['http://127.0.0.1/oauth/callback/op'],
         grant_types: ['authorization_code', 'refresh_token'],
+        require_auth_time: true,
       },
       {
         client_id: 'etl-1',

@@ -31,7 +31,7 @@ pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Res
         Subject::Token(token) => prove(admin, token, from).await?,
         Subject::Delegation(id) => delegated(admin, id, actor.as_ref()).await?,
     };
-    let most = admin.settings.token_lifetime_max;
+    let most = admin.settings.own_token_lifetime_max;
     let exchange = Exchange {
         scope: asked.scope,
         worker: asked.worker,

@@ -175,6 +175,7 @@ async fn callback_now(admin: &Admin, issuer: &str, parts: &Parts) -> Result<Turn
 async fn went_on(admin: &Admin, issuer: &str, from: IpAddr, next: Next) -> Result<Turn, No> {
     match next {
         Next::Confirm(confirm) => Ok((Shown::Page(page::confirm(&confirm)), None)),
+        Next::Again(to) => Ok((Shown::Go(to), None)),
         Next::Back { to, why } => {
             let by = format!("somebody at {from}");
             record(admin, by, "sign_in", issuer, false, why).await?;

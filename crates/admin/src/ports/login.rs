@@ -77,6 +77,8 @@ pub struct Confirm {
 pub enum Next {
     /// To a question.
     Confirm(Box<Confirm>),
+    /// To the provider once more, at this address, to show anew who they are.
+    Again(String),
     /// Back to the client, which is told that nobody signed in.
     Back {
         /// The address.

@@ -349,6 +349,7 @@ fn went_on(issuer: &str, next: login::Next) -> Next {
             by: asked_by(asked.by),
             leads_to: asked.leads_to,
         })),
+        login::Next::Again(to) => Next::Again(to),
         login::Next::Back { to, why } => {
             tracing::warn!(issuer, %why, "somebody could not be signed in");
             let why = why.to_string();

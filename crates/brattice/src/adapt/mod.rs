@@ -75,7 +75,7 @@ pub fn settings(gateway: &Gateway, bound: SocketAddr) -> Settings {
     settings.decision_secrets = gateway.routes.load().decision_secrets.clone();
     settings.credential_lifetime_max = checked.limits.credential_lifetime_max;
     settings.delegation_lifetime_max = checked.limits.delegation_lifetime_max;
-    settings.token_lifetime_max = checked.limits.token_lifetime_max;
+    settings.own_token_lifetime_max = checked.limits.own_token_lifetime_max;
     settings
 }
 

@@ -17,7 +17,7 @@ const HASH_DIGITS_MIN: usize = 16;
 pub fn run(gateway: &GatewayArgs, args: ApprovalsArgs, out: &mut Output) -> Result<(), Failure> {
     let client = Client::new(gateway)?;
     match args.command {
-        ApprovalsCommand::Ls {
+        ApprovalsCommand::List {
             state,
             target,
             limit,

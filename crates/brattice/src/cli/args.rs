@@ -26,7 +26,7 @@ use std::path::PathBuf;
 )]
 pub struct Program {
     /// How to print.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, help_heading = EVERYWHERE)]
     pub format: Format,
     /// Where the gateway is.
     #[command(flatten)]
@@ -45,8 +45,12 @@ pub enum Format {
     Json,
 }
 
+/// The heading of what every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Where the gateway is and who is asking.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = EVERYWHERE)]
 pub struct GatewayArgs {
     /// The gateway's address, as in `listen.admin.public_url`.
     #[arg(long, global = true, env = "BRATTICE_URL", value_name = "URL")]
@@ -54,7 +58,7 @@ pub struct GatewayArgs {
     /// PEM file with the authority of the gateway's certificate.
     #[arg(long, global = true, env = "BRATTICE_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// File with the access token; `-` is standard input. Without it, BRATTICE_TOKEN holds the token, or you signed in.
+    /// File with the access token; `-` is standard input. Default: the token in BRATTICE_TOKEN, or else your sign-in.
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -96,12 +100,12 @@ pub enum Command {
     Whoami,
     /// See and answer what waits for people.
     #[command(
-        after_help = "Examples:\n  brattice approvals ls\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'"
+        after_help = "Examples:\n  brattice approvals list\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'"
     )]
     Approvals(ApprovalsArgs),
     /// See, replay and end sessions.
     #[command(
-        after_help = "Examples:\n  brattice sessions ls --state live\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
+        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
     )]
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.
@@ -142,14 +146,14 @@ pub enum Command {
     /// See what is stopped.
     #[command(after_help = "Examples:\n  brattice freezes\n  brattice freezes --format json")]
     Freezes,
-    /// Mint and revoke short-lived credentials.
+    /// Make and revoke short-lived credentials.
     #[command(
         after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
     /// Trade your token for a narrower one, for yourself or for a worker.
     #[command(
-        after_help = "Examples:\n  brattice token exchange --target orders-db --effect read --ttl 10m\n  BRATTICE_TOKEN=\"$(brattice token exchange --worker w1 --target orders-db)\" ./worker\n  brattice token exchange --on-behalf-of bob.token --effect read"
+        after_help = "Examples:\n  brattice token exchange --target orders-db --effects read --ttl 10m\n  BRATTICE_TOKEN=\"$(brattice token exchange --worker w1 --target orders-db)\" ./worker\n  brattice token exchange --on-behalf-of bob.token --effects read"
     )]
     Token(TokenArgs),
     /// Follow, take away and verify the audit log.
@@ -279,8 +283,8 @@ pub struct ApprovalsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ApprovalsCommand {
     /// List them, the newest first.
-    #[command(visible_alias = "list")]
-    Ls {
+    #[command(visible_alias = "ls")]
+    List {
         /// In this state alone: pending, approved, denied, consumed, expired, not_run, or all.
         #[arg(long, default_value = "pending")]
         state: String,
@@ -327,8 +331,8 @@ pub struct SessionsArgs {
 #[derive(Debug, Subcommand)]
 pub enum SessionsCommand {
     /// List them, the newest first.
-    #[command(visible_alias = "list")]
-    Ls {
+    #[command(visible_alias = "ls")]
+    List {
         /// In this state alone: live, closed, interrupted, or all.
         #[arg(long, default_value = "all")]
         state: String,
@@ -404,7 +408,10 @@ pub struct CredentialArgs {
 /// What to do with credentials.
 #[derive(Debug, Subcommand)]
 pub enum CredentialCommand {
-    /// Mint one for yourself. Its password is printed once.
+    /// Make one for yourself. Its password is printed once.
+    #[command(
+        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7 --format json"
+    )]
     Create {
         /// The target it shall open.
         target: String,
@@ -450,8 +457,11 @@ pub struct TokenArgs {
 /// What to do with tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Print a token for yours: the same chain or a longer one, with at most the same scope and for at most the same
-    /// time.
+    /// Trade your token for a new one, which is printed: yours or a worker's, never wider than the old one and never
+    /// longer.
+    #[command(
+        after_help = "Examples:\n  brattice token exchange --target orders-db --effects read,write --ttl 10m\n  brattice token exchange --worker w1 --target orders-db --effects read > w1.token\n  brattice token exchange --delegation dlg_0123456789abcdef"
+    )]
     Exchange(TokenExchangeArgs),
 }
 
@@ -461,10 +471,12 @@ pub struct TokenExchangeArgs {
     /// A target that it may open; may be given again. Without: all that yours may.
     #[arg(long, value_name = "NAME")]
     pub target: Vec<String>,
-    /// An effect that commands may have: read, write, destroy, administer or execute; may be given again.
-    #[arg(long)]
-    pub effect: Vec<String>,
-    /// A class whose data may be seen other than masked, where rules permit it; may be given again.
+    /// The effects that commands may have: read, write, destroy, administer or execute, separated by commas. Without:
+    /// all that yours may.
+    #[arg(long, value_delimiter = ',')]
+    pub effects: Vec<String>,
+    /// A class whose data may be seen other than masked, where rules permit it; may be given again. Without: all that
+    /// yours may.
     #[arg(long, value_name = "NAME")]
     pub class: Vec<String>,
     /// For a worker of yours by this name: it acts for you, and the record names both.

@@ -51,7 +51,7 @@ pub fn delegate(
 pub fn run(gateway: &GatewayArgs, args: DelegationsArgs, out: &mut Output) -> Result<(), Failure> {
     let client = Client::new(gateway)?;
     match args.command {
-        DelegationsCommand::Ls => {
+        DelegationsCommand::List => {
             let found: DelegationsBody = client.get(&["delegations"], &[])?;
             list(&found, out);
         }

@@ -79,17 +79,20 @@ fn tell(answer: &RequestedBody, out: &mut Output) {
     }
     for (what, rules) in [
         (
-            "no grant lifts, and people are asked each time by",
+            "people will be asked each time even so, by the rules",
             &answer.asks_each_time,
         ),
-        ("nothing lifts", &answer.forbidding),
-        ("nothing permits", &answer.unpermitted),
+        (
+            "this stays refused, whoever says yes, by the rules",
+            &answer.forbidding,
+        ),
+        (
+            "this stays refused, as no rule permits it",
+            &answer.unpermitted,
+        ),
     ] {
         if !rules.is_empty() {
-            out.line(format!(
-                "besides, {what}: {}",
-                show::visible(&rules.join(", "))
-            ));
+            out.line(format!("{what}: {}", show::visible(&rules.join(", "))));
         }
     }
 }
@@ -110,7 +113,7 @@ fn refused(approval: &ApprovalBody) -> Failure {
 pub fn grants(gateway: &GatewayArgs, args: GrantsArgs, out: &mut Output) -> Result<(), Failure> {
     let client = Client::new(gateway)?;
     match args.command {
-        GrantsCommand::Ls => {
+        GrantsCommand::List => {
             let found: GrantsBody = client.get(&["grants"], &[])?;
             list(&found, out);
         }

@@ -16,7 +16,7 @@ const PAGE: &str = "1000";
 pub fn run(gateway: &GatewayArgs, args: SessionsArgs, out: &mut Output) -> Result<(), Failure> {
     let client = Client::new(gateway)?;
     match args.command {
-        SessionsCommand::Ls {
+        SessionsCommand::List {
             state,
             target,
             limit,

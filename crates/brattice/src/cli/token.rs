@@ -24,7 +24,7 @@ fn exchange(
         .iter()
         .map(|name| format!("target:{name}"))
         .chain(asked.class.iter().map(|name| format!("class:{name}")))
-        .chain(asked.effect.iter().cloned())
+        .chain(asked.effects.iter().cloned())
         .collect();
     let (scope, lifetime) = (scope.join(" "), asked.ttl.as_secs().to_string());
     let own = client.token().expose_str().unwrap_or_default();

@@ -469,7 +469,7 @@ pub struct Limits {
     /// The longest life of a minted credential.
     pub credential_lifetime_max: Duration,
     /// The longest life of a token that is given for another.
-    pub token_lifetime_max: Duration,
+    pub own_token_lifetime_max: Duration,
     /// How long a person stays signed in.
     pub sign_in_max: Duration,
     /// The longest time that an agent may act for a person by a delegation.

@@ -615,7 +615,7 @@ pub struct RawLimits {
     /// How long a minted credential may be valid. Default: `1h`.
     pub credential_lifetime_max: Option<String>,
     /// The longest life of a token that the gateway gives for another (`/oauth/token`), at most `60m`. Default: `15m`.
-    pub token_lifetime_max: Option<String>,
+    pub own_token_lifetime_max: Option<String>,
     /// How long a person stays signed in (`brattice login`), at most `7d`. Default: `12h`.
     pub sign_in_max: Option<String>,
     /// How long an agent may act for a person by a delegation (`brattice delegate`), at most. Default: `24h`.

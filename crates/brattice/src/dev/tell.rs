@@ -61,10 +61,10 @@ fn text(running: &Running, state: &State, issuer: &str, parties: &[Told]) -> Str
             running.addresses.admin
         );
         let token = format!("BRATTICE_TOKEN=\"$({})\"", token(&person.name, &at));
-        let _ = writeln!(text, "  {token} brattice approvals ls");
+        let _ = writeln!(text, "  {token} brattice approvals list");
         let _ = writeln!(
             text,
-            "\n  brattice login          # or sign in as one of the people, in a browser\n  brattice approvals ls\n"
+            "\n  brattice login          # or sign in as one of the people, in a browser\n  brattice approvals list\n"
         );
     }
     text

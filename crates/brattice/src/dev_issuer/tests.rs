@@ -6,7 +6,7 @@ use brattice_core::ports::{Authenticator, BoxFuture, MintedCredential, StoreErro
 use brattice_core::principal::Identity;
 use brattice_core::time::Timestamp;
 use brattice_identity::oidc::{
-    ClaimIs, ClaimPath, ClientConfig, IssuerConfig, KindRule, MintedLookup, Oidc,
+    ClaimIs, ClaimPath, ClientConfig, IssuerConfig, KindRule, MintedLookup, Oidc, SignInRequest,
 };
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, StatusCode};
@@ -380,10 +380,14 @@ async fn a_person_signs_in_by_choosing_who_they_are() {
     let oidc = gateway(&dev);
     let back = "http://127.0.0.1:8443/oauth/callback/dev";
     let begin = async |nonce: &'static str| {
-        let url = oidc
-            .begin_sign_in("dev", back, "state", nonce, "verifier")
-            .await;
-        url.unwrap()
+        let request = SignInRequest {
+            redirect_uri: back,
+            state: "state",
+            nonce,
+            verifier: "verifier",
+            again: false,
+        };
+        oidc.begin_sign_in("dev", &request).await.unwrap()
     };
     let browser = Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -67,7 +67,7 @@ impl Gateway {
         }
         let limits = &checked.limits;
         self.logins
-            .set_lifetimes(limits.sign_in_max, limits.token_lifetime_max);
+            .set_lifetimes(limits.sign_in_max, limits.own_token_lifetime_max);
         self.checked.store(Arc::new(checked));
         let _before = self.applied.send_replace(revision);
         Ok(revision)

@@ -175,7 +175,7 @@ impl Gateway {
             randomness: randomness.clone(),
         }));
         let limits = &checked.limits;
-        logins.set_lifetimes(limits.sign_in_max, limits.token_lifetime_max);
+        logins.set_lifetimes(limits.sign_in_max, limits.own_token_lifetime_max);
         let used_assertions = Arc::new(UsedAssertions::default());
         logins.set_saml(bundle::saml(&checked, &used_assertions)?);
         oidc.know_beside(checked.saml.iter().map(|s| s.name.clone()).collect());

@@ -213,7 +213,7 @@ fn nobody_uses_what_was_not_given_to_them() {
     let narrowed = run(
         &world,
         &world.token(PAT),
-        &["token", "exchange", "--effect", "read"],
+        &["token", "exchange", "--effects", "read"],
     );
     let narrowed: Value = serde_json::from_slice(&narrowed.stdout).unwrap();
     for token in [&*chained, narrowed["access_token"].as_str().unwrap()] {

@@ -35,8 +35,8 @@ fn no_secret_is_found_where_it_must_not_be() {
     let auditor = world.token(AUDITOR);
     for arguments in [
         ["audit", "tail", "-n", "1000"].as_slice(),
-        &["sessions", "ls"],
-        &["approvals", "ls", "--state", "all"],
+        &["sessions", "list"],
+        &["approvals", "list", "--state", "all"],
     ] {
         let said = world.gateway.cli(arguments, &auditor).unwrap();
         heard.push((format!("{arguments:?}"), said.stdout));

@@ -11,6 +11,7 @@ use super::device::{self, Device};
 use super::grant::Code;
 use super::step::{Step, challenge_of, print_of};
 use super::{Logins, No, client};
+use crate::oidc::SignInRequest;
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
@@ -76,6 +77,8 @@ pub struct Confirm {
 pub enum Next {
     /// To a question.
     Confirm(Box<Confirm>),
+    /// To the provider once more, to show anew who they are.
+    Again(String),
     /// Back to the client, which is told that nobody signed in.
     Back {
         /// The address.
@@ -154,6 +157,8 @@ pub(super) struct Away {
     pub nonce: String,
     /// Empty where there is no code to trade.
     verifier: String,
+    /// The provider was told to have the person show anew who they are.
+    again: bool,
 }
 
 impl Step for Away {
@@ -291,18 +296,32 @@ impl Logins {
             .map(|(begun, _)| begun)
             .filter(|b| b.cookie == print_of(cookie).to_string())
             .ok_or(No::Grant(GONE))?;
+        self.send(begun, issuer, source, false).await
+    }
+
+    /// Sends a browser to a provider: the address to go to.
+    async fn send(
+        &self,
+        begun: Begun,
+        issuer: &str,
+        source: &str,
+        again: bool,
+    ) -> Result<String, No> {
         let (state, nonce, verifier) = (self.fresh()?, self.fresh()?, self.fresh()?);
         let (url, nonce, verifier) = match self.saml(issuer) {
             Some(provider) => {
-                let (url, request) = self.begin_saml(&provider, &state)?;
+                let (url, request) = self.begin_saml(&provider, &state, again)?;
                 (url, request, String::new())
             }
             None => {
-                let callback = self.callback_uri(issuer);
-                let oidc = &self.parts.oidc;
-                let url = oidc
-                    .begin_sign_in(issuer, &callback, &state, &nonce, &verifier)
-                    .await?;
+                let request = SignInRequest {
+                    redirect_uri: &self.callback_uri(issuer),
+                    state: &state,
+                    nonce: &nonce,
+                    verifier: &verifier,
+                    again,
+                };
+                let url = self.parts.oidc.begin_sign_in(issuer, &request).await?;
                 (url.into(), nonce, verifier)
             }
         };
@@ -312,6 +331,7 @@ impl Logins {
             issuer: issuer.to_owned(),
             nonce,
             verifier,
+            again,
         };
         self.keep(&state, &away, source).await?;
         Ok(url)
@@ -355,6 +375,15 @@ impl Logins {
                 if self.parts.still_good.counts(&identity).await? {
                     let confirm = self.ask(away.reply, away.cookie, proven, source).await?;
                     return Ok(Next::Confirm(Box::new(confirm)));
+                }
+                if !away.again {
+                    // What the provider remembers is from before the revocation: it is to ask the person itself.
+                    let begun = Begun {
+                        reply: away.reply,
+                        cookie: away.cookie,
+                    };
+                    let url = self.send(begun, &away.issuer, source, true).await?;
+                    return Ok(Next::Again(url));
                 }
                 No::Denied(format!("{} was revoked since", identity.chain))
             }

@@ -34,6 +34,7 @@ impl Logins {
         &self,
         provider: &SamlProvider,
         state: &str,
+        again: bool,
     ) -> Result<(String, String), No> {
         let mut bytes = [0; REQUEST_ID_BYTES];
         self.parts.randomness.fill(&mut bytes)?;
@@ -42,7 +43,7 @@ impl Logins {
         let request = LoginRequest {
             id: &id,
             relay_state: Some(state),
-            again: false,
+            again,
         };
         let url = provider
             .begin(&request, self.now())

@@ -20,7 +20,7 @@ mod verified;
 pub use algorithm::{NotAnAlgorithm, SigningAlgorithm};
 pub use config::{ClientConfig, ConfigProblem, IssuerConfig};
 pub use mapping::{ClaimIs, ClaimLike, ClaimMap, ClaimPath, GroupRule, KindRule};
-pub use party::{SignInFailed, SignedIn};
+pub use party::{SignInFailed, SignInRequest, SignedIn};
 pub use token::TOKEN_BYTES_MAX;
 
 use crate::sts::OWN_ISSUER;

@@ -31,6 +31,22 @@ pub(super) struct Party {
     endpoints: Mutex<Option<(Timestamp, Arc<Endpoints>)>>,
 }
 
+/// Where a person's browser is sent with. `state`, `nonce` and `verifier` are fresh secrets of this sign-in; the first is
+/// seen by the browser, the second by the provider, the last by neither until the code is traded.
+#[derive(Debug)]
+pub struct SignInRequest<'a> {
+    /// Where the provider sends the browser back.
+    pub redirect_uri: &'a str,
+    /// `state`.
+    pub state: &'a str,
+    /// `nonce`.
+    pub nonce: &'a str,
+    /// What `code_challenge` is the hash of.
+    pub verifier: &'a str,
+    /// The person must show anew who they are, whatever the provider remembers (`prompt=login`).
+    pub again: bool,
+}
+
 /// A person whom a provider vouched for just now.
 #[derive(Debug)]
 pub struct SignedIn {
@@ -105,15 +121,11 @@ impl Oidc {
         parties.map(|p| p.config.name.clone()).collect()
     }
 
-    /// Where a person's browser is sent to sign in. `state`, `nonce` and `verifier` are fresh secrets of this sign-in;
-    /// the first is seen by the browser, the second by the provider, the last by neither until the code is traded.
+    /// Where a person's browser is sent to sign in.
     pub async fn begin_sign_in(
         &self,
         issuer: &str,
-        redirect_uri: &str,
-        state: &str,
-        nonce: &str,
-        verifier: &str,
+        request: &SignInRequest<'_>,
     ) -> Result<Url, SignInFailed> {
         let (provider, party) = self.party(issuer)?;
         let endpoints = party
@@ -128,19 +140,25 @@ impl Oidc {
             .chain(party.client.scopes.iter().map(String::as_str))
             .collect::<Vec<_>>()
             .join(" ");
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, request.verifier.as_bytes()));
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &party.client.id)
-            .append_pair("redirect_uri", redirect_uri)
+            .append_pair("redirect_uri", request.redirect_uri)
             .append_pair("scope", &scopes)
-            .append_pair("state", state)
-            .append_pair("nonce", nonce)
+            .append_pair("state", request.state)
+            .append_pair("nonce", request.nonce)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
-        if party.client.scopes.iter().any(|s| s == "offline_access") {
-            // OpenID Connect Core, section 11: offline access is given where consent was asked for.
-            url.query_pairs_mut().append_pair("prompt", "consent");
+        // OpenID Connect Core, section 11: offline access is given where consent was asked for.
+        let offline = party.client.scopes.iter().any(|s| s == "offline_access");
+        let prompts: Vec<&str> = [("login", request.again), ("consent", offline)]
+            .into_iter()
+            .filter_map(|(prompt, wanted)| wanted.then_some(prompt))
+            .collect();
+        if !prompts.is_empty() {
+            url.query_pairs_mut()
+                .append_pair("prompt", &prompts.join(" "));
         }
         Ok(url)
     }

@@ -33,7 +33,7 @@ pub fn waits_for_a_person(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<()
         stage::token_line("dana")
     );
     demo.shown.typed(&dana.prompt(), &login);
-    let listed = demo.types(&dana, "brattice approvals ls")?;
+    let listed = demo.types(&dana, "brattice approvals list")?;
     let Some(id) = word_with(&listed.out, "apr_") else {
         return demo.broken(
             "the question is listed",

@@ -40,8 +40,8 @@ pub struct DelegationsArgs {
 #[derive(Debug, Subcommand)]
 pub enum DelegationsCommand {
     /// List those in force.
-    #[command(visible_alias = "list")]
-    Ls,
+    #[command(visible_alias = "ls")]
+    List,
     /// End one: tokens that came of it count no more, and their sessions end.
     End {
         /// The delegation.
@@ -64,11 +64,15 @@ pub struct RequestArgs {
 #[derive(Debug, Subcommand)]
 pub enum RequestCommand {
     /// Ask for grants of every rule that may stand in the way and that a grant lifts.
+    #[command(
+        after_help = "Say what you mean to do with at least one of --connect, --effects and --reveal.\n\nExamples:\n  brattice request create --target orders-db --effects write --for 30m --reason 'ticket 1234'\n  brattice request create --target orders-db --connect --effects write,destroy --for 1h --reason 'migration 7' --wait"
+    )]
     Create(RequestCreateArgs),
 }
 
 /// `request create`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["effects", "connect", "reveal"]).required(true).multiple(true))]
 pub struct RequestCreateArgs {
     /// On which target.
     #[arg(long, value_name = "NAME")]
@@ -82,7 +86,7 @@ pub struct RequestCreateArgs {
     /// To see or use what is masked.
     #[arg(long)]
     pub reveal: bool,
-    /// For how long at most, from the moment of the yes. A rule may grant less.
+    /// For how long at most, from the moment of the yes, in whole minutes. A rule may grant less.
     #[arg(long = "for", value_name = "TIME", value_parser = ttl)]
     pub lifetime: std::time::Duration,
     /// Why: people decide by it.
@@ -105,8 +109,8 @@ pub struct GrantsArgs {
 #[derive(Debug, Subcommand)]
 pub enum GrantsCommand {
     /// List those in force that are yours, or that you may end.
-    #[command(visible_alias = "list")]
-    Ls,
+    #[command(visible_alias = "ls")]
+    List,
     /// End one before its time, and the sessions that were opened by it.
     End {
         /// The grant.
@@ -121,13 +125,13 @@ pub enum GrantsCommand {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct ReachArgs {
-    /// The target of this name.
+    /// One target.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// Every target with this label; those of bundles to come as well.
+    /// All targets with this label; those of bundles to come as well.
     #[arg(long, value_name = "KEY=VALUE")]
     pub label: Option<String>,
-    /// Every target.
+    /// All targets.
     #[arg(long)]
     pub all: bool,
 }
@@ -146,9 +150,13 @@ pub struct FreezeArgs {
 
 /// `thaw`.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "brattice thaw [OPTIONS] <ID | --target <NAME> | --label <KEY=VALUE> | --all>",
+    group = clap::ArgGroup::new("what").args(["id", "target", "label", "all"]).required(true)
+)]
 pub struct ThawArgs {
-    /// The freeze.
-    #[arg(required_unless_present_any = ["target", "label", "all"], conflicts_with_all = ["target", "label", "all"])]
+    /// One freeze, as `brattice freezes` names it. With --target, --label or --all instead: the freezes that were made
+    /// with exactly that.
     pub id: Option<String>,
     /// Instead: every freeze of exactly this.
     #[command(flatten)]

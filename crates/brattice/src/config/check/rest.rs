@@ -346,9 +346,9 @@ impl Checker<'_> {
                 minutes(60),
                 minutes(24 * 60),
             ),
-            token_lifetime_max: self.span(
-                &at.key("token_lifetime_max"),
-                raw.token_lifetime_max,
+            own_token_lifetime_max: self.span(
+                &at.key("own_token_lifetime_max"),
+                raw.own_token_lifetime_max,
                 minutes(15),
                 minutes(60),
             ),

@@ -178,7 +178,7 @@ fn hostile_text(world: &World) {
     let token = world.token(DBA);
     for arguments in [
         vec!["approvals", "show", id.as_str()],
-        vec!["approvals", "ls"],
+        vec!["approvals", "list"],
     ] {
         let said = world.gateway.cli(&arguments, &token).unwrap();
         let text = String::from_utf8(said.stdout).unwrap();
