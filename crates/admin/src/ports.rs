@@ -355,9 +355,6 @@ pub struct CredentialView {
     pub chain: Chain,
 }
 
-/// The issuer of what exists by the gateway's own word: workers, and tokens it gave.
-pub const OWN_ISSUER: &str = "brattice";
-
 /// What is asked for a token.
 #[derive(Debug, Clone)]
 pub struct Exchange {

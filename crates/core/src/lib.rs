@@ -22,3 +22,4 @@ pub mod scope;
 pub mod secret;
 pub mod target;
 pub mod time;
+pub mod usage;

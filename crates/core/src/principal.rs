@@ -19,6 +19,10 @@ pub enum PrincipalKind {
     User,
 }
 
+/// The issuer of principals that exist by delegation alone, as policies name it: workers that an agent spawned. No provider
+/// of a bundle may be called so.
+pub const OWN_ISSUER: &str = "brattice";
+
 /// Somebody, always by issuer and subject. `issuer` is the short name that the bundle gives the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Principal {

@@ -3,10 +3,11 @@
 use super::reason_of;
 use crate::body::{PrincipalRequest, SuspendedBody};
 use crate::call::{Call, Reply};
-use crate::ports::{Act, OWN_ISSUER};
+use crate::ports::Act;
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use brattice_core::ports::BoxFuture;
+use brattice_core::principal::OWN_ISSUER;
 use brattice_core::principal::{Principal, PrincipalKind};
 use std::collections::BTreeSet;
 

@@ -8,7 +8,7 @@ use brattice_core::approval::Approval;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Gate, InForce};
 use brattice_core::policy::{
-    AdminMoment, AdminObject, AdminVerb, Budget, Lifted, Moment, OWN, Outcome, Verdict,
+    AdminMoment, AdminObject, AdminVerb, Lifted, Moment, OWN, Outcome, Verdict,
 };
 use brattice_core::principal::Identity;
 use brattice_core::target::{Protocol, Target};
@@ -76,11 +76,12 @@ impl Policy {
             // The same words whether it is missing or forbidden: names are not confirmed to strangers.
             return Err(not_permitted("connect"));
         };
+        let now = self.gate.clock().now();
         let moment = Moment {
             identity: who,
-            now: self.gate.clock().now(),
+            now,
             address: from,
-            budget: Budget::UNKNOWN,
+            budget: self.gate.meters().of(&who.chain).read(now, &force.zone),
             zone: &force.zone,
             rows_so_far: 0,
         };

@@ -4,9 +4,9 @@
 
 use arc_swap::ArcSwap;
 use brattice_core::ports::StoreError;
+use brattice_core::principal::OWN_ISSUER;
 use brattice_core::principal::{Identity, Principal, PrincipalKind};
 use brattice_core::time::{Clock, Timestamp};
-use brattice_identity::sts::OWN_ISSUER;
 use brattice_store::db::{Db, Revocation};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

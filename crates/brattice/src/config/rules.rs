@@ -8,8 +8,8 @@ use super::report::Problem;
 use brattice_core::mask::classes::ClassError;
 use brattice_core::mask::{ClassSpec, Classes};
 use brattice_core::policy::{self, Known};
+use brattice_core::principal::OWN_ISSUER;
 use brattice_core::target::{Protocol, Target};
-use brattice_identity::sts::OWN_ISSUER;
 
 /// The built-in classes of data with the bundle's changes to them.
 pub(super) fn classes(raw: &RawConfig) -> Result<Classes, Vec<Problem>> {

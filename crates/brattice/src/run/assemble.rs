@@ -208,6 +208,13 @@ impl Gateway {
             Arc::new(LastProofs::new(seen.clone(), revocations.clone())),
             freezes.clone(),
         );
+        let figures = db
+            .usage()
+            .await
+            .map_err(|e| StartError::Database(boxed(e)))?;
+        for (chain, of) in figures {
+            gate.meters().restore(chain, of);
+        }
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
         let certificates = Certificates::new(certificates::Read::of(&checked)?);
         let now = clock.now();
@@ -359,9 +366,24 @@ impl Gateway {
         Ok(())
     }
 
+    /// Keeps what chains have used up since this was last done.
+    pub(super) async fn keep_usage(&self) {
+        let changed = self.gate.meters().changed();
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.db.keep_usage(&changed).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "what was used up could not be kept"
+            );
+        }
+    }
+
     /// Closes the record. Nothing may be served any more.
     pub(super) async fn close(&self) {
         self.list.written().await;
+        self.keep_usage().await;
         if let Err(error) = self.log.close().await {
             tracing::error!(%error, "the audit log could not be closed");
         }

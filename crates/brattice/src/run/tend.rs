@@ -94,6 +94,7 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
         tokio::select! {
             () = super::told(&mut stop) => return,
             _ = follow.tick() => {
+                gateway.keep_usage().await;
                 files.follow(&gateway).await;
                 masks.look(&gateway);
             }
@@ -103,6 +104,7 @@ pub(super) async fn keep_house(gateway: Arc<Gateway>, mut stop: watch::Receiver<
                 }
             }
             _ = sweep.tick() => {
+                gateway.gate.meters().forget_idle(gateway.clock.now());
                 if let Err(error) = gateway.turn_token_keys().await {
                     tracing::error!(error = &error as &dyn std::error::Error, "the keys of tokens could not be renewed");
                 }

@@ -15,6 +15,7 @@
 
 mod api;
 mod attacks;
+mod budgets;
 mod clients;
 mod crash;
 mod delegations;

@@ -16,6 +16,7 @@ use crate::policy;
 use crate::ports::RecordFailed;
 use crate::principal::Identity;
 use crate::target::Protocol;
+use crate::usage::Meter;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -51,8 +52,12 @@ impl Gate {
     pub async fn admit(&self, opening: Opening) -> Admitted {
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
-        let admitted = self.decide_admission(opening).await;
-        admitted.inspect_err(|d| self.refuse_login(d, &target, client, Some(who)))
+        let meter = self.meters.of(&opening.identity.chain);
+        let admitted = self.decide_admission(opening, meter.clone()).await;
+        admitted.inspect_err(|d| {
+            meter.refused(self.clock.now());
+            self.refuse_login(d, &target, client, Some(who));
+        })
     }
 
     /// Records a caller that was refused before or at admission.
@@ -89,7 +94,7 @@ impl Gate {
         });
     }
 
-    async fn decide_admission(&self, opening: Opening) -> Admitted {
+    async fn decide_admission(&self, opening: Opening, meter: Arc<Meter>) -> Admitted {
         let force = self.in_force.load_full();
         let now = self.clock.now();
         if opening.identity.expires_at <= now {
@@ -117,6 +122,7 @@ impl Gate {
         let right = self
             .may_connect(&Connecting {
                 identity: &opening.identity,
+                meter: &meter,
                 force: &force,
                 guarded: &guarded,
                 judge: &judge,
@@ -137,6 +143,7 @@ impl Gate {
             granted: Granted::of(&right, opening.client),
             grants: right.grants,
             client: opening.client,
+            meter,
         })
     }
 
@@ -228,7 +235,13 @@ impl Gate {
         let identity = session.admission.identity.clone();
         let judge = Arc::new(force.rules.judge_for(&identity.chain, &guarded.target));
         let now = self.clock.now();
-        let moment = moment(&identity, now, session.admission.client, &force.zone);
+        let meter = &session.admission.meter;
+        let moment = moment(
+            (&identity, meter),
+            now,
+            session.admission.client,
+            &force.zone,
+        );
         // What grants lifted when it was opened, or last looked at; nobody reads the store here.
         let granted = session.admission.granted.as_ref();
         let lifted = granted.map(|g| g.lifted()).unwrap_or_default();

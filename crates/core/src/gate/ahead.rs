@@ -68,7 +68,8 @@ impl Gate {
         let judge = force.rules.judge_for(&identity.chain, &guarded.target);
         let connect = [Act::new(Verb::Connect, Object::Target)];
         let now = self.clock.now();
-        let moment = super::connect::moment(identity, now, wish.client, &force.zone);
+        let meter = self.meters.of(&identity.chain);
+        let moment = super::connect::moment((identity, &meter), now, wish.client, &force.zone);
         let outcome = judge.judge(&connect, &moment, &Lifted::none());
         let forbidden = matches!(outcome.verdict, policy::Verdict::Deny { .. });
         if forbidden && !guarded.target.observe {

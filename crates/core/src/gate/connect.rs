@@ -13,6 +13,7 @@ use crate::ids::Digest;
 use crate::policy::{self, Judge, Lifted, Moment, TimeZone};
 use crate::principal::Identity;
 use crate::time::Timestamp;
+use crate::usage::Meter;
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Whose connection it is about.
 pub(super) struct Connecting<'a> {
     pub identity: &'a Identity,
+    pub meter: &'a Meter,
     pub force: &'a InForce,
     pub guarded: &'a Arc<Guarded>,
     pub judge: &'a Judge,
@@ -120,7 +122,7 @@ impl Gate {
         lifted: &Lifted,
     ) -> Result<Option<Vec<Asked>>, Denial> {
         let connect = [Act::new(Verb::Connect, Object::Target)];
-        let moment = moment(who.identity, now, who.client, &who.force.zone);
+        let moment = moment((who.identity, who.meter), now, who.client, &who.force.zone);
         let outcome = who.judge.judge(&connect, &moment, lifted);
         match outcome.verdict {
             policy::Verdict::Allow => Ok(None),
@@ -153,6 +155,7 @@ impl Gate {
         let judge = force.rules.judge_for(&identity.chain, &guarded.target);
         let who = Connecting {
             identity,
+            meter: &self.meters.of(&identity.chain),
             force: &force,
             guarded,
             judge: &judge,
@@ -165,7 +168,7 @@ impl Gate {
 
 /// The circumstances of opening something.
 pub(super) fn moment<'a>(
-    identity: &'a Identity,
+    (identity, meter): (&'a Identity, &Meter),
     now: Timestamp,
     address: IpAddr,
     zone: &'a TimeZone,
@@ -174,7 +177,7 @@ pub(super) fn moment<'a>(
         identity,
         now,
         address,
-        budget: policy::Budget::UNKNOWN,
+        budget: meter.read(now, zone),
         zone,
         rows_so_far: 0,
     }

@@ -101,6 +101,8 @@ pub(super) struct Lifting {
     pub(super) looked: bool,
     /// Grants that lift what keeps fields masked were looked for.
     pub(super) granted: bool,
+    /// It was counted in what its chain has used up.
+    pub(super) counted: bool,
     /// What it does, once that is understood.
     pub(super) understood: Option<Arc<Understood>>,
     /// A picture of the catalogue that was compared with the server since then is fresh enough for this command, however

@@ -276,7 +276,7 @@ impl Gate {
     fn apply_rules(
         &self,
         session: &mut Session,
-        held: Held,
+        mut held: Held,
         understood: Arc<Understood>,
     ) -> Result<Verdict, Pending> {
         let action = action_hash(session, &held, &understood);
@@ -301,7 +301,9 @@ impl Gate {
             let denial = super::refuse::out_of_scope(&session.admission.identity.scope, act);
             return Ok(self.refuse(session, &held, action, denial));
         }
-        let forms = self.forms(session, &held, &understood);
+        let budget = self.budget(session, &mut held);
+        let moment = self.moment(session, budget);
+        let forms = self.forms(session, &held, &understood, &moment);
         if !forms.grantable.is_empty() && !held.lifted.granted {
             return Err(Pending::Grants(held, forms.grantable));
         }
@@ -333,7 +335,7 @@ impl Gate {
             .collect();
         if !uses.is_empty() {
             let judge = &session.admission.judge;
-            let outcome = judge.judge(&uses, &self.moment(session), &lifted);
+            let outcome = judge.judge(&uses, &self.moment(session, budget), &lifted);
             if outcome.verdict != policy::Verdict::Allow {
                 let denial = explain(&understood, &uses, &outcome);
                 return Ok(self.refuse(session, &held, action, denial));
@@ -342,10 +344,11 @@ impl Gate {
         let (verdict, mut observed) = if to_judge.is_empty() {
             (policy::Verdict::Allow, Vec::new())
         } else {
-            let outcome = session
-                .admission
-                .judge
-                .judge(to_judge, &self.moment(session), &lifted);
+            let outcome =
+                session
+                    .admission
+                    .judge
+                    .judge(to_judge, &self.moment(session, budget), &lifted);
             if !outcome.unpermitted.is_empty()
                 || matches!(outcome.verdict, policy::Verdict::Deny { .. })
             {
@@ -391,12 +394,31 @@ impl Gate {
         self.pass(session, ready, Vec::new())
     }
 
-    pub(super) fn moment<'a>(&self, session: &'a Session) -> Moment<'a> {
+    /// What was used up before this command, which is counted once, however often it is judged. Nothing comes between
+    /// looking and counting: of two sessions of a chain one comes first.
+    fn budget(&self, session: &Session, held: &mut Held) -> Budget {
+        let now = self.clock.now();
+        let (meter, zone) = (&session.admission.meter, &session.admission.force.zone);
+        if matches!(held.what, What::Parse { .. }) {
+            return meter.read(now, zone);
+        }
+        if !std::mem::replace(&mut held.lifted.counted, true) {
+            return meter.begin(now, zone);
+        }
+        let used = meter.read(now, zone);
+        Budget {
+            // A command that waited for longer is not among those of the last minute; then one too few is read.
+            commands_last_minute: used.commands_last_minute.saturating_sub(1).max(0),
+            ..used
+        }
+    }
+
+    fn moment<'a>(&self, session: &'a Session, budget: Budget) -> Moment<'a> {
         Moment {
             identity: &session.admission.identity,
             now: self.clock.now(),
             address: session.admission.client,
-            budget: Budget::UNKNOWN,
+            budget,
             zone: &session.admission.force.zone,
             rows_so_far: 0,
         }

@@ -43,6 +43,7 @@ pub use session::{Admission, Session};
 
 use crate::ports::{Approvals, AuditLog, Freezes, People, Randomness};
 use crate::time::Clock;
+use crate::usage::{Meter, Meters, Portion};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub struct Gate {
     people: Arc<dyn People>,
     freezes: Arc<dyn Freezes>,
     cache: understand::Cache,
+    meters: Meters,
 }
 
 impl std::fmt::Debug for Gate {
@@ -88,6 +90,7 @@ impl Gate {
             people,
             freezes,
             cache: understand::Cache::new(),
+            meters: Meters::default(),
         }
     }
 
@@ -109,6 +112,17 @@ impl Gate {
     /// The clock that judgement goes by.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// What chains have used up.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Counts a part of a result that a session of this meter received.
+    pub fn used(&self, meter: &Meter, portion: Portion) {
+        let zone = &self.in_force.load().zone;
+        meter.used(self.clock.now(), zone, portion);
     }
 
     /// The audit log that intents go to.

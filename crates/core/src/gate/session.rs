@@ -13,6 +13,7 @@ use crate::policy::Judge;
 use crate::principal::Identity;
 use crate::target::Target;
 use crate::time::Timestamp;
+use crate::usage::Meter;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub struct Admission {
     pub(super) client: IpAddr,
     pub(super) granted: Option<Arc<Granted>>,
     pub(super) grants: Vec<String>,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Admission {
@@ -124,6 +126,10 @@ impl Session {
     /// The switch that ends it.
     pub fn cut(&self) -> &Arc<Cut> {
         &self.cut
+    }
+    /// What counts for its chain.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.admission.meter
     }
     /// Commands judged so far.
     pub fn commands(&self) -> u64 {

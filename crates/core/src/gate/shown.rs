@@ -11,7 +11,7 @@ use crate::action::Effect;
 use crate::approval::Asked;
 use crate::denial::{Code, Denial};
 use crate::mask::{Field, Form, Reveal};
-use crate::policy::{self, Lifted};
+use crate::policy::{self, Lifted, Moment};
 use std::sync::Arc;
 
 /// How masked fields in reach of a command may be seen.
@@ -27,7 +27,13 @@ pub(super) struct Forms {
 
 impl Gate {
     /// In which form each field in reach may be seen. Only a grant lifts a hold on seeing: nobody is asked about it.
-    pub(super) fn forms(&self, session: &Session, held: &Held, understood: &Understood) -> Forms {
+    pub(super) fn forms(
+        &self,
+        session: &Session,
+        held: &Held,
+        understood: &Understood,
+        moment: &Moment<'_>,
+    ) -> Forms {
         let mut forms = Forms::default();
         if !understood.touches_masked {
             forms.all_shown = true;
@@ -40,7 +46,6 @@ impl Gate {
         for grant in &held.lifted.grants {
             lifted.add(grant.rule.clone(), grant.rule_text);
         }
-        let moment = self.moment(session);
         let scope = &session.admission.identity.scope;
         forms.all_shown = true;
         for relation in &understood.command.relations {
@@ -48,7 +53,7 @@ impl Gate {
             for field in own.chain(masked.read_by_view(*relation)) {
                 let judge = &session.admission.judge;
                 let (form, holds) = if scope.has_class(&field.class) {
-                    judge.reveal_or_holds(&field.object, &moment, &lifted)
+                    judge.reveal_or_holds(&field.object, moment, &lifted)
                 } else {
                     (policy::Reveal::Masked, Vec::new())
                 };

@@ -23,11 +23,11 @@ pub use mapping::{ClaimIs, ClaimLike, ClaimMap, ClaimPath, GroupRule, KindRule};
 pub use party::{SignInFailed, SignInRequest, SignedIn};
 pub use token::TOKEN_BYTES_MAX;
 
-use crate::sts::OWN_ISSUER;
 use crate::throttle::{Throttle, ThrottleLimits};
 use arc_swap::ArcSwap;
 use brattice_core::ids::{CredentialId, Digest};
 use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential, StoreError};
+use brattice_core::principal::OWN_ISSUER;
 use brattice_core::principal::{Chain, Identity, LoginBy};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;

@@ -5,11 +5,10 @@
 //! Nothing is permitted here. Every link of a chain is judged by the rules at every command, so that a longer chain can do
 //! less and never more; and whoever holds a token could use it itself.
 
-use super::OWN_ISSUER;
 use super::token::worker;
 use crate::text::is_plain_name;
 use brattice_core::ports::{Randomness, RecordFailed};
-use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
+use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, PrincipalKind};
 use brattice_core::scope::{Scope, ScopeRefused};
 use brattice_core::time::Timestamp;
 use std::time::Duration;

@@ -18,6 +18,3 @@ pub use tokens::Tokens;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;
-
-/// The issuer of principals that exist by delegation alone, as policies name it. No provider of a bundle may be called so.
-pub const OWN_ISSUER: &str = "brattice";

@@ -8,7 +8,7 @@ use super::signer::NoKey;
 use crate::oidc::TOKEN_BYTES_MAX;
 use crate::oidc::token;
 use arc_swap::ArcSwap;
-use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
@@ -191,9 +191,9 @@ impl Whole {
 pub(super) fn worker(parent: &Principal, name: &str) -> Principal {
     Principal {
         kind: PrincipalKind::Agent,
-        issuer: super::OWN_ISSUER.to_owned(),
+        issuer: OWN_ISSUER.to_owned(),
         // A slash in a provider's subject is no step of a chain.
-        name: if parent.issuer == super::OWN_ISSUER {
+        name: if parent.issuer == OWN_ISSUER {
             format!("{}/{name}", parent.name)
         } else {
             let subject = parent.name.replace('%', "%25").replace('/', "%2F");

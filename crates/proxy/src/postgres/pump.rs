@@ -17,6 +17,7 @@ use brattice_core::gate::{
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, Recorder};
 use brattice_core::time::Timestamp;
+use brattice_core::usage::Meter;
 use brattice_wire::PeerMisbehaved;
 use brattice_wire::postgres::session::{Looked, Machine, Step, TargetFault};
 use bytes::BytesMut;
@@ -93,6 +94,7 @@ pub(super) struct Pump {
     recorder: Box<dyn Recorder>,
     mind: Mind,
     cut: Arc<Cut>,
+    meter: Arc<Meter>,
     client: Stream,
     client_in: BytesMut,
     client_read: usize,
@@ -128,6 +130,7 @@ impl Pump {
         let left = expires_at.since(gate.clock().now());
         Self {
             cut: session.cut().clone(),
+            meter: session.meter().clone(),
             gate,
             waiting,
             machine,
@@ -191,6 +194,10 @@ impl Pump {
                 .machine
                 .target(&mut self.target_in, now, self.recorder.as_mut())
                 .map_err(|e| self.fault(e))?;
+            let used = self.machine.take_used();
+            if !used.is_empty() {
+                self.gate.used(&self.meter, used);
+            }
             if let Some(looked) = looked {
                 self.looked(looked)?;
                 continue;

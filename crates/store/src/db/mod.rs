@@ -1,5 +1,5 @@
 //! What is looked up rather than appended: approvals, grants, credentials, revocations, sessions, sealed secrets, who was
-//! seen, who is signed in.
+//! seen, who is signed in, what was used up.
 //!
 //! Lives here: all SQL of the gateway, and the mapping between rows and the domain. Never: a decision that needs policy,
 //! a clock read, a secret in clear.
@@ -23,6 +23,7 @@ mod sealed;
 mod seen;
 mod sessions;
 mod standing;
+mod usage;
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,26 @@ pub enum SchemaError {
 }
 
 /// Each step leads to the version that is its place in the list, counted from 1.
-const STEPS: &[&[&str]] = &[FIRST, ASKERS, LOGINS, BOUNDS, FREEZES, HOLDERS, DELEGATIONS];
+const STEPS: &[&[&str]] = &[
+    FIRST,
+    ASKERS,
+    LOGINS,
+    BOUNDS,
+    FREEZES,
+    HOLDERS,
+    DELEGATIONS,
+    USAGE,
+];
+
+/// What chains have used up.
+const USAGE: &[&str] = &[
+    "CREATE TABLE usage (
+        chain TEXT PRIMARY KEY,
+        figures TEXT NOT NULL,
+        at BIGINT NOT NULL
+    )",
+    "CREATE INDEX usage_by_age ON usage (at)",
+];
 
 /// Targets that people stopped.
 const FREEZES: &[&str] = &[

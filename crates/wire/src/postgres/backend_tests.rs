@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::frame::{data_row_run, next_frame, peek};
+use super::super::frame::{Run, data_row_run, next_frame, peek};
 use super::super::tests::{announced, frame, limits};
 use super::super::{Backend, CancelKey, ErrorFields, Fields, Severity, TxStatus, reply};
 use super::{Auth, CopyShape, DataRow, FieldDescription};
@@ -154,10 +154,12 @@ fn counts_runs_of_whole_rows_only() {
     let whole = rows.len();
     let one = whole / 3;
     for cut in 0..=whole {
-        assert_eq!(data_row_run(&rows[..cut]), cut / one * one, "cut at {cut}");
+        let run = data_row_run(&rows[..cut]);
+        assert_eq!(run.bytes, cut / one * one, "cut at {cut}");
+        assert_eq!(run.frames, (cut / one) as u64, "cut at {cut}");
     }
     reply::command_complete(&mut rows, b"SELECT 3").unwrap();
-    assert_eq!(data_row_run(&rows), whole);
+    assert_eq!(data_row_run(&rows).bytes, whole);
     assert_eq!(peek(&rows), Some((b'D', one)));
 }
 
@@ -167,10 +169,10 @@ fn a_run_of_rows_stops_at_an_impossible_length() {
     let whole = rows.len();
     rows.extend_from_slice(&announced(b'D', 3));
     rows.extend_from_slice(&[0; 64]);
-    assert_eq!(data_row_run(&rows), whole);
+    assert_eq!(data_row_run(&rows).bytes, whole);
     let mut wrap = announced(b'D', u32::MAX);
     wrap.extend_from_slice(&[0; 64]);
-    assert_eq!(data_row_run(&wrap), 0);
+    assert_eq!(data_row_run(&wrap), Run::default());
 }
 
 #[test]

@@ -49,29 +49,39 @@ pub fn peek(buf: &[u8]) -> Option<(u8, usize)> {
     Some((tag, usize::try_from(length).ok()?.saturating_add(1)))
 }
 
-/// How many bytes at the start of `buf` are whole frames of this type, one after another.
+/// Whole frames of one type, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Run {
+    /// How many.
+    pub frames: u64,
+    /// Their bytes, headers included.
+    pub bytes: usize,
+}
+
+/// The whole frames of this type at the start of `buf`.
 ///
 /// A frame with an impossible length ends the run; [`next_frame`] then refuses it.
 #[must_use]
-pub fn run(buf: &[u8], tag: u8) -> usize {
-    let mut whole = 0_usize;
+pub fn run(buf: &[u8], tag: u8) -> Run {
+    let mut whole = Run::default();
     let mut rest = buf;
     while let Some((found, size)) = peek(rest) {
         if found != tag || size < HEADER_BYTES {
             break;
         }
         let Some(next) = rest.get(size..) else { break };
-        whole = whole.saturating_add(size);
+        whole.frames += 1;
+        whole.bytes = whole.bytes.saturating_add(size);
         rest = next;
     }
     whole
 }
 
-/// How many bytes at the start of `buf` are whole DataRow frames.
+/// The whole DataRow frames at the start of `buf`.
 ///
 /// The caller's buffer never holds more than the limits let it, so a run needs no check of its own.
 #[must_use]
-pub fn data_row_run(buf: &[u8]) -> usize {
+pub fn data_row_run(buf: &[u8]) -> Run {
     run(buf, b'D')
 }
 

@@ -125,8 +125,8 @@ fn fuzz_wire_backend() {
             let next = |buf: &mut BytesMut| backend::next(buf, &limits());
             let (found, error) = same_at_any_split(input, rng, next, |_| false)?;
             let run = frame::data_row_run(input);
-            if run > input.len() {
-                return Err(format!("a run of {run} bytes in {}", input.len()));
+            if run.bytes > input.len() {
+                return Err(format!("{run:?} in {} bytes", input.len()));
             }
             Ok(digest((found.len(), format!("{error:?}"))))
         });

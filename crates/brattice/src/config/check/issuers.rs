@@ -4,8 +4,8 @@ use super::{Checker, Pem, named};
 use crate::config::checked::{Claims, Issuer, Listen, SignIn};
 use crate::config::place::Place;
 use crate::config::raw::{RawAlgorithm, RawClaims, RawIssuer, RawPrincipals, RawSignIn};
+use brattice_core::principal::OWN_ISSUER;
 use brattice_core::principal::PrincipalKind;
-use brattice_identity::sts::OWN_ISSUER;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

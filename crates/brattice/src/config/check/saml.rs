@@ -4,7 +4,7 @@ use super::{Checker, named};
 use crate::config::checked::{Issuer, Saml, SamlSubject};
 use crate::config::place::Place;
 use crate::config::raw::{RawNameId, RawSaml};
-use brattice_identity::sts::OWN_ISSUER;
+use brattice_core::principal::OWN_ISSUER;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ impl Machine {
     /// The hot path of a COPY: a run of its data, each piece through the masker. False when there is no whole one yet.
     pub(super) fn copy_out_data(&mut self, buf: &mut BytesMut) -> Result<bool, PeerMisbehaved> {
         let run = frame::run(buf, b'd');
-        if run == 0 {
+        if run.frames == 0 {
             return Ok(false);
         }
         let Self {
@@ -85,7 +85,9 @@ impl Machine {
         let Some(masker) = of.copy.as_mut() else {
             return Err(unexpected("COPY data outside a COPY"));
         };
-        let mut pieces = buf.split_to(run);
+        // PostgreSQL sends each row of a COPY in a message of its own, and never a row in more than one.
+        self.used.rows += run.frames;
+        let mut pieces = buf.split_to(run.bytes);
         while let Some((_, size)) = frame::peek(&pieces) {
             scratch_cell.clear();
             let data = pieces.get(frame::HEADER_BYTES..size).unwrap_or_default();

@@ -6,6 +6,7 @@ use super::PortalState;
 use super::names::Change;
 use super::rows::RowShow;
 use crate::postgres::NameKind;
+use brattice_core::classify::sql::Direction;
 use brattice_core::denial::Denial;
 use brattice_core::gate::{Prepared, Results};
 use bytes::Bytes;
@@ -70,4 +71,12 @@ pub(super) struct Run {
     pub copy: Option<brattice_core::mask::CopyMasker>,
     /// What its answers may show, errors too.
     pub results: Option<Arc<Results>>,
+}
+
+impl Run {
+    /// Whether this statement of the message is a COPY from the client.
+    pub fn copies_in(&self, step: usize) -> bool {
+        let copy = self.copies.get(step).and_then(Option::as_ref);
+        copy.is_some_and(|c| c.direction == Direction::In)
+    }
 }

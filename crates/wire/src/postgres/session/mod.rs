@@ -30,6 +30,7 @@ use brattice_core::mask::{Detector, Tally};
 use brattice_core::ports::{RecordFailed, Recorder};
 use brattice_core::record::{Frame, FrameKind};
 use brattice_core::time::Timestamp;
+use brattice_core::usage::Portion;
 use bytes::{Bytes, BytesMut};
 use expect::Expect;
 use rows::RowShow;
@@ -160,6 +161,8 @@ pub struct Machine {
     scratch_cell: Vec<u8>,
     /// What the detectors found in this session.
     tally: Tally,
+    /// What the caller received, and what was changed, since this was last taken.
+    used: Portion,
     ended: bool,
 }
 
@@ -193,8 +196,14 @@ impl Machine {
             outbox: Outbox::default(),
             scratch_cell: Vec::new(),
             tally: Tally::default(),
+            used: Portion::default(),
             ended: false,
         }
+    }
+
+    /// What came of commands since this was last asked.
+    pub fn take_used(&mut self) -> Portion {
+        std::mem::take(&mut self.used)
     }
 
     /// The named statements, for the gate.

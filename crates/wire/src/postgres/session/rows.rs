@@ -148,15 +148,15 @@ impl RowShow {
         masked_of(&self.plan)
     }
 
-    /// Moves the run of whole DataRow frames at the start of `buf` to `out`, masked.
+    /// Moves `run` bytes of whole DataRow frames from the start of `buf` to `out`, masked.
     pub fn rows(
         &self,
         buf: &mut BytesMut,
+        run: usize,
         out: &mut BytesMut,
         scratch: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<(), PeerMisbehaved> {
-        let run = frame::data_row_run(buf);
         let bytes = buf.get(..run).unwrap_or_default();
         if self.plan.pass_all() {
             out.extend_from_slice(bytes);

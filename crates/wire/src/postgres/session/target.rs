@@ -54,6 +54,20 @@ impl KnownShow {
     }
 }
 
+/// How many rows a command changed, by its tag. That of a COPY tells rows in either direction.
+fn changed(tag: &[u8], copies_in: bool) -> u64 {
+    let mut words = tag.split(|b| *b == b' ');
+    let counts = match words.next() {
+        Some(b"INSERT" | b"UPDATE" | b"DELETE" | b"MERGE") => true,
+        Some(b"COPY") => copies_in,
+        _ => false,
+    };
+    let last = words.next_back().and_then(|n| std::str::from_utf8(n).ok());
+    last.filter(|_| counts)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
+}
+
 pub(super) fn status_of(tx: Tx) -> TxStatus {
     match tx {
         Tx::Idle => TxStatus::Idle,
@@ -79,6 +93,7 @@ impl Machine {
         // What the agent sees is recorded before it is written to the agent.
         let shown = self.to_client.get(shown_from..).unwrap_or_default();
         if !shown.is_empty() {
+            self.used.bytes += shown.len() as u64;
             super::note(recorder, now, FrameKind::Output, number, shown)?;
         }
         looked
@@ -124,7 +139,8 @@ impl Machine {
 
     /// The hot path: a run of rows. False when there is no whole row yet.
     fn data_rows(&mut self, buf: &mut BytesMut) -> Result<bool, PeerMisbehaved> {
-        if frame::data_row_run(buf) == 0 {
+        let run = frame::data_row_run(buf);
+        if run.frames == 0 {
             return Ok(false);
         }
         let Self {
@@ -132,6 +148,7 @@ impl Machine {
             to_client,
             scratch_cell,
             tally,
+            used,
             ..
         } = self;
         match expect.front_mut() {
@@ -141,7 +158,8 @@ impl Machine {
                 },
                 ..
             }) => {
-                show.rows(buf, to_client, scratch_cell, tally)?;
+                show.rows(buf, run.bytes, to_client, scratch_cell, tally)?;
+                used.rows += run.frames;
                 Ok(true)
             }
             Some(Expect::Execute { state, .. }) => {
@@ -149,7 +167,8 @@ impl Machine {
                     .show
                     .get()
                     .ok_or_else(|| unexpected("a row of an undescribed portal"))?;
-                show.rows(buf, to_client, scratch_cell, tally)?;
+                show.rows(buf, run.bytes, to_client, scratch_cell, tally)?;
+                used.rows += run.frames;
                 Ok(true)
             }
             Some(Expect::Look { .. }) => Ok(false),
@@ -260,6 +279,7 @@ impl Machine {
                 Backend::CommandComplete(tag),
             ) => {
                 super::note(recorder, now, FrameKind::Outcome, run.number, &tag)?;
+                self.used.changes += changed(&tag, run.copies_in(step));
                 self.completed(&tag, &mut run.changes);
                 run.show = None;
                 run.copy = None;
@@ -280,6 +300,7 @@ impl Machine {
             }
             (Expect::Execute { mut run, .. }, Backend::CommandComplete(tag)) => {
                 super::note(recorder, now, FrameKind::Outcome, run.number, &tag)?;
+                self.used.changes += changed(&tag, run.copies_in(0));
                 // Those before it in the pipeline settle nothing.
                 self.settling &= run.changes.is_empty();
                 self.completed(&tag, &mut run.changes);
