@@ -3,7 +3,7 @@
 //! Lives here: the narrowing, its spelling, and whether one lies within another. Never: who may narrow, tokens.
 //!
 //! A scope only takes away. It is written as OAuth 2.0 scope tokens (RFC 6749, section 3.3): `target:orders-db`, `read`,
-//! `class:email`. A kind that is not named is not narrowed.
+//! `class:email`, `rows:1000`. A kind that is not named is not narrowed.
 
 use crate::action::{Act, Effect, Object};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,53 @@ pub struct Scope {
     /// Classes that may be seen other than masked, or used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<BTreeSet<String>>,
+    /// What may be used up, in all. Every one of them holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Allowance>,
+}
+
+/// Something that is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Commands.
+    Commands,
+    /// Rows received.
+    Rows,
+    /// Bytes received.
+    Bytes,
+}
+
+impl Measure {
+    const ALL: [Measure; 3] = [Measure::Commands, Measure::Rows, Measure::Bytes];
+
+    /// Its name in scopes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Measure::Commands => "commands",
+            Measure::Rows => "rows",
+            Measure::Bytes => "bytes",
+        }
+    }
+}
+
+/// A bound on what one token, and all that come from it without a budget of their own, use up together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowance {
+    /// Of what.
+    pub of: Measure,
+    /// How much of it.
+    pub most: u64,
+    /// The id of the token that it was given to; empty where it is only asked for.
+    #[serde(default)]
+    pub by: String,
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.of.as_str(), self.most)
+    }
 }
 
 /// Why a text is no scope, or not one that may be had.
@@ -43,7 +90,7 @@ pub struct Scope {
 pub enum ScopeRefused {
     /// Not a scope token that is known.
     #[error(
-        "`{0}` is no scope: write target:NAME, class:NAME or an effect (read, write, destroy, administer, execute)"
+        "`{0}` is no scope: write target:NAME, class:NAME, an effect (read, write, destroy, administer, execute), or once each commands:N, rows:N, bytes:N"
     )]
     Unknown(String),
     /// Too many names.
@@ -62,7 +109,7 @@ impl Scope {
 
     /// Whether nothing is taken away.
     pub fn is_whole(&self) -> bool {
-        self.targets.is_none() && self.effects.is_none() && self.classes.is_none()
+        *self == Self::default()
     }
 
     /// Whether this target may be opened.
@@ -102,6 +149,12 @@ impl Scope {
                 insert(&mut scope.targets, name.to_owned())
             } else if let Some(name) = named(CLASS) {
                 insert(&mut scope.classes, name.to_owned())
+            } else if let Some(budget) = read_budget(token) {
+                if scope.budgets.iter().any(|b| b.of == budget.of) {
+                    return Err(unknown());
+                }
+                scope.budgets.push(budget);
+                false
             } else {
                 let effect = EFFECTS.into_iter().find(|e| e.as_str() == token);
                 insert(&mut scope.effects, effect.ok_or_else(unknown)?)
@@ -128,16 +181,46 @@ impl Scope {
         if let Some(name) = beyond(&self.classes, &parent.classes) {
             return wider(format!("{CLASS}{name}"));
         }
+        let mut budgets = self.budgets;
+        for of_parent in &parent.budgets {
+            match budgets
+                .iter()
+                .find(|b| b.by.is_empty() && b.of == of_parent.of)
+            {
+                Some(asked) if asked.most > of_parent.most => return wider(asked.to_string()),
+                // It has its own, out of the parent's.
+                Some(_) => {}
+                None => budgets.push(of_parent.clone()),
+            }
+        }
         Ok(Self {
             targets: self.targets.or_else(|| parent.targets.clone()),
             effects: self.effects.or_else(|| parent.effects.clone()),
             classes: self.classes.or_else(|| parent.classes.clone()),
+            budgets,
         })
     }
 
-    /// What both have.
+    /// Gives the budgets that were asked for to the token of this id.
+    pub fn given_to(mut self, token_id: &str) -> Self {
+        for budget in self.budgets.iter_mut().filter(|b| b.by.is_empty()) {
+            token_id.clone_into(&mut budget.by);
+        }
+        self
+    }
+
+    /// What both have. Where both have a budget, both hold.
     pub fn both(&self, other: &Scope) -> Self {
+        let mut budgets = self.budgets.clone();
+        budgets.extend(
+            other
+                .budgets
+                .iter()
+                .filter(|b| !self.budgets.contains(b))
+                .cloned(),
+        );
         Self {
+            budgets,
             targets: common(&self.targets, &other.targets),
             effects: common(&self.effects, &other.effects),
             classes: common(&self.classes, &other.classes),
@@ -161,8 +244,21 @@ impl fmt::Display for Scope {
             Some(set) => words.extend(set.iter().map(|e| e.as_str().to_owned())),
             None => {}
         }
+        words.extend(self.budgets.iter().map(ToString::to_string));
         f.write_str(&words.join(" "))
     }
+}
+
+/// `rows:1000`. A number is written one way.
+fn read_budget(token: &str) -> Option<Allowance> {
+    let (name, number) = token.split_once(':')?;
+    let of = Measure::ALL.into_iter().find(|m| m.as_str() == name)?;
+    let most: u64 = number.parse().ok()?;
+    (most.to_string() == number && most > 0).then(|| Allowance {
+        of,
+        most,
+        by: String::new(),
+    })
 }
 
 /// Adds; whether the set is over its bound now.
@@ -206,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_scope_reads_and_prints_its_tokens() {
-        let text = "target:a target:b class:email read write";
+        let text = "target:a target:b class:email read write commands:5 rows:1000";
         assert_eq!(scope(text).to_string(), text);
         assert!(scope("").is_whole());
         for wrong in [
@@ -217,9 +313,39 @@ mod tests {
             "unknown",
             "*",
             "READ",
+            "rows:",
+            "rows:0",
+            "rows:007",
+            "rows:+7",
+            "rows:-7",
+            "rows:99999999999999999999",
+            "rows:7 rows:8",
+            "changes:7",
         ] {
             assert!(Scope::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_budget_comes_out_of_its_parents_or_is_shared_with_them() {
+        let parent = scope("rows:100 commands:9").given_to("p");
+        let by = |s: &Scope| -> Vec<(String, String)> {
+            let all = s.budgets.iter();
+            all.map(|b| (b.to_string(), b.by.clone())).collect()
+        };
+        let shared = scope("read").within(&parent).unwrap().given_to("c");
+        assert_eq!(shared.budgets, parent.budgets);
+        let own = scope("rows:40").within(&parent).unwrap().given_to("c");
+        let pair = |b: &str, by: &str| (b.to_owned(), by.to_owned());
+        assert_eq!(by(&own), [pair("rows:40", "c"), pair("commands:9", "p")]);
+        assert!(scope("rows:101").within(&parent).is_err());
+        assert!(!scope("rows:1").is_whole());
+        // Of two proofs each one's budget holds.
+        let other = scope("rows:50").given_to("q");
+        let both = parent.both(&other).both(&parent);
+        assert_eq!(both.budgets.len(), 3);
+        assert!(scope("rows:60").within(&both).is_err());
+        assert_eq!(scope("").within(&both).unwrap().budgets.len(), 3);
     }
 
     #[test]

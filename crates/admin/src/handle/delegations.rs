@@ -138,6 +138,11 @@ fn scope(request: &DelegationRequest) -> Result<Scope, Problem> {
         return Err(Problem::invalid("A name has a blank in it."));
     }
     let scope = Scope::parse(&words.join(" ")).map_err(|why| Problem::invalid(why.to_string()))?;
+    if !scope.budgets.is_empty() {
+        return Err(Problem::invalid(
+            "A delegation has no budget; the tokens that come of it may have one.",
+        ));
+    }
     let classes = scope.classes.unwrap_or_default();
     if scope.targets.is_none() || scope.effects.is_none() {
         return Err(Problem::invalid(

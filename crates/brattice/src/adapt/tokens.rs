@@ -1,11 +1,14 @@
 //! The gateway's own access tokens: given for others, signed by keys that the store keeps sealed.
 //!
-//! Lives here: translation, and where the keys are kept. Never: what may be had for what.
+//! Lives here: translation, where the keys are kept, and taking a budget out of another. Never: what may be had for what.
 
 use crate::run::Gateway;
 use brattice_admin::ports::{Exchange, ExchangeRefused, Failed, IssuedToken, TokensApi};
 use brattice_core::ports::{BoxFuture, StoreError};
 use brattice_core::principal::Identity;
+use brattice_core::scope::Allowance;
+use brattice_core::time::Timestamp;
+use brattice_core::usage::{Meters, Spent};
 use brattice_identity::sts::{Asked, NoKey, Refused, RingStore, exchange};
 use brattice_store::db::Db;
 use serde_json::Value;
@@ -22,6 +25,34 @@ impl RingStore for KeysIn {
     fn keep<'a>(&'a self, name: &'a str, blob: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.0.put_sealed(name, blob))
     }
+}
+
+/// Takes a new token's budgets out of those that it comes from: all of them, or the token is not given.
+fn set_aside(
+    meters: &Meters,
+    issued: &Identity,
+    proofs: &[&Identity],
+    now: Timestamp,
+) -> Result<(), ExchangeRefused> {
+    let own = |b: &&Allowance| Some(&b.by) == issued.token_id.as_ref();
+    let mut taken: Vec<(Arc<Spent>, u64)> = Vec::new();
+    for budget in issued.scope.budgets.iter().filter(own) {
+        let above = proofs.iter().flat_map(|p| &p.scope.budgets);
+        for from in above.filter(|b| b.of == budget.of) {
+            let spent = meters.spent(from);
+            if !spent.take(budget.most, from.most, now) {
+                for (spent, amount) in taken {
+                    spent.give_back(amount, now);
+                }
+                let left = from.most.saturating_sub(spent.amount());
+                return Err(ExchangeRefused::Scope(format!(
+                    "`{budget}` is more than is left of the token it would come from: {left}"
+                )));
+            }
+            taken.push((spent, budget.most));
+        }
+    }
+    Ok(())
 }
 
 /// The tokens of a gateway.
@@ -44,6 +75,7 @@ impl TokensApi for Trade {
             lifetime: asked.lifetime,
         };
         let now = gateway.clock.now();
+        let proofs: Vec<&Identity> = std::iter::once(subject).chain(actor).collect();
         let identity = exchange(subject, actor, asked, now, gateway.randomness.as_ref());
         let identity = identity.map_err(|why| match why {
             Refused::Scope(why) => ExchangeRefused::Scope(why.to_string()),
@@ -56,6 +88,7 @@ impl TokensApi for Trade {
             NoKey::TooLong => ExchangeRefused::Request(why.to_string()),
             why => failed(&why),
         })?;
+        set_aside(gateway.gate.meters(), &issued.identity, &proofs, now)?;
         Ok(IssuedToken {
             token: issued.token,
             identity: issued.identity,

@@ -479,6 +479,15 @@ pub struct TokenExchangeArgs {
     /// yours may.
     #[arg(long, value_name = "NAME")]
     pub class: Vec<String>,
+    /// How many commands may be run with it in all. Without: as many as yours has left.
+    #[arg(long, value_name = "NUMBER")]
+    pub commands: Option<u64>,
+    /// How many rows may be received with it in all. Without: as many as yours has left.
+    #[arg(long, value_name = "NUMBER")]
+    pub rows: Option<u64>,
+    /// How many bytes may be received with it in all. Without: as many as yours has left.
+    #[arg(long, value_name = "NUMBER")]
+    pub bytes: Option<u64>,
     /// For a worker of yours by this name: it acts for you, and the record names both.
     #[arg(long, value_name = "NAME")]
     pub worker: Option<String>,

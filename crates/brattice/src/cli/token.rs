@@ -25,6 +25,9 @@ fn exchange(
         .map(|name| format!("target:{name}"))
         .chain(asked.class.iter().map(|name| format!("class:{name}")))
         .chain(asked.effects.iter().cloned())
+        .chain(asked.commands.map(|n| format!("commands:{n}")))
+        .chain(asked.rows.map(|n| format!("rows:{n}")))
+        .chain(asked.bytes.map(|n| format!("bytes:{n}")))
         .collect();
     let (scope, lifetime) = (scope.join(" "), asked.ttl.as_secs().to_string());
     let own = client.token().expose_str().unwrap_or_default();

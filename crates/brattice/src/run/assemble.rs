@@ -215,6 +215,10 @@ impl Gateway {
         for (chain, of) in figures {
             gate.meters().restore(chain, of);
         }
+        let spent = db.spent().await;
+        for (budget, amount) in spent.map_err(|e| StartError::Database(boxed(e)))? {
+            gate.meters().restore_spent(budget, amount, clock.now());
+        }
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
         let certificates = Certificates::new(certificates::Read::of(&checked)?);
         let now = clock.now();
@@ -368,11 +372,12 @@ impl Gateway {
 
     /// Keeps what chains have used up since this was last done.
     pub(super) async fn keep_usage(&self) {
-        let changed = self.gate.meters().changed();
-        if changed.is_empty() {
+        let meters = self.gate.meters();
+        let (figures, spent) = (meters.changed(), meters.changed_spent());
+        if figures.is_empty() && spent.is_empty() {
             return;
         }
-        if let Err(error) = self.db.keep_usage(&changed).await {
+        if let Err(error) = self.db.keep_usage(&figures, &spent).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "what was used up could not be kept"

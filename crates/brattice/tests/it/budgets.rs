@@ -2,7 +2,7 @@
 
 use crate::world::{PROD, READER, SHOP, WRITER, Who, World};
 use brattice_testkit::postgres::PostgresOptions;
-use brattice_testkit::wire::Wire;
+use brattice_testkit::wire::{Wire, WireError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -43,9 +43,10 @@ const fn agent(name: &'static str) -> Who {
     }
 }
 
-fn world() -> World {
+/// With rules besides the usual ones.
+fn world(rules: &str) -> World {
     let world = World::start(PostgresOptions::of(18), |bundle| {
-        bundle.policies[0].1.push_str(RULES);
+        bundle.policies[0].1.push_str(rules);
     });
     world.ask(
         "SET ROLE shop_role; CREATE TABLE tally (n int NOT NULL);
@@ -65,7 +66,7 @@ fn refused_by(wire: &mut Wire, sql: &str) -> String {
 
 #[test]
 fn of_commands_that_race_no_more_pass_than_the_rule_says() {
-    let world = world();
+    let world = world(RULES);
     let login = world.through(agent("racer-1"), SHOP);
     let passed = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -89,7 +90,7 @@ fn of_commands_that_race_no_more_pass_than_the_rule_says() {
 
 #[test]
 fn what_was_received_and_changed_counts_over_sessions_targets_and_kills() {
-    let mut world = world();
+    let mut world = world(RULES);
     let on = |world: &World, name: &'static str, target: &str, sql: &str| {
         refused_by(&mut world.connect(agent(name), target), sql)
     };
@@ -154,4 +155,127 @@ fn what_was_received_and_changed_counts_over_sessions_targets_and_kills() {
         assert!(said.contains(rule), "{name}: {said}");
     }
     assert_eq!(refused_by(&mut world.connect(WRITER, SHOP), LOOK), "");
+}
+
+/// Trades a token.
+fn traded(world: &World, token: &str, words: &[&str]) -> Result<String, String> {
+    let words: Vec<&str> = ["token", "exchange"].iter().chain(words).copied().collect();
+    let said = world.gateway.cli(&words, token).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    match said.status.success() {
+        true => Ok(text(&said.stdout).trim().to_owned()),
+        false => Err(text(&said.stderr)),
+    }
+}
+
+fn open(world: &World, token: &str, target: &str) -> Wire {
+    Wire::connect(&world.gateway.login(token, target)).unwrap()
+}
+
+fn rows_of(wire: &mut Wire, sql: &str) -> (usize, String) {
+    match wire.query(sql) {
+        Ok(said) => (said.rows().len(), said.sqlstate()),
+        // Cut off in the middle of it.
+        Err(WireError::Closed(said)) => (said.rows().len(), said.sqlstate()),
+        Err(error) => panic!("{sql}: {error:?}"),
+    }
+}
+
+#[test]
+fn a_token_with_a_budget_brings_no_row_and_no_command_more() {
+    let mut world = world("");
+    let own = world.token(agent("parent-1"));
+    // Rows: what is within the budget is brought to the last row, what goes beyond is cut off, and nothing comes after.
+    let token = traded(&world, &own, &["--rows", "100"]).unwrap();
+    let numbers = |n: usize| format!("SELECT n FROM generate_series(1, {n}) n");
+    let mut wire = open(&world, &token, SHOP);
+    assert_eq!(rows_of(&mut wire, &numbers(60)).0, 60);
+    let (rows, state) = rows_of(&mut wire, &numbers(1_000_000));
+    assert!(rows <= 40, "{rows} rows more");
+    assert_eq!(state, "42501");
+    let said = open(&world, &token, PROD).query(LOOK).unwrap();
+    assert!(
+        format!("{said:?}").contains("budget of 100 rows is used up"),
+        "{said:?}"
+    );
+    // To the last row: none left, and none too many.
+    let token = traded(&world, &own, &["--rows", "100"]).unwrap();
+    let mut wire = open(&world, &token, SHOP);
+    assert_eq!(rows_of(&mut wire, &numbers(100)).0, 100);
+    assert_eq!(rows_of(&mut wire, LOOK).1, "42501");
+    // Bytes, in one message and by COPY.
+    let token = traded(&world, &own, &["--bytes", "50000"]).unwrap();
+    let copy = "COPY (SELECT pad FROM wide) TO STDOUT";
+    assert_eq!(rows_of(&mut open(&world, &token, SHOP), copy).1, "42501");
+    // Commands, with sessions that race.
+    let token = traded(&world, &own, &["--commands", "20"]).unwrap();
+    let passed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let mut wire = open(&world, &token, SHOP);
+                for _ in 0..6 {
+                    if rows_of(&mut wire, LOOK).1.is_empty() {
+                        passed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(passed.into_inner(), 20);
+    // A credential made with it has no more, and neither has the gateway after it was killed.
+    let token = traded(&world, &own, &["--commands", "3"]).unwrap();
+    let minted = ["credential", "create", SHOP, "--format", "json"];
+    let minted = world.gateway.cli(&minted, &token).unwrap();
+    let minted: serde_json::Value = serde_json::from_slice(&minted.stdout).unwrap();
+    let word = |name: &str| minted[name].as_str().unwrap().to_owned();
+    let mut login = world.gateway.login(&word("password"), SHOP);
+    login.user = word("user");
+    for _ in 0..2 {
+        assert_eq!(rows_of(&mut Wire::connect(&login).unwrap(), LOOK).1, "");
+    }
+    std::thread::sleep(KEPT_MAX);
+    world.gateway.kill();
+    world.gateway.start_again().unwrap();
+    let mut wire = open(&world, &token, SHOP);
+    assert_eq!(rows_of(&mut wire, LOOK).1, "");
+    assert_eq!(rows_of(&mut wire, LOOK).1, "42501");
+    // A message is as many commands as it has.
+    let token = traded(&world, &own, &["--commands", "4"]).unwrap();
+    let mut wire = open(&world, &token, SHOP);
+    assert_eq!(rows_of(&mut wire, &[LOOK; 3].join(";")).1, "");
+    assert_eq!(rows_of(&mut wire, &[LOOK; 2].join(";")).1, "42501");
+    assert_eq!(rows_of(&mut wire, LOOK).1, "");
+    // What it is in can still be ended.
+    let token = traded(&world, &own, &["--commands", "2"]).unwrap();
+    let mut wire = open(&world, &token, SHOP);
+    for sql in ["BEGIN", LOOK, LOOK, "COMMIT"] {
+        wire.query(sql).unwrap();
+    }
+    assert_eq!(rows_of(&mut wire, "ROLLBACK").1, "");
+}
+
+#[test]
+fn what_a_worker_gets_is_taken_from_who_spawned_it() {
+    let world = world("");
+    let own = world.token(agent("parent-2"));
+    let parent = traded(&world, &own, &["--rows", "100", "--commands", "50"]).unwrap();
+    assert!(traded(&world, &parent, &["--worker", "w0", "--rows", "101"]).is_err());
+    let one = traded(&world, &parent, &["--worker", "w1", "--rows", "70"]).unwrap();
+    let no = traded(&world, &parent, &["--worker", "w2", "--rows", "31"]).unwrap_err();
+    assert!(no.contains("invalid_scope") && no.contains("30"), "{no}");
+    let two = traded(&world, &parent, &["--worker", "w2", "--rows", "30"]).unwrap();
+    // All of it was given away.
+    assert_eq!(rows_of(&mut open(&world, &parent, SHOP), LOOK).1, "42501");
+    let rows = |n: usize| format!("SELECT n FROM generate_series(1, {n}) n");
+    assert_eq!(rows_of(&mut open(&world, &one, SHOP), &rows(70)).0, 70);
+    assert_eq!(rows_of(&mut open(&world, &two, SHOP), &rows(30)).0, 30);
+    assert_eq!(rows_of(&mut open(&world, &two, SHOP), LOOK).1, "42501");
+    // One without a budget of its own shares its parent's.
+    let parent = traded(&world, &own, &["--rows", "100"]).unwrap();
+    let three = traded(&world, &parent, &["--worker", "w3"]).unwrap();
+    let four = traded(&world, &three, &["--worker", "w4", "--effects", "read"]).unwrap();
+    assert_eq!(rows_of(&mut open(&world, &four, SHOP), &rows(60)).0, 60);
+    assert_eq!(rows_of(&mut open(&world, &three, SHOP), &rows(40)).0, 40);
+    assert_eq!(rows_of(&mut open(&world, &parent, SHOP), LOOK).1, "42501");
 }

@@ -16,7 +16,7 @@ use crate::policy;
 use crate::ports::RecordFailed;
 use crate::principal::Identity;
 use crate::target::Protocol;
-use crate::usage::Meter;
+use crate::usage::Account;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -52,10 +52,10 @@ impl Gate {
     pub async fn admit(&self, opening: Opening) -> Admitted {
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
-        let meter = self.meters.of(&opening.identity.chain);
-        let admitted = self.decide_admission(opening, meter.clone()).await;
+        let account = self.meters.account(&opening.identity);
+        let admitted = self.decide_admission(opening, account.clone()).await;
         admitted.inspect_err(|d| {
-            meter.refused(self.clock.now());
+            account.meter().refused(self.clock.now());
             self.refuse_login(d, &target, client, Some(who));
         })
     }
@@ -94,7 +94,7 @@ impl Gate {
         });
     }
 
-    async fn decide_admission(&self, opening: Opening, meter: Arc<Meter>) -> Admitted {
+    async fn decide_admission(&self, opening: Opening, account: Arc<Account>) -> Admitted {
         let force = self.in_force.load_full();
         let now = self.clock.now();
         if opening.identity.expires_at <= now {
@@ -122,7 +122,7 @@ impl Gate {
         let right = self
             .may_connect(&Connecting {
                 identity: &opening.identity,
-                meter: &meter,
+                meter: account.meter(),
                 force: &force,
                 guarded: &guarded,
                 judge: &judge,
@@ -143,7 +143,7 @@ impl Gate {
             granted: Granted::of(&right, opening.client),
             grants: right.grants,
             client: opening.client,
-            meter,
+            account,
         })
     }
 
@@ -235,7 +235,7 @@ impl Gate {
         let identity = session.admission.identity.clone();
         let judge = Arc::new(force.rules.judge_for(&identity.chain, &guarded.target));
         let now = self.clock.now();
-        let meter = &session.admission.meter;
+        let meter = session.admission.account.meter();
         let moment = moment(
             (&identity, meter),
             now,

@@ -29,6 +29,8 @@ pub enum CutReason {
     Frozen = 7,
     /// The grant by which it was opened ended.
     GrantEnded = 8,
+    /// A budget of its token has nothing left.
+    Spent = 9,
 }
 
 impl CutReason {
@@ -43,6 +45,7 @@ impl CutReason {
             CutReason::Lease => "lease",
             CutReason::Frozen => "frozen",
             CutReason::GrantEnded => "grant ended",
+            CutReason::Spent => "budget used up",
         }
     }
     /// What the caller is told.
@@ -89,6 +92,11 @@ impl CutReason {
                 "the grant by which this session was opened has ended",
             )
             .hint("ask for another before connecting: brattice request create"),
+            CutReason::Spent => Denial::new(
+                Code::Forbidden,
+                "brattice.scope",
+                "a budget of the token is used up",
+            ),
             CutReason::Frozen => Denial::new(Code::Frozen, RULE, "people stopped this target")
                 .hint("ask the people who run the gateway"),
         }
@@ -103,6 +111,7 @@ impl CutReason {
             CutReason::Lease,
             CutReason::Frozen,
             CutReason::GrantEnded,
+            CutReason::Spent,
         ]
         .into_iter()
         .find(|r| *r as u8 == value)

@@ -301,7 +301,10 @@ impl Gate {
             let denial = super::refuse::out_of_scope(&session.admission.identity.scope, act);
             return Ok(self.refuse(session, &held, action, denial));
         }
-        let budget = self.budget(session, &mut held);
+        if let Some(denial) = self.over_budget(session, &held, &understood) {
+            return Ok(self.refuse(session, &held, action, denial));
+        }
+        let budget = self.budget(session, &mut held, &understood);
         let moment = self.moment(session, budget);
         let forms = self.forms(session, &held, &understood, &moment);
         if !forms.grantable.is_empty() && !held.lifted.granted {
@@ -396,21 +399,43 @@ impl Gate {
 
     /// What was used up before this command, which is counted once, however often it is judged. Nothing comes between
     /// looking and counting: of two sessions of a chain one comes first.
-    fn budget(&self, session: &Session, held: &mut Held) -> Budget {
+    fn budget(&self, session: &Session, held: &mut Held, understood: &Understood) -> Budget {
         let now = self.clock.now();
-        let (meter, zone) = (&session.admission.meter, &session.admission.force.zone);
+        let (account, zone) = (&session.admission.account, &session.admission.force.zone);
+        let commands = commands(understood);
         if matches!(held.what, What::Parse { .. }) {
-            return meter.read(now, zone);
+            return account.meter().read(now, zone);
         }
         if !std::mem::replace(&mut held.lifted.counted, true) {
-            return meter.begin(now, zone);
+            return account.begin(now, zone, commands);
         }
-        let used = meter.read(now, zone);
+        let used = account.meter().read(now, zone);
+        let own = i64::from(commands);
         Budget {
-            // A command that waited for longer is not among those of the last minute; then one too few is read.
-            commands_last_minute: used.commands_last_minute.saturating_sub(1).max(0),
+            // One that waited for longer is not among those of the last minute; then too few are read.
+            commands_last_minute: used.commands_last_minute.saturating_sub(own).max(0),
             ..used
         }
+    }
+
+    /// A budget of the token that has nothing left for this. What only ends a transaction takes nothing.
+    fn over_budget(
+        &self,
+        session: &Session,
+        held: &Held,
+        understood: &Understood,
+    ) -> Option<Denial> {
+        let account = &session.admission.account;
+        if matches!(held.what, What::Parse { .. }) || ends_transaction(understood) {
+            return None;
+        }
+        let none_left = account.used_up().or_else(|| {
+            let first = !held.lifted.counted;
+            first
+                .then(|| account.take_commands(self.clock.now(), commands(understood)))
+                .flatten()
+        });
+        none_left.map(super::refuse::used_up)
     }
 
     fn moment<'a>(&self, session: &'a Session, budget: Budget) -> Moment<'a> {
@@ -448,6 +473,13 @@ fn takes_own_name(understood: &Understood) -> bool {
     understood.command.consequences.iter().any(|c| {
         matches!(c, Consequence::Prepares { name, .. } | Consequence::Declares { name, .. } if name == super::OWN_NAME)
     })
+}
+
+/// How many commands a message has.
+fn commands(understood: &Understood) -> u32 {
+    u32::try_from(understood.command.steps.len())
+        .unwrap_or(u32::MAX)
+        .max(1)
 }
 
 fn ends_transaction(understood: &Understood) -> bool {

@@ -43,7 +43,7 @@ pub use session::{Admission, Session};
 
 use crate::ports::{Approvals, AuditLog, Freezes, People, Randomness};
 use crate::time::Clock;
-use crate::usage::{Meter, Meters, Portion};
+use crate::usage::{Account, Meters, Portion};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,10 +119,17 @@ impl Gate {
         &self.meters
     }
 
-    /// Counts a part of a result that a session of this meter received.
-    pub fn used(&self, meter: &Meter, portion: Portion) {
+    /// Counts a part of a result. False when it goes beyond a budget of the session's token: then the session is cut, and
+    /// that part is not for its caller.
+    pub fn used(&self, account: &Account, cut: &Cut, portion: Portion) -> bool {
         let zone = &self.in_force.load().zone;
-        meter.used(self.clock.now(), zone, portion);
+        match account.used(self.clock.now(), zone, portion) {
+            None => true,
+            Some(over) => {
+                cut.throw_saying(CutReason::Spent, refuse::used_up(over));
+                false
+            }
+        }
     }
 
     /// The audit log that intents go to.

@@ -107,7 +107,7 @@ impl Gate {
             reason: denial.reason.clone(),
             approval: denial.approval.clone(),
         };
-        session.admission.meter.refused(self.clock.now());
+        session.admission.account.meter().refused(self.clock.now());
         let _ = self.write(session, event);
     }
 

@@ -12,7 +12,7 @@ use crate::classify::sql::Unclear;
 use crate::denial::{Code, Denial};
 use crate::ids::Digest;
 use crate::policy;
-use crate::scope::Scope;
+use crate::scope::{Allowance, Scope};
 use bytes::Bytes;
 
 impl Gate {
@@ -73,6 +73,17 @@ pub(super) fn out_of_scope(scope: &Scope, act: &Act) -> Denial {
     let reason = format!("the token was narrowed to `{scope}`, without {what}");
     Denial::new(Code::Forbidden, "brattice.scope", reason)
         .hint("ask whoever gave you this token for one with a wider scope")
+}
+
+/// What a budget of the token has no more of.
+pub(super) fn used_up(budget: &Allowance) -> Denial {
+    let reason = format!(
+        "the token's budget of {} {} is used up",
+        budget.most,
+        budget.of.as_str()
+    );
+    Denial::new(Code::Forbidden, "brattice.scope", reason)
+        .hint("ask whoever gave you this token for another")
 }
 
 pub(super) fn masked_denial(why: &str) -> Denial {

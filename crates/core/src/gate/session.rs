@@ -13,7 +13,7 @@ use crate::policy::Judge;
 use crate::principal::Identity;
 use crate::target::Target;
 use crate::time::Timestamp;
-use crate::usage::Meter;
+use crate::usage::Account;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Admission {
     pub(super) client: IpAddr,
     pub(super) granted: Option<Arc<Granted>>,
     pub(super) grants: Vec<String>,
-    pub(super) meter: Arc<Meter>,
+    pub(super) account: Arc<Account>,
 }
 
 impl Admission {
@@ -127,9 +127,9 @@ impl Session {
     pub fn cut(&self) -> &Arc<Cut> {
         &self.cut
     }
-    /// What counts for its chain.
-    pub fn meter(&self) -> &Arc<Meter> {
-        &self.admission.meter
+    /// Where it counts what it uses up.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.admission.account
     }
     /// Commands judged so far.
     pub fn commands(&self) -> u64 {

@@ -72,11 +72,14 @@ impl Meter {
         self.lock().kept.read(now, zone)
     }
 
-    /// Counts a command; what was used up before it.
-    pub fn begin(&self, now: Timestamp, zone: &TimeZone) -> Budget {
+    /// Counts commands that come in one message; what was used up before them.
+    pub fn begin(&self, now: Timestamp, zone: &TimeZone, commands: u32) -> Budget {
         let mut figures = self.lock();
         let before = figures.kept.read(now, zone);
-        figures.kept.commands.add(now.seconds(), 1);
+        figures
+            .kept
+            .commands
+            .add(now.seconds(), i64::from(commands));
         figures.changed = true;
         before
     }

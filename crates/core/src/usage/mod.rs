@@ -5,51 +5,92 @@
 //! A chain is counted as one with the workers that it spawns: whoever could have a budget of its own by spawning another
 //! would have none.
 
+mod account;
 mod meter;
+mod spent;
 mod window;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use account::Account;
 pub use meter::{Kept, Meter, Portion};
+pub use spent::Spent;
 
-use crate::principal::{Chain, OWN_ISSUER};
+use crate::principal::{Chain, Identity, OWN_ISSUER};
+use crate::scope::Allowance;
+use crate::time::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// The meters of all chains that were counted lately.
+/// No token with a budget lives longer.
+const TOKEN_LIFE_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// The meters of all chains, and the totals of all budgets, that were counted lately.
 #[derive(Debug, Default)]
 pub struct Meters {
     of: Mutex<HashMap<String, Arc<Meter>>>,
+    spent: Mutex<HashMap<String, Arc<Spent>>>,
 }
 
 impl Meters {
-    /// The meter of a chain; a fresh one for a chain that was not counted yet. Not for the hot path: a session keeps it.
+    /// Where a session of this identity counts. Not for the hot path: the session keeps it.
+    pub fn account(&self, who: &Identity) -> Arc<Account> {
+        Arc::new(Account::new(self, who))
+    }
+
+    /// The meter of a chain; a fresh one for a chain that was not counted yet.
     pub fn of(&self, chain: &Chain) -> Arc<Meter> {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.entry(key(chain)).or_default().clone()
+        held(&self.of).entry(key(chain)).or_default().clone()
+    }
+
+    /// The total of a budget.
+    pub fn spent(&self, allowance: &Allowance) -> Arc<Spent> {
+        let mut spent = held(&self.spent);
+        spent.entry(spent::total(allowance)).or_default().clone()
     }
 
     /// Takes up what was kept by an earlier run.
     pub fn restore(&self, key: String, kept: Kept) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.insert(key, Arc::new(Meter::from(kept)));
+        held(&self.of).insert(key, Arc::new(Meter::from(kept)));
+    }
+
+    /// Takes up a budget's total that was kept by an earlier run.
+    pub fn restore_spent(&self, key: String, amount: u64, now: Timestamp) {
+        held(&self.spent).insert(key, Arc::new(Spent::of(amount, now)));
     }
 
     /// What changed since it was last asked for, to be kept.
     pub fn changed(&self) -> Vec<(String, Kept)> {
-        let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = held(&self.of);
         of.iter()
             .filter_map(|(key, meter)| Some((key.clone(), meter.take_change()?)))
             .collect()
     }
 
-    /// Forgets chains that nobody holds and whose figures are all from windows that are over.
-    pub fn forget_idle(&self, now: crate::time::Timestamp) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.retain(|_, meter| Arc::strong_count(meter) > 1 || !meter.is_over(now));
+    /// The totals of budgets that changed since they were last asked for, to be kept.
+    pub fn changed_spent(&self) -> Vec<(String, u64)> {
+        let spent = held(&self.spent);
+        spent
+            .iter()
+            .filter_map(|(key, total)| Some((key.clone(), total.take_change()?)))
+            .collect()
     }
+
+    /// Forgets chains that nobody holds and whose figures are all from windows that are over, and budgets of tokens that
+    /// have ended.
+    pub fn forget_idle(&self, now: Timestamp) {
+        held(&self.of).retain(|_, meter| Arc::strong_count(meter) > 1 || !meter.is_over(now));
+        held(&self.spent).retain(|_, total| {
+            Arc::strong_count(total) > 1 || now.since(total.touched()) < TOKEN_LIFE_MAX
+        });
+    }
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a chain is counted as: its links, but for workers, which count as whoever spawned them.

@@ -1,3 +1,5 @@
+//! What is counted, and for how long.
+
 use super::*;
 use crate::principal::{Principal, PrincipalKind};
 use crate::time::Timestamp;
@@ -20,7 +22,7 @@ fn a_command_is_not_counted_in_what_was_used_up_before_it() {
     let meter = Meter::default();
     let utc = TimeZone::UTC;
     for n in 0..5 {
-        assert_eq!(meter.begin(at(0), &utc).commands_last_minute, n);
+        assert_eq!(meter.begin(at(0), &utc, 1).commands_last_minute, n);
     }
     assert_eq!(meter.read(at(59), &utc).commands_last_minute, 5);
     // At most a slot longer than a minute, and never shorter.
@@ -57,8 +59,8 @@ fn a_day_ends_at_midnight_where_the_bundle_is() {
 fn a_clock_that_goes_back_takes_nothing_away() {
     let utc = TimeZone::UTC;
     let meter = Meter::default();
-    meter.begin(at(100), &utc);
-    meter.begin(at(20), &utc);
+    meter.begin(at(100), &utc, 1);
+    meter.begin(at(20), &utc, 1);
     assert_eq!(meter.read(at(100), &utc).commands_last_minute, 2);
 }
 
@@ -67,7 +69,7 @@ fn what_is_kept_is_taken_up_again() {
     let utc = TimeZone::UTC;
     let (meters, chain) = (Meters::default(), Chain::of(agent("okta", "etl")));
     meters.of(&chain).used(at(0), &utc, rows(3));
-    meters.of(&chain).begin(at(0), &utc);
+    meters.of(&chain).begin(at(0), &utc, 1);
     let changed = meters.changed();
     assert_eq!(changed.len(), 1);
     assert!(meters.changed().is_empty(), "nothing changed since");

@@ -90,6 +90,7 @@ pub fn exchange(
     }
     let mut id = [0; ID_BYTES];
     randomness.fill(&mut id).map_err(Refused::Randomness)?;
+    let id = hex::encode(id);
     // An older proof is a weaker one.
     let oldest = proofs()
         .min_by_key(|p| p.authenticated_at)
@@ -101,9 +102,9 @@ pub fn exchange(
         bound: false,
         authenticated_at: Timestamp::from_seconds(oldest.authenticated_at.seconds()),
         expires_at,
-        token_id: Some(hex::encode(id)),
+        scope: scope.given_to(&id),
+        token_id: Some(id),
         credential: None,
-        scope,
         lineage: proofs().flat_map(Identity::roots).cloned().collect(),
         sign_in: None,
     })

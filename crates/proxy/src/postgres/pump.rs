@@ -17,7 +17,7 @@ use brattice_core::gate::{
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, Recorder};
 use brattice_core::time::Timestamp;
-use brattice_core::usage::Meter;
+use brattice_core::usage::Account;
 use brattice_wire::PeerMisbehaved;
 use brattice_wire::postgres::session::{Looked, Machine, Step, TargetFault};
 use bytes::BytesMut;
@@ -94,7 +94,7 @@ pub(super) struct Pump {
     recorder: Box<dyn Recorder>,
     mind: Mind,
     cut: Arc<Cut>,
-    meter: Arc<Meter>,
+    account: Arc<Account>,
     client: Stream,
     client_in: BytesMut,
     client_read: usize,
@@ -130,7 +130,7 @@ impl Pump {
         let left = expires_at.since(gate.clock().now());
         Self {
             cut: session.cut().clone(),
-            meter: session.meter().clone(),
+            account: session.account().clone(),
             gate,
             waiting,
             machine,
@@ -190,13 +190,14 @@ impl Pump {
     fn work(&mut self) -> Result<(), Stop> {
         loop {
             let now = self.gate.clock().now();
+            let shown_from = self.machine.to_client.len();
             let looked = self
                 .machine
                 .target(&mut self.target_in, now, self.recorder.as_mut())
                 .map_err(|e| self.fault(e))?;
             let used = self.machine.take_used();
-            if !used.is_empty() {
-                self.gate.used(&self.meter, used);
+            if !used.is_empty() && !self.gate.used(&self.account, &self.cut, used) {
+                self.machine.to_client.truncate(shown_from);
             }
             if let Some(looked) = looked {
                 self.looked(looked)?;

@@ -46,6 +46,12 @@ const USAGE: &[&str] = &[
         at BIGINT NOT NULL
     )",
     "CREATE INDEX usage_by_age ON usage (at)",
+    "CREATE TABLE spent (
+        budget TEXT PRIMARY KEY,
+        amount BIGINT NOT NULL,
+        at BIGINT NOT NULL
+    )",
+    "CREATE INDEX spent_by_age ON spent (at)",
 ];
 
 /// Targets that people stopped.

@@ -1,4 +1,4 @@
-//! What chains have used up, as it was when it was last kept.
+//! What chains, and budgets of tokens, have used up, as it was when it was last kept.
 //!
 //! Lives here: keeping and finding it. Never: counting.
 
@@ -13,8 +13,13 @@ use std::time::Duration;
 const AGE_MAX: Duration = Duration::from_secs(26 * 3600);
 
 impl Db {
-    /// Keeps these figures in place of what was kept of the same chains, and forgets what no window reaches any more.
-    pub async fn keep_usage(&self, figures: &[(String, Kept)]) -> Result<(), StoreError> {
+    /// Keeps these figures of chains and these totals of budgets in place of what was kept of the same, and forgets what no
+    /// window reaches any more.
+    pub async fn keep_usage(
+        &self,
+        figures: &[(String, Kept)],
+        spent: &[(String, u64)],
+    ) -> Result<(), StoreError> {
         let operation = "keep what was used up";
         let now = self.0.clock.now();
         let mut write = self.write_quickly(operation).await?;
@@ -30,11 +35,28 @@ impl Db {
             .await
             .map_err(failed(operation))?;
         }
-        sqlx::query("DELETE FROM usage WHERE at < $1")
-            .bind(now.minus(AGE_MAX).0)
+        for (budget, amount) in spent {
+            sqlx::query(
+                "INSERT INTO spent (budget, amount, at) VALUES ($1, $2, $3)
+                 ON CONFLICT (budget) DO UPDATE SET amount = excluded.amount, at = excluded.at",
+            )
+            .bind(budget)
+            .bind(i64::try_from(*amount).unwrap_or(i64::MAX))
+            .bind(now.0)
             .execute(&mut *write.tx)
             .await
             .map_err(failed(operation))?;
+        }
+        for old in [
+            "DELETE FROM usage WHERE at < $1",
+            "DELETE FROM spent WHERE at < $1",
+        ] {
+            sqlx::query(old)
+                .bind(now.minus(AGE_MAX).0)
+                .execute(&mut *write.tx)
+                .await
+                .map_err(failed(operation))?;
+        }
         write.commit().await
     }
 
@@ -51,5 +73,21 @@ impl Db {
         rows.into_iter()
             .map(|(chain, figures)| Ok((chain, from_json(operation, &figures)?)))
             .collect()
+    }
+
+    /// What was kept, of every budget that may still count.
+    pub async fn spent(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let operation = "read what budgets have left";
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT budget, amount FROM spent WHERE at >= $1")
+                .bind(self.0.clock.now().minus(AGE_MAX).0)
+                .fetch_all(&self.0.readers)
+                .await
+                .map_err(failed(operation))?;
+        let amount = |kept: i64| u64::try_from(kept).unwrap_or(u64::MAX);
+        Ok(rows
+            .into_iter()
+            .map(|(b, kept)| (b, amount(kept)))
+            .collect())
     }
 }
