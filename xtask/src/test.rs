@@ -18,7 +18,7 @@ use summary::Counts;
 pub const HELP: &str = "\
 cargo xtask test [--full]
 
-Set-up, formatting, lints, tidy, generated documents, documentation tests, then every unit and integration test, with
+Set-up, formatting, lints, tidy, generated documents, then every unit and integration test, with
 cargo-nextest if it is installed and cargo test otherwise. Integration tests run against real PostgreSQL servers: 15 and 18,
 or with --full 13 to 18. The last line counts tests and failed steps: `N passed, N failed`.";
 
@@ -66,16 +66,10 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
     }
     let majors = tools::postgres_majors(workspace, full)?.join(",");
     if run::on_path("cargo-nextest").is_some() {
-        // nextest runs no documentation tests; they come first, so that its summary is the last.
-        let documentation = ["test", "--workspace", "--doc", "--quiet"];
-        report.tests(
-            "documentation",
-            test_command(workspace, &majors, full, &documentation),
-        );
         let nextest = ["nextest", "run", "--workspace", "--no-fail-fast"];
         report.tests("tests", test_command(workspace, &majors, full, &nextest));
     } else {
-        let tests = ["test", "--workspace", "--no-fail-fast"];
+        let tests = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
         report.tests("tests", test_command(workspace, &majors, full, &tests));
     }
     report.end()

@@ -21,7 +21,7 @@ cargo xtask tidy
 
 Checks what the compiler does not: the arrows between crates, what a crate may never use, module headers, file lengths
 (a warning above 400 lines, an error above 800 without a line `// tidy: long because ...`), left-over markers, disabled
-tests without a reason, dependencies without one, paths of a build machine, and addresses of package registries.";
+tests without a reason, code in documentation comments, dependencies without one, paths of a build machine, and addresses of package registries.";
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! What must not be left behind: notes to do something later, code that is not there yet, tests that were switched off.
+//! What must not be left behind: notes to do something later, code that is not there yet, tests that were switched off or
+//! that nothing runs.
 
 use super::Finding;
 use super::split::{Split, is_identifier};
@@ -14,6 +15,15 @@ const BARE_IGNORE: &str = concat!("#[", "ignore]");
 /// Comments for notes, code for the rest.
 pub fn check_rust(file: &SourceFile, split: &Split) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for (number, line) in file.text.lines().enumerate() {
+        if is_documentation_test(line) {
+            findings.push(Finding::error(
+                &file.path,
+                number + 1,
+                "code in a documentation comment, which nothing runs: make it a test",
+            ));
+        }
+    }
     for (number, line) in split.comments.lines().enumerate() {
         for note in NOTES
             .iter()
@@ -61,6 +71,14 @@ pub fn check_text(file: &SourceFile) -> Vec<Finding> {
     findings
 }
 
+/// Whether this line of a documentation comment opens or closes a block of code: looking for such takes a minute, and they
+/// say nothing that a test does not.
+fn is_documentation_test(line: &str) -> bool {
+    let line = line.trim_start();
+    let words = ["///", "//!"].iter().find_map(|m| line.strip_prefix(m));
+    words.is_some_and(|w| w.trim_start().starts_with("```"))
+}
+
 fn holds(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
@@ -94,6 +112,13 @@ mod tests {
             assert_eq!(rust(&format!("let table = \"{note}\";\n")), 0);
             assert_eq!(rust(&format!("// a {note}LIST is fine\n")), 0);
         }
+    }
+
+    #[test]
+    fn code_in_documentation_fails() {
+        assert_eq!(rust("/// ```\n"), 1);
+        assert_eq!(rust("    //! ```rust\n"), 1);
+        assert_eq!(rust("// ```\n"), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// The provider, as a process that does what it is told.
 struct Idp {
@@ -56,24 +57,31 @@ impl Drop for Idp {
 struct Desk {
     world: World,
     idp: Mutex<Idp>,
+    _metadata: tempfile::TempDir,
 }
+
+/// How far clocks may be apart: what was proved so soon after a revocation is void as well.
+const LEEWAY: Duration = Duration::from_secs(1);
 
 impl Desk {
     fn open() -> Desk {
         let mut idp = Idp::start();
         let said = idp.tell(&json!({"do": "start"}));
-        let home = tempfile::tempdir().unwrap().keep();
-        let metadata = home.join("corp.xml");
+        let home = tempfile::tempdir().unwrap();
+        let metadata = home.path().join("corp.xml");
         std::fs::write(&metadata, said["metadata"].as_str().unwrap()).unwrap();
         let world = World::start(PostgresOptions::of(18), |bundle| {
             bundle.more.push_str(&format!(
-                "\n[saml.corp]\nmetadata = \"{}\"\n",
-                metadata.display()
+                "\n[saml.corp]\nmetadata = \"{}\"\nleeway = \"{}s\"\n",
+                metadata.display(),
+                LEEWAY.as_secs()
             ));
+            crate::sign_in::short_leeway(bundle);
         });
         let desk = Desk {
             world,
             idp: Mutex::new(idp),
+            _metadata: home,
         };
         let ours = Person::new()
             .unwrap()
@@ -112,7 +120,11 @@ impl Desk {
         ]);
         let url = self.url(&format!("/oauth/authorize?{query}"));
         let saw = person.go(&url, "", "yes", "^https://idp.example").unwrap();
-        let at = saw["stopped"].as_str().unwrap();
+        self.asked(saw["stopped"].as_str().unwrap())
+    }
+
+    /// What a browser that is at this address of the provider's asks there, and the relay state.
+    fn asked(&self, at: &str) -> (Value, String) {
         let state = parameter(at, "RelayState").unwrap();
         let asked = self.tell(&json!({
             "do": "asked",
@@ -141,7 +153,12 @@ impl Desk {
         let form = url_encoded(&[("SAMLResponse", response), ("RelayState", state)]);
         let url = self.url("/oauth/callback/corp");
         person
-            .posts(&url, &form, "yes", "^http://127.0.0.1:9/")
+            .posts(
+                &url,
+                &form,
+                "yes",
+                "^http://127.0.0.1:9/|^https://idp.example",
+            )
             .unwrap()
     }
 }
@@ -202,6 +219,41 @@ fn a_person_signs_in_by_a_saml_provider() {
     // The same response again signs nobody in, in whatever browser.
     let saw = desk.post(&person, &response, &state);
     assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
+}
+
+#[test]
+fn a_revoked_person_shows_the_saml_provider_anew_who_they_are() {
+    let desk = Desk::open();
+    let revoke = ["agents", "revoke", "--user", "corp/ana-7f3c"];
+    let token = desk.world.token(crate::world::SECURITY);
+    let said = desk.world.gateway.cli(&revoke, &token).unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let person = Person::new().unwrap();
+    let (asked, state) = desk.away(&person);
+    assert_ne!(asked["again"], "true", "{asked}");
+    // The provider remembers them, from before.
+    let response = desk.response(&asked, &json!({"session_age": 60}));
+    let saw = desk.post(&person, &response, &state);
+    let (asked, state) = desk.asked(saw["stopped"].as_str().unwrap());
+    assert_eq!(asked["again"], "true", "{asked}");
+    // One that does not do as it was asked signs nobody in, and is not asked for ever.
+    let response = desk.response(&asked, &json!({"session_age": 60}));
+    let saw = desk.post(&person, &response, &state);
+    let back = saw["stopped"].as_str().unwrap();
+    assert_eq!(
+        parameter(back, "error").as_deref(),
+        Some("access_denied"),
+        "{saw}"
+    );
+    // One that does, does.
+    let (asked, state) = desk.away(&person);
+    let response = desk.response(&asked, &json!({"session_age": 60}));
+    let saw = desk.post(&person, &response, &state);
+    let (asked, state) = desk.asked(saw["stopped"].as_str().unwrap());
+    std::thread::sleep(LEEWAY + Duration::from_secs(1));
+    let saw = desk.post(&person, &desk.response(&asked, &json!({})), &state);
+    let code = parameter(saw["stopped"].as_str().unwrap(), "code");
+    assert!(code.is_some(), "{saw}");
 }
 
 #[test]

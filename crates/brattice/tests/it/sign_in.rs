@@ -3,7 +3,7 @@
 use crate::records::{export_lines, log_dir};
 use crate::world::{SHOP, World};
 use brattice_testkit::client::{Running, Said, run};
-use brattice_testkit::gateway::Reply;
+use brattice_testkit::gateway::{GatewayOptions, Reply};
 use brattice_testkit::postgres::PostgresOptions;
 use brattice_testkit::signing_in::{Person, Provider};
 use brattice_testkit::wire::Wire;
@@ -21,17 +21,21 @@ struct Desk {
     homes: tempfile::TempDir,
 }
 
+/// A revocation voids what was proved up to the largest leeway after it: here a second, as all clocks are one.
+pub fn short_leeway(bundle: &mut GatewayOptions) {
+    for (name, url) in std::mem::take(&mut bundle.issuers) {
+        bundle.more.push_str(&format!(
+            "\n[issuers.{name}]\nurl = \"{url}\"\ndevelopment = true\naudiences = [\"brattice\"]\nleeway = \"1s\"\n\
+             claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n"
+        ));
+    }
+}
+
 impl Desk {
     fn open(lean: bool, scopes: &str, more: &str) -> Desk {
         let provider = Provider::start(lean).unwrap();
         let world = World::start(PostgresOptions::of(18), |bundle| {
-            // What was proved counts as voided by a revocation up to the largest leeway after it.
-            for (name, url) in std::mem::take(&mut bundle.issuers) {
-                bundle.more.push_str(&format!(
-                    "\n[issuers.{name}]\nurl = \"{url}\"\ndevelopment = true\naudiences = [\"brattice\"]\nleeway = \"1s\"\n\
-                     claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n"
-                ));
-            }
+            short_leeway(bundle);
             bundle.more.push_str(&format!(
                 "\n[issuers.op]\nurl = \"{}\"\ndevelopment = true\naudiences = [\"urn:brattice\"]\nleeway = \"1s\"\n\
                  claims = {{ agent_when = [\"kind=agent\"], user_when = [\"kind=user\"] }}\n\

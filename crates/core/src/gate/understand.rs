@@ -183,11 +183,21 @@ fn trace(parsed: &sql::Parsed, scope: &Scope<'_>, acts: &mut Vec<Act>, out: &mut
     }
     out.masked_unclear
         .extend(traced.unclear().map(str::to_owned));
-    for statement in traced.statements {
+    // Cursors that the message itself declares.
+    let mut declared: HashMap<String, Outputs> = HashMap::new();
+    for (at, statement) in traced.statements.into_iter().enumerate() {
+        let fetches = out.command.steps.get(at).and_then(|s| s.fetches.as_ref());
         let shown = match (&statement.outputs, &statement.defines) {
             // What a cursor or a prepared statement will show is shown later, by its name.
-            (_, Some(Defines::Cursor(_, later) | Defines::Prepared(_, later))) => later.clone(),
-            (outputs, None) => outputs.clone(),
+            (_, Some(Defines::Cursor(name, later))) => {
+                declared.insert(name.clone(), later.clone());
+                later.clone()
+            }
+            (_, Some(Defines::Prepared(_, later))) => later.clone(),
+            (outputs, None) => match fetches.and_then(|name| declared.get(name)) {
+                Some(later) => later.clone(),
+                None => outputs.clone(),
+            },
         };
         if let Outputs::Columns(columns) = &shown {
             out.shown

@@ -66,6 +66,37 @@ fn masked_columns_are_masked_and_their_neighbours_are_not() {
 }
 
 #[test]
+fn a_cursor_that_the_same_message_declares_is_masked_as_any() {
+    for major in majors() {
+        let world = world(major);
+        let mut direct = world.connect_directly();
+        for text in [
+            "BEGIN; DECLARE c CURSOR FOR SELECT id, ssn FROM customers ORDER BY id; FETCH 2 FROM c; FETCH NEXT FROM c; COMMIT",
+            "BEGIN; DECLARE \"C\" CURSOR FOR SELECT ssn FROM customers; DECLARE c CURSOR FOR SELECT name FROM customers; FETCH 1 FROM \"C\"; FETCH 1 FROM c; CLOSE \"C\"; COMMIT",
+            "BEGIN; DECLARE c CURSOR FOR SELECT name FROM customers; CLOSE c; DECLARE c CURSOR FOR SELECT ssn FROM customers; FETCH ALL FROM c; COMMIT",
+            "BEGIN; DECLARE c CURSOR FOR SELECT name FROM customers; FETCH 1 FROM c; CLOSE c; DECLARE c CURSOR FOR SELECT ssn FROM customers; FETCH 1 FROM c; COMMIT",
+        ] {
+            let expected = direct.query(text).unwrap();
+            let got = world.connect(READER, SHOP).query(text).unwrap();
+            assert!(!traces(&expected).is_empty(), "{text} shows nothing");
+            assert_eq!(traces(&got), Vec::<String>::new(), "{text}");
+            assert_eq!(got.rows().len(), expected.rows().len(), "{text}: {got:?}");
+            assert_eq!(got.completed(), expected.completed(), "{text}");
+        }
+        // Where it may or may not be the one that was declared, it is refused, and the session goes on.
+        let mut wire = world.connect(READER, SHOP);
+        wire.query("BEGIN; DECLARE c CURSOR FOR SELECT name FROM customers")
+            .unwrap();
+        let said = wire
+            .query("CLOSE c; DECLARE c CURSOR FOR SELECT ssn FROM customers; FETCH ALL FROM c")
+            .unwrap();
+        assert_eq!(traces(&said), Vec::<String>::new(), "{said:?}");
+        assert!(wire.query("ROLLBACK").unwrap().sqlstate().is_empty());
+        assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+    }
+}
+
+#[test]
 fn a_mask_is_a_value_of_its_column_s_type() {
     for major in majors() {
         let world = world(major);
