@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// Bounds of a listener.
@@ -77,12 +77,14 @@ pub async fn serve(
             continue;
         };
         let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        // Held by the connection, and by every answer that is being made for it.
+        let held = (bounds, Arc::new(permit));
         tokio::spawn(async move {
             let outcome = match acceptor {
-                None => converse(socket, peer, router, bounds, stop).await,
+                None => converse(socket, peer, router, held, stop).await,
                 Some(acceptor) => {
                     match tokio::time::timeout(bounds.head_max, acceptor.accept(socket)).await {
-                        Ok(Ok(stream)) => converse(stream, peer, router, bounds, stop).await,
+                        Ok(Ok(stream)) => converse(stream, peer, router, held, stop).await,
                         Ok(Err(why)) => Err(why),
                         Err(_) => Err(io::Error::other("the TLS handshake took too long")),
                     }
@@ -91,7 +93,6 @@ pub async fn serve(
             if let Err(why) = outcome {
                 tracing::debug!(%peer, %why, "a connection to the API ended early");
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -104,7 +105,7 @@ async fn converse<S>(
     stream: S,
     peer: SocketAddr,
     router: Router,
-    bounds: Bounds,
+    (bounds, permit): (Bounds, Arc<OwnedSemaphorePermit>),
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()>
 where
@@ -113,7 +114,21 @@ where
     let inner = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        inner.call(request)
+        let (answering, permit) = (inner.call(request), permit.clone());
+        // What was begun is brought to its end, whether or not somebody still waits for the answer: nobody stops a
+        // revocation half-way by hanging up.
+        let answering = tokio::spawn(async move {
+            let answer = answering.await;
+            drop(permit);
+            answer
+        });
+        async move {
+            match answering.await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(never)) => match never {},
+                Err(failed) => Err(io::Error::other(failed)),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -95,8 +95,8 @@ impl Throttle {
     }
 }
 
-/// One entry per IPv4 address and per IPv6 /64, whatever the port: a caller picks those freely.
-fn key_of(source: &str) -> String {
+/// One source per IPv4 address and per IPv6 /64, whatever the port: a caller picks those freely.
+pub(crate) fn key_of(source: &str) -> String {
     let ip = source
         .parse::<SocketAddr>()
         .map(|a| a.ip())

@@ -1,7 +1,7 @@
 // An identity provider that others wrote (oidc-provider), with a few people and agents in it.
 //
 // Says `ready URL` when it listens. What a test changes while it runs goes to /_control: a person's groups, their
-// leaving, fresh signing keys, and being away.
+// leaving, fresh signing keys, being away, and a token endpoint that answers with a status alone.
 
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
@@ -13,6 +13,8 @@ const people = new Map([
   ['robot', { kind: 'agent', groups: ['agents'] }],
 ]);
 let away = false;
+// What the token endpoint answers instead of doing its work.
+let hiccup = 0;
 let issuer;
 let current;
 
@@ -113,6 +115,7 @@ function control(url, response) {
   if (what.groups !== undefined) people.get(what.of).groups = what.groups.split(',').filter(Boolean);
   if (what.gone) people.delete(what.gone);
   if (what.rotate) start();
+  if (what.hiccup) hiccup = Number(what.hiccup);
   if (what.away) away = what.away === 'yes';
   response.end('done');
 }
@@ -123,6 +126,10 @@ const server = createServer((request, response) => {
   if (away) {
     response.statusCode = 503;
     return response.end();
+  }
+  if (hiccup && url.pathname === '/token') {
+    response.statusCode = hiccup;
+    return response.end('{"message":"slow down"}');
   }
   return current(request, response);
 });

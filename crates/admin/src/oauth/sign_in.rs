@@ -85,11 +85,8 @@ async fn authorize_now(admin: &Admin, parts: &Parts) -> Result<Turn, No> {
         challenge: text("code_challenge")?,
         method: text("code_challenge_method")?,
     };
-    let source = peer(parts).to_string();
     let login = &admin.ports.login;
-    let choice = login
-        .authorize(asked, cookie_of(admin, parts), &source)
-        .await?;
+    let choice = login.authorize(asked, cookie_of(admin, parts))?;
     chosen(choice, one(&query, "provider")?)
 }
 

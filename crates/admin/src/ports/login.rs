@@ -157,12 +157,11 @@ pub trait LoginApi: Send + Sync {
     /// The providers that people sign in by, by name.
     fn providers(&self) -> Vec<String>;
     /// Begins for a client. `cookie` is what the browser brought.
-    fn authorize<'a>(
-        &'a self,
+    fn authorize(
+        &self,
         asked: AuthorizeRequest,
         cookie: Option<String>,
-        source: &'a str,
-    ) -> BoxFuture<'a, Result<Choice, LoginRefused>>;
+    ) -> Result<Choice, LoginRefused>;
     /// Begins for a device that shows this code.
     fn authorize_device<'a>(
         &'a self,

@@ -44,13 +44,8 @@ impl LoginApi for Desk {
     fn providers(&self) -> Vec<String> {
         choice().providers
     }
-    fn authorize<'a>(
-        &'a self,
-        _: AuthorizeRequest,
-        _: Option<String>,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Choice, LoginRefused>> {
-        Box::pin(async { Ok(choice()) })
+    fn authorize(&self, _: AuthorizeRequest, _: Option<String>) -> Result<Choice, LoginRefused> {
+        Ok(choice())
     }
     fn authorize_device<'a>(
         &'a self,

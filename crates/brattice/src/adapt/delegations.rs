@@ -80,6 +80,10 @@ impl Delegations {
         }
         // Whatever was revoked since it was given ended it, though the person has proved themselves anew.
         let since_given = Identity {
+            chain: Chain {
+                acting: given.agent,
+                on_behalf_of: vec![person.chain.acting.clone()],
+            },
             authenticated_at: person.authenticated_at.min(given.at),
             ..person.clone()
         };
@@ -87,11 +91,16 @@ impl Delegations {
         Ok(revoked.voids(&since_given).is_none().then_some(person))
     }
 
-    /// First what came of it is void, then it is ended: a crash between leaves nothing that counts.
+    /// Ends it with all that came of it.
     async fn finish(&self, id: &DelegationId) -> Result<bool, Failed> {
+        let now = self.0.clock.now();
+        let found = self.0.db.delegation(id, now).await.map_err(failed)?;
+        if found.is_none() {
+            return Ok(false);
+        }
         let void = revocations::token(id.as_str());
         Identities(self.0.clone()).void(&void).await?;
-        self.0.db.end_delegation(id).await.map_err(failed)
+        Ok(true)
     }
 }
 

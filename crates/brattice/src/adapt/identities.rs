@@ -14,34 +14,27 @@ use std::sync::Arc;
 pub struct Identities(pub Arc<Gateway>);
 
 impl Identities {
-    /// First nobody gets in any more, then whoever is in is cut; then what they were lent and what was approved for them
-    /// or by them ends. Whoever was on the way in meanwhile is cut by the next
-    /// sweep ([`Gateway::cut_voided`]).
+    /// First nobody gets in any more, and what they were lent, what they delegated, and what was approved for them or by
+    /// them has ended; then whoever is in is cut. Whoever was on the way in meanwhile is cut by the next sweep
+    /// ([`Gateway::cut_voided`]).
     pub(super) async fn void(&self, who: &Principal) -> Result<Suspended, Failed> {
         let gateway = &self.0;
-        gateway.db.revoke(who).await.map_err(failed)?;
+        let voided = gateway.db.revoke(who).await.map_err(failed)?;
         gateway.revocations.forget();
         gateway.oidc.forget_verified();
         let cut = gateway
             .live
             .cut_where(CutReason::Revoked, |s| concerns(who, &s.identity));
-        let credentials = gateway
-            .db
-            .revoke_credentials_of(who)
-            .await
-            .map_err(failed)?;
-        let delegations = gateway.db.end_delegations_with(who).await.map_err(failed)?;
-        let standing = gateway.db.end_standing(who).await.map_err(failed)?;
         tracing::info!(
             %who,
-            approvals = standing.approvals.len(),
-            grants = standing.grants.len(),
-            delegations = delegations.len(),
+            approvals = voided.standing.approvals.len(),
+            grants = voided.standing.grants.len(),
+            delegations = voided.delegations.len(),
             "what was approved with a revoked principal, and delegated, was ended"
         );
         Ok(Suspended {
             sessions: cut.len() as u64,
-            credentials: credentials.len() as u64,
+            credentials: voided.credentials.len() as u64,
         })
     }
 

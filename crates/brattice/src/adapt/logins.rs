@@ -29,7 +29,7 @@ impl LoginStore for StepsIn {
         body: Vec<u8>,
         source: &'a str,
         until: Timestamp,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move { self.0.keep_step(key, &body, source, until).await })
     }
 
@@ -90,10 +90,9 @@ impl LoginStore for StepsIn {
 
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            // Its tokens first: a sign-in that is forgotten and whose tokens still count could not be ended again.
-            self.0.revoke(&token(id)).await?;
+            let voided = self.0.revoke(&token(id)).await?;
             self.1.forget();
-            self.0.end_sign_in(id).await
+            Ok(voided.signed_out)
         })
     }
 
@@ -143,12 +142,11 @@ impl LoginApi for Desk {
         self.logins().providers()
     }
 
-    fn authorize<'a>(
-        &'a self,
+    fn authorize(
+        &self,
         asked: AuthorizeRequest,
         cookie: Option<String>,
-        source: &'a str,
-    ) -> BoxFuture<'a, Result<Choice, LoginRefused>> {
+    ) -> Result<Choice, LoginRefused> {
         let asked = Authorize {
             client: asked.client,
             redirect_uri: asked.redirect_uri,
@@ -157,10 +155,8 @@ impl LoginApi for Desk {
             challenge: asked.challenge,
             method: asked.method,
         };
-        Box::pin(async move {
-            let begun = self.logins().authorize(asked, cookie, source).await;
-            begun.map(choice).map_err(refused)
-        })
+        let begun = self.logins().authorize(asked, cookie);
+        begun.map(choice).map_err(refused)
     }
 
     fn authorize_device<'a>(

@@ -59,27 +59,24 @@ pub fn concerns(revoked: &Principal, proof: &Identity) -> bool {
 /// A picture of all revocations.
 #[derive(Debug, Default)]
 pub struct Held {
-    by_principal: HashMap<(PrincipalKind, String), Timestamp>,
+    by_principal: Arc<ByPrincipal>,
+    /// The number that the store gave it: while that is the same, so is the rest.
+    turn: Option<i64>,
     read_at: Option<Timestamp>,
     /// What was wanted when it was read.
     wanted: u64,
     leeway: Duration,
 }
 
-impl Held {
-    fn of(all: Vec<Revocation>, read_at: Timestamp, wanted: u64, leeway: Duration) -> Self {
-        let by_principal = all
-            .into_iter()
-            .map(|r| ((r.principal.kind, r.principal.id()), r.at))
-            .collect();
-        Self {
-            by_principal,
-            read_at: Some(read_at),
-            wanted,
-            leeway,
-        }
-    }
+type ByPrincipal = HashMap<(PrincipalKind, String), Timestamp>;
 
+fn by_principal(all: Vec<Revocation>) -> ByPrincipal {
+    all.into_iter()
+        .map(|r| ((r.principal.kind, r.principal.id()), r.at))
+        .collect()
+}
+
+impl Held {
     /// What of a proof was revoked after it was given: somebody in its chain, a provider, or a token that it descends
     /// from. The provider's clock may be ahead of ours by its leeway, so that what seems to be proven a moment after the
     /// revocation may have been proven before it.
@@ -148,10 +145,21 @@ impl Revocations {
         // one before.
         let wanted = self.wanted.load(Ordering::Acquire);
         let read_at = self.clock.now();
-        let all = self.db.revocations().await?;
         let leeway = u64::try_from(self.leeway_micros.load(Ordering::Acquire)).unwrap_or(0);
-        let leeway = Duration::from_micros(leeway);
-        let held = Arc::new(Held::of(all, read_at, wanted, leeway));
+        // The number first: what is revoked between the two is read again the next time.
+        let turn = self.db.revocations_turn().await?;
+        let before = self.held.load_full();
+        let by_principal = match before.turn == Some(turn) {
+            true => before.by_principal.clone(),
+            false => Arc::new(by_principal(self.db.revocations().await?)),
+        };
+        let held = Arc::new(Held {
+            by_principal,
+            turn: Some(turn),
+            read_at: Some(read_at),
+            wanted,
+            leeway: Duration::from_micros(leeway),
+        });
         self.held.store(held.clone());
         Ok(held)
     }

@@ -382,6 +382,7 @@ impl Gateway {
                 error = &error as &dyn std::error::Error,
                 "what was used up could not be kept"
             );
+            meters.tell_again(&figures, &spent);
         }
     }
 

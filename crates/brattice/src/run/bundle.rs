@@ -109,7 +109,10 @@ pub(super) struct Address {
     pub(super) name: String,
     host: String,
     port: u16,
+    tls: checked::TlsMode,
     user: String,
+    /// Where its secrets come from, never what they are.
+    credential: checked::TargetCredential,
 }
 
 impl Address {
@@ -118,7 +121,9 @@ impl Address {
             name: name.to_owned(),
             host: t.host.clone(),
             port: t.port,
+            tls: t.tls.mode,
             user: t.user.clone(),
+            credential: t.credential.clone(),
         }
     }
 }

@@ -238,6 +238,16 @@ fn what_a_provider_takes_away_is_gone_at_the_next_renewal() {
     desk.age("dana");
     assert_eq!(groups("dana"), json!(["op/readers"]));
     desk.provider.control("away=no").unwrap();
+    // One that has too much to do, or something in front of it that minds, does not say that the person is gone.
+    for hiccup in ["429", "403", "404", "400"] {
+        let told = format!("hiccup={hiccup}");
+        desk.provider.control(&told).unwrap();
+        desk.age("dana");
+        assert!(desk.say("dana", &["whoami"]).is_good(), "{hiccup}");
+    }
+    desk.provider.control("hiccup=0").unwrap();
+    desk.age("dana");
+    assert!(desk.say("dana", &["whoami"]).is_good());
     // Other keys are no reason to sign in again.
     desk.provider.control("rotate=1").unwrap();
     desk.age("dana");
@@ -567,7 +577,36 @@ fn what_a_person_said_stands_when_they_sign_out() {
         assert!(said.is_good(), "{said:?}");
     };
     approve(&ticket());
+    let delegate = [
+        "delegate",
+        "--to",
+        "dev/writer-1",
+        "--target",
+        "shop",
+        "--effects",
+        "read",
+        "--for",
+        "1h",
+        "--reason",
+        "on leave",
+        "--format",
+        "json",
+    ];
+    let said = desk.say("dana", &delegate);
+    assert!(said.is_good(), "{said:?}");
+    let given: Value = serde_json::from_str(&said.out).unwrap();
+    let trade = [
+        "token",
+        "exchange",
+        "--delegation",
+        given["delegation"]["id"].as_str().unwrap(),
+    ];
+    let traded = || {
+        let said = desk.world.gateway.cli(&trade, &desk.world.token(writer));
+        said.unwrap().status.success()
+    };
     assert!(desk.say("dana", &["logout"]).is_good());
+    assert!(traded());
     let said = desk.world.connect(writer, prod).query(write).unwrap();
     assert_eq!(said.completed(), ["UPDATE 1"], "{said:?}");
     // Somebody who is revoked has said nothing.
@@ -578,4 +617,5 @@ fn what_a_person_said_stands_when_they_sign_out() {
     let said = desk.world.gateway.cli(&revoke, &token).unwrap();
     assert!(said.status.success(), "{said:?}");
     assert_ne!(ticket(), again);
+    assert!(!traded());
 }

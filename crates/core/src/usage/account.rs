@@ -39,13 +39,16 @@ impl Account {
 
     /// Takes commands from every budget of commands. The budget that has not so many left, where there is one.
     pub fn take_commands(&self, now: Timestamp, commands: u32) -> Option<&Allowance> {
-        let mut of_commands = self
-            .budgets
-            .iter()
-            .filter(|(a, _)| a.of == Measure::Commands);
-        of_commands
-            .find(|(a, spent)| !spent.take(u64::from(commands), a.most, now))
-            .map(|(a, _)| a)
+        let of_commands = || {
+            let all = self.budgets.iter();
+            all.filter(|(a, _)| a.of == Measure::Commands)
+        };
+        let commands = u64::from(commands);
+        let short = of_commands().position(|(a, spent)| !spent.take(commands, a.most, now))?;
+        for (_, spent) in of_commands().take(short) {
+            spent.give_back(commands, now);
+        }
+        of_commands().nth(short).map(|(a, _)| a)
     }
 
     /// A budget of what commands bring that has nothing left.

@@ -110,6 +110,11 @@ impl Meter {
         std::mem::take(&mut figures.changed).then(|| figures.kept.clone())
     }
 
+    /// What was taken was not kept.
+    pub(super) fn take_again(&self) {
+        self.lock().changed = true;
+    }
+
     /// Whether nothing of it counts any more.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.lock().kept.is_over(now)

@@ -25,8 +25,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// No token with a budget lives longer.
-const TOKEN_LIFE_MAX: Duration = Duration::from_secs(2 * 3600);
+/// The longest life of a token that the gateway gives, and so of a budget.
+pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
 /// The meters of all chains, and the totals of all budgets, that were counted lately.
 #[derive(Debug, Default)]
@@ -79,12 +79,23 @@ impl Meters {
             .collect()
     }
 
+    /// Has these told again: they could not be kept.
+    pub fn tell_again(&self, figures: &[(String, Kept)], totals: &[(String, u64)]) {
+        let (of, spent) = (held(&self.of), held(&self.spent));
+        for meter in figures.iter().filter_map(|(key, _)| of.get(key)) {
+            meter.take_again();
+        }
+        for total in totals.iter().filter_map(|(key, _)| spent.get(key)) {
+            total.take_again();
+        }
+    }
+
     /// Forgets chains that nobody holds and whose figures are all from windows that are over, and budgets of tokens that
     /// have ended.
     pub fn forget_idle(&self, now: Timestamp) {
         held(&self.of).retain(|_, meter| Arc::strong_count(meter) > 1 || !meter.is_over(now));
         held(&self.spent).retain(|_, total| {
-            Arc::strong_count(total) > 1 || now.since(total.touched()) < TOKEN_LIFE_MAX
+            Arc::strong_count(total) > 1 || now.since(total.touched()) <= TOKEN_LIFETIME_MAX
         });
     }
 }

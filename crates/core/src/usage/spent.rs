@@ -64,6 +64,11 @@ impl Spent {
         Timestamp(self.touched.load(Ordering::Acquire))
     }
 
+    /// What was taken was not kept.
+    pub(super) fn take_again(&self) {
+        self.changed.store(true, Ordering::Release);
+    }
+
     pub(super) fn take_change(&self) -> Option<u64> {
         self.changed
             .swap(false, Ordering::AcqRel)

@@ -193,12 +193,7 @@ pub(super) struct Proven {
 
 impl Logins {
     /// Begins for a client.
-    pub async fn authorize(
-        &self,
-        asked: Authorize,
-        cookie: Option<String>,
-        source: &str,
-    ) -> Result<Choice, No> {
+    pub fn authorize(&self, asked: Authorize, cookie: Option<String>) -> Result<Choice, No> {
         client::redirect(&asked.client, &asked.redirect_uri)?;
         if asked.response_type != "code" {
             return Err(No::Request("`response_type` must be code"));
@@ -222,7 +217,7 @@ impl Logins {
             state: asked.state,
             challenge: asked.challenge,
         };
-        self.begin(reply, cookie, source).await
+        self.begin(reply, cookie)
     }
 
     /// Begins, in a browser, for a device that shows this code.
@@ -250,34 +245,25 @@ impl Logins {
             from,
             user_code: code,
         };
-        self.begin(reply, cookie, source).await
+        self.begin(reply, cookie)
     }
 
-    async fn begin(
-        &self,
-        reply: Reply,
-        cookie: Option<String>,
-        source: &str,
-    ) -> Result<Choice, No> {
+    fn begin(&self, reply: Reply, cookie: Option<String>) -> Result<Choice, No> {
         let providers = self.providers();
         if providers.is_empty() {
             return Err(No::Request(
                 "nobody signs in at this gateway: its bundle has no provider with `sign_in`",
             ));
         }
-        let request = self.fresh()?;
+        let fresh = self.fresh()?;
         // A browser that is on another way already keeps its cookie, so that both ways lead on.
-        let cookie = match cookie.filter(|c| c.len() == request.len()) {
-            Some(cookie) => cookie,
-            None => self.fresh()?,
-        };
+        let cookie = cookie.filter(|c| c.len() == fresh.len()).unwrap_or(fresh);
         let begun = Begun {
             reply,
             cookie: print_of(&cookie).to_string(),
         };
-        self.keep(&request, &begun, source).await?;
         Ok(Choice {
-            request,
+            request: self.handed_out(&begun)?,
             cookie,
             providers,
         })
@@ -291,9 +277,8 @@ impl Logins {
         cookie: &str,
         source: &str,
     ) -> Result<String, No> {
-        let begun = self.look::<Begun>(request).await?;
-        let begun = begun
-            .map(|(begun, _)| begun)
+        let begun = self
+            .handed_back::<Begun>(request)
             .filter(|b| b.cookie == print_of(cookie).to_string())
             .ok_or(No::Grant(GONE))?;
         self.send(begun, issuer, source, false).await

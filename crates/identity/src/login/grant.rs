@@ -92,7 +92,11 @@ impl Logins {
         let spent = Spent {
             sign_in: given.sign_in.clone(),
         };
-        self.keep(code, &spent, &step.from).await?;
+        if let Err(why) = self.keep(code, &spent, &step.from).await {
+            // Nobody gets its tokens.
+            self.parts.store.end(&given.sign_in).await?;
+            return Err(why);
+        }
         Ok(given)
     }
 
@@ -151,8 +155,11 @@ impl Logins {
         }
         let turned = match self.checked(&row).await {
             Ok(turned) => turned,
-            Err(SignInFailed::Unavailable(why)) => return Err(No::Unavailable(why)),
-            Err(why) => {
+            // Its provider does not say that the person is gone: what they hold runs out, and this may be tried again.
+            Err(why @ (SignInFailed::Unavailable(_) | SignInFailed::Rejected(_))) => {
+                return Err(No::Unavailable(why.to_string()));
+            }
+            Err(why @ (SignInFailed::Refused(_) | SignInFailed::NotHere(_))) => {
                 tracing::info!(sign_in = %row.id, who = %row.identity.chain, %why, "a sign-in is ended");
                 self.parts.store.end(&row.id).await?;
                 return Err(ended);
@@ -199,18 +206,18 @@ impl Logins {
             return if fresh_enough {
                 Ok((as_before(), None))
             } else {
-                Err(SignInFailed::Rejected(format!(
+                Err(SignInFailed::Refused(format!(
                     "`{issuer}` gave nothing by which it can be asked again"
                 )))
             };
         };
         let refresh = open(&self.parts.sealing, sealed, &upstream_name(&row.id))
-            .map_err(|why| SignInFailed::Rejected(why.to_string()))?;
+            .map_err(|why| SignInFailed::Refused(why.to_string()))?;
         match oidc.check_again(issuer, &refresh).await {
             Ok(found) => {
                 let who = &found.identity.chain.acting;
                 if !who.is_same(&row.identity.chain.acting) {
-                    return Err(SignInFailed::Rejected(format!(
+                    return Err(SignInFailed::Refused(format!(
                         "`{issuer}` speaks of somebody else now"
                     )));
                 }
@@ -275,7 +282,15 @@ impl Logins {
         let Some(row) = self.parts.store.sign_in(id).await? else {
             return Ok(None);
         };
-        let secret = open(&self.parts.sealing, &row.secret, &secret_name(id))?;
+        let secret = match open(&self.parts.sealing, &row.secret, &secret_name(id)) {
+            Ok(secret) => secret,
+            Err(why) => {
+                // The key is another by now: nobody can bring a token of it any more.
+                tracing::warn!(sign_in = %id, %why, "a sign-in does not open, and is ended");
+                self.parts.store.end(id).await?;
+                return Ok(None);
+            }
+        };
         let right = Secret::new(refresh_token(&secret, id, turn)).equals(token.as_bytes());
         let good = right && turn <= row.turn && self.now() < row.ends_at;
         Ok(good.then_some((row, secret, turn)))

@@ -61,7 +61,7 @@ pub enum No {
     /// `expired_token`.
     #[error("the device code has ended")]
     Expired,
-    /// Too many attempts from this source, or too many sign-ins begun.
+    /// Too many attempts from this source.
     #[error("too many attempts")]
     Throttled,
     /// `temporarily_unavailable`. The text is for the operator's log.
@@ -189,6 +189,6 @@ impl Logins {
     }
 
     fn now(&self) -> Timestamp {
-        self.parts.clock.now()
+        self.parts.oidc.now()
     }
 }

@@ -4,11 +4,13 @@
 
 use super::{Logins, No, SIGN_IN_WAIT_MAX};
 use crate::lend::{open, seal};
+use crate::throttle::key_of as key_of_source;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_core::ids::{Digest, Hasher};
 use brattice_core::secret::Secret;
+use brattice_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -33,6 +35,11 @@ pub(super) fn key_of<S: Step>(handle: &str) -> Digest {
         .field(S::KIND.as_bytes())
         .field(handle.as_bytes());
     h.finish()
+}
+
+/// Under what a step is sealed that is not kept.
+fn handed_out_key<S: Step>() -> Digest {
+    key_of::<S>("handed out")
 }
 
 /// The digest of a secret that somebody will bring again: a cookie, a refresh token.
@@ -63,8 +70,28 @@ impl Logins {
         let key = key_of::<S>(handle);
         let body = self.sealed(key, step)?;
         let until = self.now().plus(S::WAIT_MAX);
-        let kept = self.parts.store.keep_step(key, body, source, until).await?;
-        if kept { Ok(()) } else { Err(No::Throttled) }
+        let source = key_of_source(source);
+        Ok(self
+            .parts
+            .store
+            .keep_step(key, body, &source, until)
+            .await?)
+    }
+
+    /// A step as a text that its holder keeps instead of us: for what anybody may begin, and what may be gone on with more
+    /// than once.
+    pub(super) fn handed_out<S: Step>(&self, step: &S) -> Result<String, No> {
+        let until = self.now().plus(S::WAIT_MAX);
+        let body = self.sealed(handed_out_key::<S>(), &(until, step))?;
+        Ok(URL_SAFE_NO_PAD.encode(body))
+    }
+
+    /// A step that was handed out; `None` when it is none of ours, or has ended.
+    pub(super) fn handed_back<S: Step>(&self, text: &str) -> Option<S> {
+        let body = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let opened = self.opened::<(Timestamp, S)>(handed_out_key::<S>(), &body);
+        let (until, step) = opened.ok()?;
+        (self.now() < until).then_some(step)
     }
 
     /// Reads a step and leaves it there.
@@ -103,7 +130,7 @@ impl Logins {
         Ok(self.parts.store.change_step(key, from, to).await?)
     }
 
-    fn sealed<S: Step>(&self, key: Digest, step: &S) -> Result<Vec<u8>, No> {
+    fn sealed<S: Serialize>(&self, key: Digest, step: &S) -> Result<Vec<u8>, No> {
         let plain = serde_json::to_vec(step).map_err(|_| unreadable())?;
         let (keys, randomness) = (&self.parts.sealing, self.parts.randomness.as_ref());
         Ok(seal(
@@ -114,7 +141,7 @@ impl Logins {
         )?)
     }
 
-    fn opened<S: Step>(&self, key: Digest, body: &[u8]) -> Result<S, No> {
+    fn opened<S: DeserializeOwned>(&self, key: Digest, body: &[u8]) -> Result<S, No> {
         let plain = open(&self.parts.sealing, body, &key.to_string())?;
         serde_json::from_slice(plain.expose()).map_err(|_| unreadable())
     }

@@ -48,14 +48,14 @@ pub struct Turned {
 
 /// Where steps and sign-ins are kept. Whatever is past its end is as if it were not there.
 pub trait LoginStore: Send + Sync {
-    /// Keeps a step; false when there are too many, of this source or altogether.
+    /// Keeps a step. Where there are too many, the oldest of whoever has most goes.
     fn keep_step<'a>(
         &'a self,
         key: Digest,
         body: Vec<u8>,
         source: &'a str,
         until: Timestamp,
-    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
     /// Reads a step.
     fn step(&self, key: Digest) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
     /// Takes a step away: exactly one caller ever gets it.

@@ -24,6 +24,17 @@ use std::time::Duration;
 /// How long it is remembered where a provider is asked.
 const ENDPOINTS_AGE_MAX: Duration = Duration::from_secs(300);
 
+/// What a provider answers when it no longer vouches for somebody (RFC 6749, section 5.2; OpenID Connect Core, section
+/// 3.1.2.6).
+const NO_TO_THE_PERSON: [&str; 6] = [
+    "invalid_grant",
+    "access_denied",
+    "interaction_required",
+    "login_required",
+    "consent_required",
+    "account_selection_required",
+];
+
 /// A client of one provider.
 pub(super) struct Party {
     client: ClientConfig,
@@ -62,7 +73,10 @@ pub enum SignInFailed {
     /// Nobody signs in by this provider.
     #[error("nobody signs in by `{0}`")]
     NotHere(String),
-    /// The provider says no, or what it says does not hold.
+    /// The provider says no.
+    #[error("{0}")]
+    Refused(String),
+    /// What the provider says does not hold.
     #[error("{0}")]
     Rejected(String),
     /// It cannot be told now.
@@ -231,7 +245,21 @@ impl Oidc {
     ) -> Result<SignedIn, SignInFailed> {
         let answer = party.tokens(provider, endpoints, form).await?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str);
-        let id_token = text("id_token").ok_or_else(|| provider.refuses("it gave no ID token"))?;
+        let refresh = text("refresh_token").map(Secret::new);
+        let Some(id_token) = text("id_token") else {
+            // There need be none when it is asked again (OpenID Connect Core, section 12.2).
+            let (None, Some(url), Some(token)) = (nonce, &endpoints.userinfo, text("access_token"))
+            else {
+                return Err(provider.refuses("it gave no ID token"));
+            };
+            let said = party
+                .document(provider, url.clone(), &Secret::new(token))
+                .await?;
+            let chain = people::chain(&provider.config, &said);
+            let chain = chain.map_err(|why| SignInFailed::from(provider.rejected(&why)))?;
+            let identity = party.identity(alone(provider, chain)?, self.now());
+            return Ok(SignedIn { identity, refresh });
+        };
         let unverified =
             token::split(id_token).map_err(|why| SignInFailed::from(provider.rejected(&why)))?;
         let (kid, algorithm) = (&unverified.kid, unverified.algorithm);
@@ -262,24 +290,32 @@ impl Oidc {
             },
         };
         let identity = Identity {
-            chain: alone(provider, chain)?,
-            by: LoginBy::Oidc,
             mfa: people::used_second_factor(config, said).map_err(reject)?,
-            bound: false,
             authenticated_at,
-            expires_at: now.plus(party.client.recheck_max),
-            token_id: None,
-            credential: None,
-            scope: Scope::whole(),
-            lineage: Vec::new(),
-            sign_in: None,
+            ..party.identity(alone(provider, chain)?, now)
         };
-        let refresh = text("refresh_token").map(Secret::new);
         Ok(SignedIn { identity, refresh })
     }
 }
 
 impl Party {
+    /// Somebody whom the provider vouched for now, by no more than its word.
+    fn identity(&self, chain: Chain, now: Timestamp) -> Identity {
+        Identity {
+            chain,
+            by: LoginBy::Oidc,
+            mfa: false,
+            bound: false,
+            authenticated_at: now,
+            expires_at: now.plus(self.client.recheck_max),
+            token_id: None,
+            credential: None,
+            scope: Scope::whole(),
+            lineage: Vec::new(),
+            sign_in: None,
+        }
+    }
+
     /// The token endpoint's answer.
     async fn tokens(
         &self,
@@ -331,15 +367,17 @@ impl Party {
                         e.len() <= 60 && e.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
                     })
                     .unwrap_or("no reason");
-                match error {
-                    // Ours to mend; says nothing about the person.
-                    "invalid_client" | "unauthorized_client" => {
-                        Err(SignInFailed::Unavailable(format!(
-                            "`{}` does not take the gateway's client ({error})",
-                            provider.config.name
-                        )))
-                    }
-                    error => Err(provider.refuses(&format!("it refused ({error})"))),
+                let about_the_person =
+                    matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+                        && NO_TO_THE_PERSON.contains(&error);
+                let why = format!(
+                    "sign-in by `{}`: it refused ({error})",
+                    provider.config.name
+                );
+                // Anything else is a fault of ours, too many requests, or something on the way: nobody left for that.
+                match about_the_person {
+                    true => Err(SignInFailed::Refused(why)),
+                    false => Err(SignInFailed::Unavailable(format!("{why}, with {status}"))),
                 }
             }
             (status, _) => Err(provider.away(&FetchError::Status(status))),
@@ -355,15 +393,25 @@ impl Party {
         token: &Secret,
         said: &Map<String, Value>,
     ) -> Result<Map<String, Value>, SignInFailed> {
-        let document = self.fetcher.get_with(url, token).await;
-        let document = document.map_err(|e| provider.away(&e))?;
-        let mut whole = json::object(&document)
-            .ok_or_else(|| provider.refuses("its UserInfo document is not one JSON object"))?;
+        let mut whole = self.document(provider, url, token).await?;
         if whole.get("sub") != said.get("sub") || !said.contains_key("sub") {
             return Err(provider.refuses("its UserInfo document is about somebody else"));
         }
         whole.extend(said.clone());
         Ok(whole)
+    }
+
+    /// The UserInfo document.
+    async fn document(
+        &self,
+        provider: &Provider,
+        url: Url,
+        token: &Secret,
+    ) -> Result<Map<String, Value>, SignInFailed> {
+        let document = self.fetcher.get_with(url, token).await;
+        let document = document.map_err(|e| provider.away(&e))?;
+        json::object(&document)
+            .ok_or_else(|| provider.refuses("its UserInfo document is not one JSON object"))
     }
 }
 

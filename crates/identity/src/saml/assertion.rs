@@ -96,7 +96,7 @@ impl<'a> Subject<'a> {
         if data.needs("Recipient")? != expected.acs_url {
             return Err(SamlRefused::Recipient);
         }
-        if data.attribute("InResponseTo") != expected.request {
+        if data.attribute("InResponseTo") != Some(expected.request) {
             return Err(SamlRefused::InResponseTo);
         }
         let ends = instant(data.needs("NotOnOrAfter")?)?;

@@ -78,9 +78,6 @@ pub struct SamlConfig {
     pub groups: Option<String>,
     /// Values of `AuthnContextClassRef` that mean a second factor was used.
     pub mfa_when: Vec<String>,
-    /// Accepts assertions that nobody asked for. It lets an attacker sign a person in as somebody else (login CSRF),
-    /// and leaves replay to the memory of used assertions alone.
-    pub idp_initiated: bool,
     /// Allows plain HTTP to loopback addresses. For development alone.
     pub allow_loopback_http: bool,
 }
@@ -102,7 +99,6 @@ impl SamlConfig {
             subject: SubjectFrom::NameId(NameIdFormat::Persistent),
             groups: Some("groups".to_owned()),
             mfa_when: Vec::new(),
-            idp_initiated: false,
             allow_loopback_http: false,
         }
     }

@@ -169,17 +169,15 @@ impl SamlProvider {
     /// Checks what the browser posted as `SAMLResponse`, and uses it up.
     ///
     /// `request` is the id given to [`begin`](Self::begin) for this very browser, which the caller takes out of its
-    /// store and never uses again; `None` when there was none.
+    /// store and never uses again. What a provider begins by itself is refused: it would let an attacker sign a person in
+    /// as somebody else.
     pub fn finish(
         &self,
         saml_response: &str,
-        request: Option<&str>,
+        request: &str,
         now: Timestamp,
     ) -> Result<SamlProof, SamlRefused> {
         self.check_current(now)?;
-        if request.is_none() && !self.config.idp_initiated {
-            return Err(SamlRefused::Unasked);
-        }
         let expected = Expected {
             issuer: &self.idp.entity_id,
             audience: &self.config.entity_id,

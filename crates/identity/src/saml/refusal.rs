@@ -60,7 +60,7 @@ pub enum SamlRefused {
     /// An answer to another request, or one nobody asked for.
     #[error("it does not answer this request")]
     InResponseTo,
-    /// Begun by the provider where a request of ours was to be answered, or where the operator did not allow it.
+    /// Begun by the provider, and no answer to a request of ours.
     #[error("nobody asked for it")]
     Unasked,
     /// From the future.

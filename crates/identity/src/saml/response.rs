@@ -21,8 +21,8 @@ pub(super) struct Expected<'a> {
     pub audience: &'a str,
     /// Where it was sent.
     pub acs_url: &'a str,
-    /// The request it answers; `None` when the provider may begin.
-    pub request: Option<&'a str>,
+    /// The request it answers.
+    pub request: &'a str,
     pub now: Timestamp,
     pub skew: Duration,
 }
@@ -65,12 +65,10 @@ pub(super) fn read<'a>(
     {
         return Err(SamlRefused::Destination);
     }
-    match (root.attribute("InResponseTo"), expected.request) {
-        (Some(_), None) => return Err(SamlRefused::InResponseTo),
-        (None, None) => {}
-        (answered, Some(_)) if answered == expected.request => {}
-        (None, Some(_)) => return Err(SamlRefused::Unasked),
-        (Some(_), Some(_)) => return Err(SamlRefused::InResponseTo),
+    match root.attribute("InResponseTo") {
+        Some(answered) if answered == expected.request => {}
+        Some(_) => return Err(SamlRefused::InResponseTo),
+        None => return Err(SamlRefused::Unasked),
     }
     let holder = parts
         .take(SAML, "Assertion")

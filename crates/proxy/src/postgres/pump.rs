@@ -190,16 +190,11 @@ impl Pump {
     fn work(&mut self) -> Result<(), Stop> {
         loop {
             let now = self.gate.clock().now();
-            let shown_from = self.machine.to_client.len();
             let looked = self
                 .machine
-                .target(&mut self.target_in, now, self.recorder.as_mut())
-                .map_err(|e| self.fault(e))?;
-            let used = self.machine.take_used();
-            if !used.is_empty() && !self.gate.used(&self.account, &self.cut, used) {
-                self.machine.to_client.truncate(shown_from);
-            }
-            if let Some(looked) = looked {
+                .target(&mut self.target_in, now, self.recorder.as_mut());
+            self.show(now)?;
+            if let Some(looked) = looked.map_err(|e| self.fault(e))? {
                 self.looked(looked)?;
                 continue;
             }
@@ -226,6 +221,17 @@ impl Pump {
                 Step::Nothing => return Ok(()),
             }
         }
+    }
+
+    /// Counts and records what the target's last bytes are to show, before any of it goes out.
+    fn show(&mut self, now: Timestamp) -> Result<(), Stop> {
+        let portion = self.machine.shown();
+        if !portion.is_empty() && !self.gate.used(&self.account, &self.cut, portion) {
+            self.machine.withhold();
+        }
+        self.machine
+            .note_shown(now, self.recorder.as_mut())
+            .map_err(|e| self.fault(e.into()))
     }
 
     fn judge(&mut self, held: Held) -> Result<(), Stop> {

@@ -17,10 +17,13 @@ use brattice_wire::postgres::{CancelKey, TxStatus, reply};
 use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+
+/// How long the credential for a session may take to come.
+const LEND_MAX: Duration = Duration::from_secs(20);
 
 /// A target that has let us in.
 struct Reached {
@@ -282,10 +285,18 @@ impl Service {
                 agent: &admission.identity().chain.acting.name,
             },
         };
-        let lease = self.lender.lend(to).await.map_err(|error| {
-            tracing::error!(%error, session = %admission.id(), "no credential could be lent");
-            unreachable()
-        })?;
+        let lent = tokio::time::timeout(LEND_MAX, self.lender.lend(to)).await;
+        let lease = match lent {
+            Ok(Ok(lease)) => lease,
+            Ok(Err(error)) => {
+                tracing::error!(%error, session = %admission.id(), "no credential could be lent");
+                return Err(unreachable());
+            }
+            Err(_) => {
+                tracing::error!(session = %admission.id(), "lending a credential took too long");
+                return Err(unreachable());
+            }
+        };
         let mut settings = startup.settings.clone();
         if let Some(path) = &startup.search_path {
             settings.push((

@@ -281,7 +281,8 @@ impl Db {
         }
     }
 
-    /// Writes down what has lapsed, and tells which, for the audit log. Called by a timer.
+    /// Writes down which questions have lapsed, and tells which, for the audit log; and forgets sign-ins and delegations that
+    /// are over. Called by a timer.
     pub async fn expire(&self, now: Timestamp) -> Result<Vec<ApprovalId>, StoreError> {
         let operation = "expire approvals";
         let mut write = self.write(operation).await?;
@@ -293,6 +294,17 @@ impl Db {
         .fetch_all(&mut *write.tx)
         .await
         .map_err(failed(operation))?;
+        for old in [
+            "DELETE FROM sign_ins WHERE ends_at <= $1",
+            // What came of a delegation lasts no longer than it would have.
+            "DELETE FROM delegations WHERE until <= $1",
+        ] {
+            sqlx::query(old)
+                .bind(now.0)
+                .execute(&mut *write.tx)
+                .await
+                .map_err(failed(operation))?;
+        }
         self.settled(write, lapsed).await
     }
 

@@ -3,7 +3,7 @@
 //! Lives here: keeping, finding, voiding. Never: minting, the SCRAM exchange.
 
 use super::row::{self, IdentityRow, kind_name, to_json};
-use super::{Change, Db, failed};
+use super::{Change, Db, Write, failed};
 use brattice_core::ids::{CredentialId, SessionId};
 use brattice_core::ports::{MintedCredential, StoreError};
 use brattice_core::principal::{Chain, Identity, Principal};
@@ -141,39 +141,6 @@ impl Db {
         Ok(revoked)
     }
 
-    /// Voids all credentials with this principal anywhere in their chain, and tells which. The name `*` is everybody of its
-    /// kind and issuer.
-    pub async fn revoke_credentials_of(
-        &self,
-        principal: &Principal,
-    ) -> Result<Vec<CredentialId>, StoreError> {
-        let operation = "revoke a principal's credentials";
-        let mut write = self.write(operation).await?;
-        let ids: Vec<String> = sqlx::query_scalar(
-            "UPDATE credentials SET revoked_at = $1
-             WHERE revoked_at IS NULL AND expires_at > $1 AND id IN (
-               SELECT credential FROM credential_actors
-               WHERE kind = $2 AND issuer = $3 AND (name = $4 OR $4 = '*'))
-             RETURNING id",
-        )
-        .bind(self.0.clock.now().0)
-        .bind(kind_name(principal.kind))
-        .bind(&principal.issuer)
-        .bind(&principal.name)
-        .fetch_all(&mut *write.tx)
-        .await
-        .map_err(failed(operation))?;
-        let ids: Vec<CredentialId> = ids
-            .iter()
-            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
-            .collect::<Result<_, _>>()?;
-        write.commit().await?;
-        for id in &ids {
-            self.tell(Change::CredentialRevoked(id.clone()));
-        }
-        Ok(ids)
-    }
-
     /// Credentials that have not expired, newest first; voided ones too.
     pub async fn credentials(&self, now: Timestamp) -> Result<Vec<CredentialSummary>, StoreError> {
         let operation = "list credentials";
@@ -200,6 +167,35 @@ impl Db {
                     })
                 },
             )
+            .collect()
+    }
+}
+
+impl Write<'_> {
+    /// Voids all credentials with this principal anywhere in their chain, and tells which. The name `*` is everybody of its
+    /// kind and issuer.
+    pub(super) async fn end_credentials_of(
+        &mut self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<Vec<CredentialId>, StoreError> {
+        let operation = self.operation;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "UPDATE credentials SET revoked_at = $1
+             WHERE revoked_at IS NULL AND expires_at > $1 AND id IN (
+               SELECT credential FROM credential_actors
+               WHERE kind = $2 AND issuer = $3 AND (name = $4 OR $4 = '*'))
+             RETURNING id",
+        )
+        .bind(now.0)
+        .bind(kind_name(principal.kind))
+        .bind(&principal.issuer)
+        .bind(&principal.name)
+        .fetch_all(&mut *self.tx)
+        .await
+        .map_err(failed(operation))?;
+        ids.iter()
+            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
             .collect()
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Lives here: keeping and ending them. Never: what one is good for, tokens.
 
+use super::revocations::token_of;
 use super::row::{self, to_json};
 use super::standing::is_meant;
-use super::{Db, failed};
+use super::{Db, Write, failed};
 use brattice_core::delegation::Delegation;
 use brattice_core::ids::DelegationId;
 use brattice_core::ports::StoreError;
@@ -75,33 +76,32 @@ impl Db {
                 .map_err(failed(operation))?;
         found.map(|r| delegation(operation, r)).transpose()
     }
+}
 
-    /// Ends one; false if it was not in force.
-    pub async fn end_delegation(&self, id: &DelegationId) -> Result<bool, StoreError> {
-        let operation = "end a delegation";
-        let mut write = self.write(operation).await?;
-        let done = sqlx::query(
-            "UPDATE delegations SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL AND until > $1",
-        )
-        .bind(self.0.clock.now().0)
-        .bind(id.as_str())
-        .execute(&mut *write.tx)
-        .await
-        .map_err(failed(operation))?;
-        write.commit().await?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// Ends every delegation by this principal or to it. Returns which.
-    pub async fn end_delegations_with(
-        &self,
+impl Write<'_> {
+    /// Ends every delegation by this principal or to it, and that of this id. Returns which.
+    pub(super) async fn end_delegations_with(
+        &mut self,
         principal: &Principal,
+        now: Timestamp,
     ) -> Result<Vec<DelegationId>, StoreError> {
-        let all = self.delegations(self.0.clock.now()).await?;
+        let operation = self.operation;
+        let rows: Vec<DelegationRow> = sqlx::query_as(COLUMNS)
+            .bind(now.0)
+            .fetch_all(&mut *self.tx)
+            .await
+            .map_err(failed(operation))?;
         let mut ended = Vec::new();
-        for d in all {
-            let meant = is_meant(principal, &d.person) || is_meant(principal, &d.agent);
-            if meant && self.end_delegation(&d.id).await? {
+        for row in rows {
+            let d = delegation(operation, row)?;
+            let itself = token_of(principal) == Some(d.id.as_str());
+            if itself || is_meant(principal, &d.person) || is_meant(principal, &d.agent) {
+                sqlx::query("UPDATE delegations SET ended_at = $1 WHERE id = $2")
+                    .bind(now.0)
+                    .bind(d.id.as_str())
+                    .execute(&mut *self.tx)
+                    .await
+                    .map_err(failed(operation))?;
                 ended.push(d.id);
             }
         }
@@ -158,12 +158,17 @@ mod tests {
         assert_eq!(found.as_ref(), Some(&all[0]));
         let later = f.now().plus(Duration::from_secs(60));
         assert_eq!(f.db.delegation(&all[0].id, later).await.unwrap(), None);
-        let ended = f.db.end_delegations_with(&agent("etl-7")).await.unwrap();
+        let ended = f.db.revoke(&agent("etl-7")).await.unwrap().delegations;
         assert_eq!(ended.len(), 2);
-        let ended = f.db.end_delegations_with(&user("ana")).await.unwrap();
+        let ended = f.db.revoke(&user("ana")).await.unwrap().delegations;
         assert_eq!(ended, [all[2].id.clone()]);
-        assert!(f.db.end_delegation(&all[3].id).await.unwrap());
-        assert!(!f.db.end_delegation(&all[3].id).await.unwrap());
+        let itself = Principal {
+            issuer: "brattice".to_owned(),
+            ..agent(&format!("token:{}", all[3].id))
+        };
+        let ended = f.db.revoke(&itself).await.unwrap().delegations;
+        assert_eq!(ended, [all[3].id.clone()]);
+        assert!(f.db.revoke(&itself).await.unwrap().delegations.is_empty());
         assert!(f.db.delegations(f.now()).await.unwrap().is_empty());
     }
 

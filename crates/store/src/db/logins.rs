@@ -2,8 +2,9 @@
 //!
 //! Lives here: keeping, taking, ending. Never: what a step is (its body is sealed), what a sign-in is good for.
 
+use super::revocations::token_of;
 use super::row::{self, IdentityRow, kind_name, to_json};
-use super::{Db, failed};
+use super::{Db, Write, failed};
 use brattice_core::ids::Digest;
 use brattice_core::ports::StoreError;
 use brattice_core::principal::{Identity, Principal};
@@ -90,14 +91,15 @@ fn read(operation: &'static str, row: SignInRow) -> Result<SignIn, StoreError> {
 }
 
 impl Db {
-    /// Keeps a step until then; false when too many wait, of this source or altogether.
+    /// Keeps a step until then. Where too many wait of its source, the oldest of those goes; where too many wait in all, the
+    /// oldest of the source that has most: nobody keeps another from signing in.
     pub async fn keep_step(
         &self,
         key: Digest,
         body: &[u8],
         source: &str,
         until: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         let operation = "keep a step of a sign-in";
         let now = self.0.clock.now();
         // A step that is lost with the machine is taken again by its person.
@@ -107,23 +109,36 @@ impl Db {
             .execute(&mut *write.tx)
             .await
             .map_err(failed(operation))?;
-        let done = sqlx::query(
-            "INSERT INTO login_steps (key, body, source, until)
-             SELECT $1, $2, $3, $4
-             WHERE (SELECT COUNT(*) FROM login_steps WHERE source = $3) < $5
-               AND (SELECT COUNT(*) FROM login_steps) < $6",
-        )
-        .bind(key.to_string())
-        .bind(body)
-        .bind(source)
-        .bind(until.0)
-        .bind(STEPS_PER_SOURCE_MAX)
-        .bind(STEPS_MAX)
-        .execute(&mut *write.tx)
-        .await
-        .map_err(failed(operation))?;
-        write.commit().await?;
-        Ok(done.rows_affected() == 1)
+        sqlx::query("INSERT INTO login_steps (key, body, source, until) VALUES ($1, $2, $3, $4)")
+            .bind(key.to_string())
+            .bind(body)
+            .bind(source)
+            .bind(until.0)
+            .execute(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+        let own: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM login_steps WHERE source = $1")
+            .bind(source)
+            .fetch_one(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+        if own > STEPS_PER_SOURCE_MAX {
+            write.drop_oldest_step(source).await?;
+        }
+        let all: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM login_steps")
+            .fetch_one(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+        if all > STEPS_MAX {
+            let greediest: String = sqlx::query_scalar(
+                "SELECT source FROM login_steps GROUP BY source ORDER BY COUNT(*) DESC LIMIT 1",
+            )
+            .fetch_one(&mut *write.tx)
+            .await
+            .map_err(failed(operation))?;
+            write.drop_oldest_step(&greediest).await?;
+        }
+        write.commit().await
     }
 
     /// Reads a step.
@@ -139,6 +154,10 @@ impl Db {
     /// Takes a step away: one caller gets it, once.
     pub async fn take_step(&self, key: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let operation = "take a step of a sign-in";
+        // Whoever makes something up waits for no writer, and no writer for them.
+        if self.step(key).await?.is_none() {
+            return Ok(None);
+        }
         // On disk before it counts: what was taken must not come back.
         let mut write = self.write(operation).await?;
         let body = sqlx::query_scalar(
@@ -248,20 +267,6 @@ impl Db {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Forgets a sign-in; false when there was none.
-    pub async fn end_sign_in(&self, id: &str) -> Result<bool, StoreError> {
-        let operation = "end a sign-in";
-        let mut write = self.write(operation).await?;
-        let done = sqlx::query("DELETE FROM sign_ins WHERE id = $1 AND ends_at > $2")
-            .bind(id)
-            .bind(self.0.clock.now().0)
-            .execute(&mut *write.tx)
-            .await
-            .map_err(failed(operation))?;
-        write.commit().await?;
-        Ok(done.rows_affected() == 1)
-    }
-
     /// A person's sign-ins that have not ended, the newest first.
     pub async fn sign_ins_of(&self, who: &Principal) -> Result<Vec<SignIn>, StoreError> {
         let operation = "list sign-ins";
@@ -277,5 +282,32 @@ impl Db {
         .await
         .map_err(failed(operation))?;
         rows.into_iter().map(|r| read(operation, r)).collect()
+    }
+}
+
+impl Write<'_> {
+    async fn drop_oldest_step(&mut self, source: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM login_steps WHERE key =
+               (SELECT key FROM login_steps WHERE source = $1 ORDER BY until, key LIMIT 1)",
+        )
+        .bind(source)
+        .execute(&mut *self.tx)
+        .await
+        .map(drop)
+        .map_err(failed(self.operation))
+    }
+
+    /// Forgets the sign-in that a revocation is of, where it is of one. Tells whether there was one.
+    pub(super) async fn forget_sign_in(&mut self, revoked: &Principal) -> Result<bool, StoreError> {
+        let Some(id) = token_of(revoked) else {
+            return Ok(false);
+        };
+        let done = sqlx::query("DELETE FROM sign_ins WHERE id = $1")
+            .bind(id)
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed(self.operation))?;
+        Ok(done.rows_affected() == 1)
     }
 }

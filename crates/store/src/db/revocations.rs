@@ -3,10 +3,17 @@
 //! Lives here: the instants. Never: who may revoke, cutting sessions (they hear of it as a [`super::Change`]).
 
 use super::row::{self, kind_name};
-use super::{Change, Db, failed};
+use super::{Db, Write, failed};
 use brattice_core::ports::StoreError;
-use brattice_core::principal::Principal;
+use brattice_core::principal::{OWN_ISSUER, Principal};
 use brattice_core::time::Timestamp;
+use std::time::Duration;
+
+/// Revocations of a token, a sign-in or a delegation are needed as long as anything that came of it could last: a sign-in
+/// lasts for seven days at most, and what hangs on a token ends sooner.
+const TOKEN_NEEDED: Duration = Duration::from_secs(8 * 24 * 3600);
+/// How the revocation of a token is named.
+const TOKEN: &str = "token:";
 
 /// A principal, groups aside, and the instant up to which its proofs are void.
 #[derive(Debug, Clone)]
@@ -17,50 +24,58 @@ pub struct Revocation {
     pub at: Timestamp,
 }
 
-impl Db {
+/// The token, sign-in or delegation that a revocation is of, where it is of one.
+pub(super) fn token_of(principal: &Principal) -> Option<&str> {
+    let own = principal.issuer == OWN_ISSUER;
+    own.then(|| principal.name.strip_prefix(TOKEN)).flatten()
+}
+
+impl Write<'_> {
     /// Voids everything that this principal has proved so far, and tells the instant.
-    pub async fn revoke(&self, principal: &Principal) -> Result<Timestamp, StoreError> {
-        let operation = "revoke a principal";
-        let now = self.0.clock.now();
-        let mut write = self.write(operation).await?;
+    pub(super) async fn note_revocation(
+        &mut self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        let needed_until = token_of(principal).map(|_| now.plus(TOKEN_NEEDED).0);
         // A clock that stepped back must not shorten an earlier revocation.
         let at: i64 = sqlx::query_scalar(
-            "INSERT INTO revocations (kind, issuer, name, at) VALUES ($1, $2, $3, $4)
+            "INSERT INTO revocations (kind, issuer, name, at, needed_until) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (kind, issuer, name) DO UPDATE
                SET at = CASE WHEN excluded.at > revocations.at
-                             THEN excluded.at ELSE revocations.at END
+                             THEN excluded.at ELSE revocations.at END,
+                   needed_until = excluded.needed_until
              RETURNING at",
         )
         .bind(kind_name(principal.kind))
         .bind(&principal.issuer)
         .bind(&principal.name)
         .bind(now.0)
-        .fetch_one(&mut *write.tx)
+        .bind(needed_until)
+        .fetch_one(&mut *self.tx)
         .await
-        .map_err(failed(operation))?;
-        write.commit().await?;
-        self.tell(Change::Revoked(principal.clone()));
+        .map_err(failed(self.operation))?;
+        for text in [
+            "UPDATE revocations_turn SET turn = turn + 1 WHERE $1 = $1",
+            "DELETE FROM revocations WHERE needed_until <= $1",
+        ] {
+            sqlx::query(text)
+                .bind(now.0)
+                .execute(&mut *self.tx)
+                .await
+                .map_err(failed(self.operation))?;
+        }
         Ok(Timestamp(at))
     }
+}
 
-    /// Whether what this principal proved at `issued_at` has been voided since.
-    pub async fn revoked_since(
-        &self,
-        principal: &Principal,
-        issued_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT at FROM revocations
-             WHERE kind = $1 AND issuer = $2 AND name = $3 AND at >= $4",
-        )
-        .bind(kind_name(principal.kind))
-        .bind(&principal.issuer)
-        .bind(&principal.name)
-        .bind(issued_at.0)
-        .fetch_optional(&self.0.readers)
-        .await
-        .map_err(failed("look for a revocation"))?;
-        Ok(found.is_some())
+impl Db {
+    /// A number that is another after each revocation.
+    pub async fn revocations_turn(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("SELECT turn FROM revocations_turn")
+            .fetch_one(&self.0.readers)
+            .await
+            .map_err(failed("look whether anybody was revoked"))
     }
 
     /// All revocations, to be held in memory where each command asks.

@@ -36,6 +36,15 @@ const STEPS: &[&[&str]] = &[
     HOLDERS,
     DELEGATIONS,
     USAGE,
+    ENDINGS,
+];
+
+/// Until when a revocation is needed, where that can be told; and a number that is another after each, so that nobody
+/// reads all of them to see that there is none.
+const ENDINGS: &[&str] = &[
+    "ALTER TABLE revocations ADD COLUMN needed_until BIGINT",
+    "CREATE TABLE revocations_turn (turn BIGINT NOT NULL)",
+    "INSERT INTO revocations_turn (turn) VALUES (0)",
 ];
 
 /// What chains have used up.

@@ -4,7 +4,7 @@
 //! Lives here: which questions and grants those are. Never: who may revoke.
 
 use super::row::{self, kind_name};
-use super::{Change, Db, Write, failed};
+use super::{Write, failed};
 use brattice_core::approval::Question;
 use brattice_core::ids::{ApprovalId, GrantId};
 use brattice_core::ports::StoreError;
@@ -21,36 +21,6 @@ pub struct Ended {
     pub grants: Vec<GrantId>,
 }
 
-impl Db {
-    /// Ends every open question, unused approval and grant with this principal in the chain that asked, or among those
-    /// who answered.
-    pub async fn end_standing(&self, principal: &Principal) -> Result<Ended, StoreError> {
-        let operation = "end what was approved";
-        let now = self.0.clock.now();
-        let mut write = self.write(operation).await?;
-        let (mut ended, chains) = write.asked_by(principal, now).await?;
-        ended.extend(write.answered_by(principal).await?);
-        for id in &ended {
-            write.end_approval(id, now).await?;
-        }
-        let grants = write.grants_with(principal, &chains, now).await?;
-        for id in &grants {
-            write.end_grant_at(id, now).await?;
-        }
-        write.commit().await?;
-        for id in &ended {
-            self.tell(Change::Settled(id.clone()));
-        }
-        for id in &grants {
-            self.tell(Change::GrantEnded(id.clone()));
-        }
-        Ok(Ended {
-            approvals: ended.into_iter().collect(),
-            grants,
-        })
-    }
-}
-
 /// Whether a revocation is of this one; the name `*` is everybody of its kind and issuer.
 pub(super) fn is_meant(revoked: &Principal, who: &Principal) -> bool {
     let everybody = revoked.name == "*" && revoked.kind == who.kind && revoked.issuer == who.issuer;
@@ -58,6 +28,28 @@ pub(super) fn is_meant(revoked: &Principal, who: &Principal) -> bool {
 }
 
 impl Write<'_> {
+    /// Ends every open question, unused approval and grant with this principal in the chain that asked, or among those
+    /// who answered.
+    pub(super) async fn end_standing(
+        &mut self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<Ended, StoreError> {
+        let (mut ended, chains) = self.asked_by(principal, now).await?;
+        ended.extend(self.answered_by(principal).await?);
+        for id in &ended {
+            self.end_approval(id, now).await?;
+        }
+        let grants = self.grants_with(principal, &chains, now).await?;
+        for id in &grants {
+            self.end_grant_at(id, now).await?;
+        }
+        Ok(Ended {
+            approvals: ended.into_iter().collect(),
+            grants,
+        })
+    }
+
     /// What the principal's chains have open, and the digests of all its chains that could have a grant. A grant keeps
     /// only its chain's digest, and comes from a question of that chain.
     async fn asked_by(
@@ -189,7 +181,7 @@ mod tests {
             approve(&f, &ticket, "bo").await;
             let other = ask(&f, 3, ("etl-8", "cy")).await;
             approve(&f, &other, "bo").await;
-            let ended = f.db.end_standing(&who).await.unwrap();
+            let ended = f.db.revoke(&who).await.unwrap().standing;
             assert_eq!((ended.approvals.len(), ended.grants.len()), (2, 1));
             assert_eq!(state(&f, &open).await, ApprovalState::NotRun);
             assert_eq!(state(&f, &ticket).await, ApprovalState::NotRun);
@@ -207,7 +199,7 @@ mod tests {
         approve(&f, &ticket, "bo").await;
         let session = crate::testing::session(1);
         assert!(f.db.consume(&ticket, &session, f.now()).await.unwrap());
-        let ended = f.db.end_standing(&agent("etl-7")).await.unwrap();
+        let ended = f.db.revoke(&agent("etl-7")).await.unwrap().standing;
         assert_eq!((ended.approvals.len(), ended.grants.len()), (0, 1));
         assert_eq!(state(&f, &ticket).await, ApprovalState::Consumed);
         assert!(f.db.all_grants(f.now()).await.unwrap().is_empty());
@@ -220,11 +212,11 @@ mod tests {
         approve(&f, &ticket, "bo").await;
         let by_another = ask(&f, 2, ("etl-8", "ana")).await;
         approve(&f, &by_another, "di").await;
-        let ended = f.db.end_standing(&user("bo")).await.unwrap();
+        let ended = f.db.revoke(&user("bo")).await.unwrap().standing;
         assert_eq!(ended.approvals, std::slice::from_ref(&ticket));
         assert_eq!(ended.grants.len(), 1);
         assert_eq!(state(&f, &by_another).await, ApprovalState::Approved);
-        let again = f.db.end_standing(&user("bo")).await.unwrap();
+        let again = f.db.revoke(&user("bo")).await.unwrap().standing;
         assert_eq!(again, Ended::default());
     }
 }

@@ -82,7 +82,11 @@ async fn revoking_anyone_in_the_chain_voids_what_was_minted_before() {
     }
     let [anas, eves] = [1, 2].map(|n| CredentialId::from_bytes(ten(n)));
     let mut changes = f.db.changes();
-    assert_eq!(f.db.revoke(&user("ana")).await.unwrap(), START);
+    let voided = f.db.revoke(&user("ana")).await.unwrap();
+    assert_eq!(
+        (voided.at, voided.credentials),
+        (Some(START), vec![anas.clone()])
+    );
     assert!(matches!(changes.recv().await, Ok(Change::Revoked(who)) if who.is_same(&user("ana"))));
     assert!(f.db.credential(&anas, f.now()).await.unwrap().is_none());
     assert!(f.db.credential(&eves, f.now()).await.unwrap().is_some());
@@ -90,30 +94,46 @@ async fn revoking_anyone_in_the_chain_voids_what_was_minted_before() {
     let fresh = minted(3, chain("etl-7", "ana"), until);
     f.db.insert_credential(&fresh, None).await.unwrap();
     assert!(f.db.credential(&fresh.id, f.now()).await.unwrap().is_some());
-    let mut voided = f.db.revoke_credentials_of(&agent("etl-7")).await.unwrap();
+    let mut voided = f.db.revoke(&agent("etl-7")).await.unwrap().credentials;
     voided.sort();
-    assert_eq!(voided, vec![anas, eves, fresh.id]);
+    assert_eq!(voided, vec![eves, fresh.id]);
 }
 
 #[tokio::test]
 async fn a_revocation_voids_the_past_and_no_step_of_the_clock_shortens_it() {
     let f = Fixture::new().await;
     f.minutes(10);
-    let at = f.db.revoke(&agent("etl-7")).await.unwrap();
+    let turn = f.db.revocations_turn().await.unwrap();
+    let at = f.db.revoke(&agent("etl-7")).await.unwrap().at.unwrap();
+    assert_ne!(f.db.revocations_turn().await.unwrap(), turn);
     let earlier = open(&f.dir, &StepClock::new(), "node-2").await.unwrap();
-    assert_eq!(earlier.revoke(&agent("etl-7")).await.unwrap(), at);
-    let since = async |who: Principal, at| f.db.revoked_since(&who, at).await.unwrap();
-    assert!(since(agent("etl-7"), START).await);
-    assert!(since(agent("etl-7"), at).await);
-    assert!(!since(agent("etl-7"), at.plus(Duration::from_micros(1))).await);
-    assert!(
-        !since(user("etl-7"), START).await,
-        "a user of the same name"
-    );
-    assert!(!since(agent("etl-8"), START).await);
+    assert_eq!(earlier.revoke(&agent("etl-7")).await.unwrap().at, Some(at));
     let all = f.db.revocations().await.unwrap();
     assert_eq!(all.len(), 1);
     assert!(all[0].principal.is_same(&agent("etl-7")) && all[0].at == at);
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_forgotten_when_nothing_of_it_can_last() {
+    let f = Fixture::new().await;
+    let token = |n: u8| Principal {
+        issuer: "brattice".to_owned(),
+        ..agent(&format!("token:{n}"))
+    };
+    f.db.revoke(&agent("etl-7")).await.unwrap();
+    f.db.revoke(&token(1)).await.unwrap();
+    f.minutes(8 * 24 * 60 - 1);
+    f.db.revoke(&token(2)).await.unwrap();
+    assert_eq!(f.db.revocations().await.unwrap().len(), 3);
+    f.minutes(1);
+    f.db.revoke(&token(3)).await.unwrap();
+    let left = f.db.revocations().await.unwrap();
+    let names: Vec<&str> = left.iter().map(|r| r.principal.name.as_str()).collect();
+    assert_eq!(left.len(), 3, "{names:?}");
+    assert!(
+        names.contains(&"etl-7") && !names.contains(&"token:1"),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]

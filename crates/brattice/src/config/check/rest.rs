@@ -350,7 +350,7 @@ impl Checker<'_> {
                 &at.key("own_token_lifetime_max"),
                 raw.own_token_lifetime_max,
                 minutes(15),
-                minutes(60),
+                brattice_core::usage::TOKEN_LIFETIME_MAX,
             ),
             sign_in_max: self.span(
                 &at.key("sign_in_max"),

@@ -79,9 +79,10 @@ impl Book {
         });
         let notes: Vec<Note> = notes.collect();
         let live = self.live();
+        // One that was settled since it was read has no file any more.
         notes
             .into_iter()
-            .filter(|n| !live.contains(&n.lease))
+            .filter(|n| !live.contains(&n.lease) && self.file(&n.lease).exists())
             .collect()
     }
 

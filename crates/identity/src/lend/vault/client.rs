@@ -19,7 +19,7 @@ const CONNECT_WAIT_MAX: Duration = Duration::from_secs(2);
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Why a vault gave nothing; for the operator.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum VaultError {
     #[error("it did not answer: {0}")]
     NoAnswer(String),

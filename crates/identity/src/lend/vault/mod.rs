@@ -85,7 +85,7 @@ pub(super) struct Vault {
     config: VaultConfig,
     plain: Plain,
     http: Option<Arc<Http>>,
-    token: tokio::sync::Mutex<Option<Arc<Token>>>,
+    login: tokio::sync::Mutex<Login>,
 }
 
 impl Vaults {
@@ -110,7 +110,7 @@ impl Vaults {
                 Arc::new(Vault {
                     http: Http::new(&config).ok().map(Arc::new),
                     plain: self.plain.clone(),
-                    token: tokio::sync::Mutex::default(),
+                    login: tokio::sync::Mutex::default(),
                     config,
                 }),
             ),
@@ -138,7 +138,9 @@ impl Vaults {
     /// Revokes what a process before this one left.
     pub(super) async fn sweep(&self) {
         let mut away = HashSet::new();
-        for note in self.book.left_behind() {
+        let book = self.book.clone();
+        let reading = tokio::task::spawn_blocking(move || book.left_behind());
+        for note in reading.await.unwrap_or_default() {
             if away.contains(&note.vault) {
                 continue;
             }
@@ -188,6 +190,14 @@ impl Vaults {
     }
 }
 
+/// Where the gateway stands with a vault.
+#[derive(Default)]
+struct Login {
+    token: Option<Arc<Token>>,
+    /// The last login, where it failed.
+    failed: Option<(Instant, VaultError)>,
+}
+
 #[derive(Deserialize)]
 struct Kept {
     data: KeptData,
@@ -228,15 +238,32 @@ impl Vault {
             .ok_or_else(|| VaultError::Credential("its `ca` cannot be used".to_owned()))
     }
 
-    /// The token in use, or a new one.
+    /// The token in use, or a new one. Those who wait while a login fails have its answer: nobody waits for a failure of
+    /// their own, one after the other.
     async fn token(&self) -> Result<Arc<Token>, VaultError> {
-        let mut token = self.token.lock().await;
-        if let Some(token) = token.as_ref().filter(|t| t.is_good()) {
+        let asked_at = Instant::now();
+        let mut login = self.login.lock().await;
+        if let Some(token) = login.token.as_ref().filter(|t| t.is_good()) {
             return Ok(token.clone());
         }
-        let fresh = token::log_in(self.http()?, &self.config, &self.plain).await?;
-        *token = Some(fresh.clone());
-        Ok(fresh)
+        if let Some((at, why)) = &login.failed
+            && *at >= asked_at
+        {
+            return Err(why.clone());
+        }
+        match token::log_in(self.http()?, &self.config, &self.plain).await {
+            Ok(fresh) => {
+                *login = Login {
+                    token: Some(fresh.clone()),
+                    failed: None,
+                };
+                Ok(fresh)
+            }
+            Err(why) => {
+                login.failed = Some((Instant::now(), why.clone()));
+                Err(why)
+            }
+        }
     }
 
     /// A request with a token, and which; once more with a new one if it was denied, as the one in use may have been revoked.
@@ -256,9 +283,9 @@ impl Vault {
             done => return Ok((done?, token)),
         }
         {
-            let mut in_use = self.token.lock().await;
-            if in_use.as_ref().is_some_and(|t| Arc::ptr_eq(t, &token)) {
-                *in_use = None;
+            let mut login = self.login.lock().await;
+            if login.token.as_ref().is_some_and(|t| Arc::ptr_eq(t, &token)) {
+                login.token = None;
             }
         }
         let token = self.token().await?;

@@ -49,7 +49,7 @@ fn gateway() -> SamlProvider {
 }
 
 fn finish(gateway: &SamlProvider, xml: &[u8], seed: &str) -> Result<SamlProof, SamlRefused> {
-    gateway.finish(&STANDARD.encode(xml), Some(REQUEST), issued(seed))
+    gateway.finish(&STANDARD.encode(xml), REQUEST, issued(seed))
 }
 
 /// All that a proof says.

@@ -306,7 +306,7 @@ fn a_refused_response_uses_nothing_up() {
     w.refuses_all("changed", &xml.replace("ana-7f3c", "admin"));
     let wrong = w
         .gateway
-        .finish(&STANDARD.encode(&xml), Some("_other"), issued(&xml));
+        .finish(&STANDARD.encode(&xml), "_other", issued(&xml));
     assert_eq!(wrong.err(), Some(SamlRefused::InResponseTo));
     w.accepts(&xml);
 }

@@ -193,7 +193,7 @@ pub fn finish_at(
     xml: &str,
     now: Timestamp,
 ) -> Result<SamlProof, SamlRefused> {
-    gateway.finish(&STANDARD.encode(xml), Some(REQUEST), now)
+    gateway.finish(&STANDARD.encode(xml), REQUEST, now)
 }
 
 pub fn login() -> LoginRequest<'static> {

@@ -177,7 +177,7 @@ fn what_parsers_differ_about_is_refused() {
     ] {
         let why = w
             .gateway
-            .finish(&STANDARD.encode(&xml), Some(REQUEST), issued(&good));
+            .finish(&STANDARD.encode(&xml), REQUEST, issued(&good));
         assert!(matches!(why, Err(SamlRefused::Xml(_))), "{what}: {why:?}");
     }
     for bytes in [
@@ -197,7 +197,7 @@ fn what_parsers_differ_about_is_refused() {
     ] {
         let why = w
             .gateway
-            .finish(&STANDARD.encode(bytes), Some(REQUEST), issued(&good));
+            .finish(&STANDARD.encode(bytes), REQUEST, issued(&good));
         assert!(matches!(why, Err(SamlRefused::Xml(_))), "{why:?}");
     }
     w.accepts(&good);

@@ -64,7 +64,7 @@ fn documents_that_are_too_much_are_refused_soon() {
         let began = Instant::now();
         let found = w
             .gateway
-            .finish(&STANDARD.encode(&xml), Some(REQUEST), issued(&good));
+            .finish(&STANDARD.encode(&xml), REQUEST, issued(&good));
         assert_eq!(found.map(|p| p.assertion_id), Err(why), "{what}");
         assert!(
             began.elapsed().as_secs() < 2,
@@ -94,7 +94,7 @@ fn a_compressed_response_is_refused() {
     for compressed in [stored, gzip] {
         let found = w
             .gateway
-            .finish(&STANDARD.encode(compressed), Some(REQUEST), issued(&good));
+            .finish(&STANDARD.encode(compressed), REQUEST, issued(&good));
         assert!(matches!(found, Err(SamlRefused::Xml(_))), "{found:?}");
     }
     for text in [
@@ -105,7 +105,7 @@ fn a_compressed_response_is_refused() {
         &format!("{}=", STANDARD.encode(&good)),
         &format!("{} ", STANDARD.encode(&good)),
     ] {
-        let found = w.gateway.finish(text, Some(REQUEST), issued(&good));
+        let found = w.gateway.finish(text, REQUEST, issued(&good));
         assert!(
             matches!(found, Err(SamlRefused::NotBase64 | SamlRefused::Xml(_))),
             "{found:?}"

@@ -163,6 +163,9 @@ pub struct Machine {
     tally: Tally,
     /// What the caller received, and what was changed, since this was last taken.
     used: Portion,
+    /// Where in `to_client` the last read from the target begins, and of which command it was.
+    shown_from: usize,
+    shown_of: u64,
     ended: bool,
 }
 
@@ -197,13 +200,10 @@ impl Machine {
             scratch_cell: Vec::new(),
             tally: Tally::default(),
             used: Portion::default(),
+            shown_from: 0,
+            shown_of: 0,
             ended: false,
         }
-    }
-
-    /// What came of commands since this was last asked.
-    pub fn take_used(&mut self) -> Portion {
-        std::mem::take(&mut self.used)
     }
 
     /// The named statements, for the gate.

@@ -11,9 +11,10 @@ use crate::postgres::{NameKind, TxStatus, frame, reply};
 use crate::{PeerMisbehaved, Side};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Portal, Tx};
-use brattice_core::ports::Recorder;
+use brattice_core::ports::{RecordFailed, Recorder};
 use brattice_core::record::FrameKind;
 use brattice_core::time::Timestamp;
+use brattice_core::usage::Portion;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
@@ -77,7 +78,8 @@ pub(super) fn status_of(tx: Tx) -> TxStatus {
 }
 
 impl Machine {
-    /// Reads whatever whole replies have arrived. A finished look comes back to be taken in by the gate.
+    /// Reads whatever whole replies have arrived. A finished look comes back to be taken in by the gate. What this adds for
+    /// the client is [`Machine::shown`]: it must be noted before it goes anywhere, also where this fails.
     ///
     /// # Errors
     /// When the session cannot go on.
@@ -87,16 +89,38 @@ impl Machine {
         now: Timestamp,
         recorder: &mut dyn Recorder,
     ) -> Result<Option<Looked>, TargetFault> {
-        let shown_from = self.to_client.len();
-        let number = self.running();
-        let looked = self.replies(buf, now, recorder);
-        // What the agent sees is recorded before it is written to the agent.
-        let shown = self.to_client.get(shown_from..).unwrap_or_default();
-        if !shown.is_empty() {
-            self.used.bytes += shown.len() as u64;
-            super::note(recorder, now, FrameKind::Output, number, shown)?;
+        self.shown_from = self.to_client.len();
+        self.shown_of = self.running();
+        self.replies(buf, now, recorder)
+    }
+
+    /// What came of commands in the last read.
+    pub fn shown(&mut self) -> Portion {
+        let shown = self.to_client.len().saturating_sub(self.shown_from);
+        Portion {
+            bytes: shown as u64,
+            ..std::mem::take(&mut self.used)
         }
-        looked
+    }
+
+    /// Takes back what the last read added for the client.
+    pub fn withhold(&mut self) {
+        self.to_client.truncate(self.shown_from);
+    }
+
+    /// Records what the last read added for the client: what the agent sees is on record before it is written to the agent.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub fn note_shown(
+        &self,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), RecordFailed> {
+        match self.to_client.get(self.shown_from..) {
+            None | Some([]) => Ok(()),
+            Some(shown) => super::note(recorder, now, FrameKind::Output, self.shown_of, shown),
+        }
     }
 
     fn running(&self) -> u64 {

@@ -231,6 +231,10 @@ impl Bench {
                 .machine
                 .target(&mut self.target_in, NOW, &mut recorder)
                 .map_err(|e| e.to_string())?;
+            let _portion = self.machine.shown();
+            self.machine
+                .note_shown(NOW, &mut recorder)
+                .map_err(|e| e.to_string())?;
             if let Some(looked) = looked {
                 moved = true;
                 self.gate
