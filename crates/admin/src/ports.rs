@@ -436,6 +436,8 @@ pub enum CreateError {
 /// What revoking a principal ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Suspended {
+    /// Whether there is such a provider, or anything that came of such a token.
+    pub found: bool,
     /// Sessions that were cut.
     pub sessions: u64,
     /// Credentials that were revoked.

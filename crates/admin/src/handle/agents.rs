@@ -29,13 +29,14 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let (mut sessions, mut credentials) = (0, 0);
         for who in &all {
             let ended = identities.suspend(who, &reason).await?;
+            known |= ended.found;
             sessions += ended.sessions;
             credentials += ended.credentials;
         }
         let permit = permit.ok_or_else(Problem::unavailable)?;
         let body = SuspendedBody {
             id: request.id,
-            known: known || !matches!(request.kind.as_deref(), None | Some("agent" | "user")),
+            known,
             sessions,
             credentials,
         };

@@ -23,7 +23,7 @@ pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
             None => None,
             Some(name) => Some(
                 state_named(name)
-                    .ok_or_else(|| Problem::invalid("`state` is not a state of a question."))?,
+                    .ok_or_else(|| Problem::invalid("`state` is none of: pending, approved, denied, consumed, expired, not_run, all."))?,
             ),
         };
         let limit = call.number("limit", 100, LIMIT_MAX)?;

@@ -21,9 +21,10 @@ pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let lifetime = Duration::from_secs(request.ttl_seconds);
         if lifetime.is_zero() || lifetime > most {
             return Err(Problem::invalid(format!(
-                "`ttl_seconds` is not from 1 to {}.",
+                "A credential lives for {} seconds at most, and for one at least.",
                 most.as_secs()
-            )));
+            ))
+            .hint("`limits.credential_lifetime_max` says how long."));
         }
         let bounds = Bounds {
             single_use: request.single_use,

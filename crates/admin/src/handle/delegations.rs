@@ -27,9 +27,10 @@ pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let lifetime = Duration::from_secs(request.seconds);
         if lifetime.is_zero() || lifetime > most {
             return Err(Problem::invalid(format!(
-                "`seconds` is not from 1 to {}.",
+                "A delegation lasts for {} seconds at most, and for one at least.",
                 most.as_secs()
-            )));
+            ))
+            .hint("`limits.delegation_lifetime_max` says how long."));
         }
         let details = format!("{scope} for {} s: {reason}", request.seconds);
         let permit = call.must(&Act::Delegate(&agent), &details).await?;

@@ -120,7 +120,7 @@ fn wanted(request: &GrantRequest) -> Result<Wanted, Problem> {
     let most = brattice_core::gate::MINUTES_MAX;
     if request.minutes == 0 || request.minutes > most {
         return Err(Problem::invalid(format!(
-            "`minutes` is not from 1 to {most}."
+            "A grant is asked for from 1 to {most} minutes."
         )));
     }
     let mut wanted = Wanted {

@@ -19,10 +19,9 @@ pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         let permit = call.anyone()?;
         let state = match call.query.get("state") {
             None => None,
-            Some(name) => Some(
-                session_state_named(name)
-                    .ok_or_else(|| Problem::invalid("`state` is not a state of a session."))?,
-            ),
+            Some(name) => Some(session_state_named(name).ok_or_else(|| {
+                Problem::invalid("`state` is none of: live, closed, interrupted, all.")
+            })?),
         };
         let limit = call.number("limit", 100, LIMIT_MAX)?;
         let filter = SessionFilter {

@@ -32,7 +32,13 @@ impl Identities {
             delegations = voided.delegations.len(),
             "what was approved with a revoked principal, and delegated, was ended"
         );
+        let came_of_it = !cut.is_empty()
+            || voided.signed_out
+            || !voided.credentials.is_empty()
+            || !voided.delegations.is_empty();
         Ok(Suspended {
+            found: came_of_it
+                || (who.name == "*" && gateway.checked.load().has_provider(&who.issuer)),
             sessions: cut.len() as u64,
             credentials: voided.credentials.len() as u64,
         })

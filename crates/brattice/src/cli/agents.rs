@@ -22,7 +22,7 @@ pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<
         (id, _, _) => (user.then_some("user"), id.unwrap_or_default()),
     };
     let request = PrincipalRequest {
-        id,
+        id: id.trim().to_owned(),
         kind: kind.map(str::to_owned),
         reason,
     };
@@ -31,14 +31,19 @@ pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<
         out.json(&ended);
     } else {
         if !ended.known {
-            let (kind, other) = match user {
-                true => ("a person", "for an agent leave out --user"),
-                false => ("an agent", "for a person give --user"),
+            let why = match kind {
+                Some("issuer") => "no provider of the bundle has this name; is it right?",
+                Some("token") => {
+                    "nothing that is open or lent here came of it; is the id whole? `brattice whoami` tells one's own"
+                }
+                Some(_) => {
+                    "never seen here as a person; is the name right, with its provider's? For an agent leave out --user"
+                }
+                None => {
+                    "never seen here as an agent; is the name right, with its provider's? For a person give --user"
+                }
             };
-            out.line(format!(
-                "{} was never seen here as {kind}; is the name right, with its provider's? {other}",
-                show::visible(&ended.id)
-            ));
+            out.say(&format!("warning: {}: {why}", show::visible(&ended.id)));
         }
         out.line(format!(
             "{} is revoked: {} sessions ended, {} credentials voided",

@@ -186,8 +186,15 @@ fn decide(client: &Client, args: &AnswerArgs, yes: bool, out: &mut Output) -> Re
             (Some(_), "consumed") => "granted",
             (_, state) => state,
         };
+        let missing = match state {
+            "pending" if yes => format!(
+                ": your yes is on record; it still waits for {}",
+                show::visible(&waits_for(&now).join("; "))
+            ),
+            _ => String::new(),
+        };
         out.line(format!(
-            "{} is {}",
+            "{} is {}{missing}",
             show::visible(&now.id),
             show::visible(state)
         ));

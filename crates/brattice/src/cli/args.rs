@@ -110,7 +110,7 @@ pub enum Command {
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.
     #[command(
-        after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
+        after_help = "Examples:\n  brattice agents revoke okta/etl-7 --reason 'token leaked'\n  brattice agents revoke --chain 5f1e9c0d2b7a48e6a1c3d4e5f6071829 --reason 'its worker ran wild'\n  brattice agents revoke --issuer okta --reason 'the provider was broken into'"
     )]
     Agents(AgentsArgs),
     /// Let an agent act for you, within bounds, for a while.
@@ -163,7 +163,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// Check, test and explain rules.
     #[command(
-        after_help = "Examples:\n  brattice policy check examples/orders\n  brattice policy test examples/orders\n  brattice policy explain examples/orders --agent okta/etl-7 --group okta/agents --target orders-db --act sql.delete --on app/public.orders"
+        after_help = "Examples:\n  brattice policy check examples/orders\n  brattice policy test examples/orders\n  brattice policy explain examples/orders --agent dev/etl-7 --group dev/agents --group dev/writers --target orders-db --act sql.delete --on app/public.orders"
     )]
     Policy(PolicyArgs),
     /// Write the reference documents.

@@ -10,6 +10,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
+/// The variable that a token may be in.
+pub const TOKEN: &str = "BRATTICE_TOKEN";
 /// The longest token.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
@@ -65,7 +67,11 @@ pub fn address(text: &str) -> Result<Url, Failure> {
 pub fn given_token(args: &GatewayArgs) -> Result<Option<Secret>, Failure> {
     match &args.token_file {
         Some(path) => token_of(path).map(Some),
-        None => match std::env::var("BRATTICE_TOKEN") {
+        None => match std::env::var(TOKEN) {
+            Ok(token) if token.trim().is_empty() => {
+                Err(Failure::usage("BRATTICE_TOKEN is empty")
+                    .hint("put a token into it, or unset it"))
+            }
             Ok(token) => plain(token.into_bytes()).map(Some),
             Err(_) => Ok(None),
         },

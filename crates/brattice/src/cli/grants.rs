@@ -23,8 +23,11 @@ pub fn request(gateway: &GatewayArgs, args: RequestArgs, out: &mut Output) -> Re
 }
 
 fn create(client: &Client, asked: RequestCreateArgs, out: &mut Output) -> Result<(), Failure> {
-    // A part of a minute counts as one.
-    let minutes = asked.lifetime.as_secs().div_ceil(60);
+    let seconds = asked.lifetime.as_secs();
+    if !seconds.is_multiple_of(60) {
+        return Err(Failure::usage("--for is in whole minutes, as in 30m"));
+    }
+    let minutes = seconds / 60;
     let request = GrantRequest {
         target: asked.target,
         effects: asked.effects,
@@ -72,7 +75,7 @@ fn tell(answer: &RequestedBody, out: &mut Output) {
                 show::visible(&approvals::waits_for(a).join("; "))
             ));
             out.line(format!(
-                "they decide with: brattice approvals show {}",
+                "they look at it with `brattice approvals show {}`, and then approve or deny it",
                 show::visible(&a.id)
             ));
         }

@@ -41,6 +41,7 @@ pub fn login(gateway: &GatewayArgs, args: &LoginArgs, out: &mut Output) -> Resul
     } else {
         out.line(format!("Signed in to {} as {}.", sign_in.url, sign_in.who));
     }
+    mind_the_token(gateway, out);
     Ok(())
 }
 
@@ -72,12 +73,14 @@ pub fn logout(gateway: &GatewayArgs, args: &LogoutArgs, out: &mut Output) -> Res
             n => format!("Signed out of {}: {n} sign-ins ended.", sign_in.url),
         });
     }
+    mind_the_token(gateway, out);
     Ok(())
 }
 
 /// `status`.
-pub fn status(out: &mut Output) -> Result<(), Failure> {
+pub fn status(gateway: &GatewayArgs, out: &mut Output) -> Result<(), Failure> {
     let all = Saved::open()?.all()?;
+    mind_the_token(gateway, out);
     if out.is_json() {
         out.json(&all.iter().map(shown).collect::<Vec<_>>());
         return Ok(());
@@ -98,6 +101,15 @@ pub fn status(out: &mut Output) -> Result<(), Failure> {
         ]);
     }
     Ok(())
+}
+
+/// Who has a token in the environment is whom that proves, signed in or not.
+fn mind_the_token(gateway: &GatewayArgs, out: &mut Output) {
+    if gateway.token_file.is_none() && std::env::var_os(gateway::TOKEN).is_some() {
+        out.say(
+            "note: BRATTICE_TOKEN is set, and commands go by it rather than by a sign-in; unset it to act as who signed in",
+        );
+    }
 }
 
 /// RFC 8414, section 2, as far as it matters here.

@@ -78,7 +78,7 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Check(args) => check::run(&args, out),
         Command::Login(args) => login::login(&gateway, &args, out),
         Command::Logout(args) => login::logout(&gateway, &args, out),
-        Command::Status => login::status(out),
+        Command::Status => login::status(&gateway, out),
         Command::Whoami => whoami::run(&gateway, out),
         Command::Approvals(args) => approvals::run(&gateway, args, out),
         Command::Sessions(args) => sessions::run(&gateway, args, out),

@@ -128,7 +128,7 @@ impl Saved {
     pub fn token(&self, link: &Link) -> Result<Secret, Failure> {
         let url = link.base();
         let nobody = || {
-            Failure::usage("there is no token, and nobody signed in here").hint(
+            Failure::new(Exit::NotPermitted, "there is no token, and nobody signed in here").hint(
                 "sign in with `brattice login`; or set BRATTICE_TOKEN, or give --token-file PATH, or pipe it in with --token-file -",
             )
         };

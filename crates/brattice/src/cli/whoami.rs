@@ -12,11 +12,17 @@ pub fn run(gateway: &GatewayArgs, out: &mut Output) -> Result<(), Failure> {
         out.json(&who);
         return Ok(());
     }
-    let groups: Vec<String> = who.chain.iter().flat_map(|p| p.groups.clone()).collect();
+    let mut groups: Vec<String> = who.chain.iter().flat_map(|p| p.groups.clone()).collect();
+    groups.sort();
+    groups.dedup();
     out.fields(&[
         ("you", chain(&who.chain)),
         ("groups", groups.join(", ")),
         ("proven by", who.by),
+        (
+            "token",
+            who.token_id.unwrap_or_else(|| "has no id".to_owned()),
+        ),
         (
             "second factor",
             if who.mfa { "yes" } else { "no" }.to_owned(),
