@@ -267,6 +267,23 @@ fn a_response_of_another_browser_or_of_nobody_signs_nobody_in() {
     let _ = desk.away(&victim);
     let saw = desk.post(&victim, &response, &state);
     assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
+    // The attacker begins, and the victim, led to the provider's page, posts what the provider says of them.
+    let (asked, state) = desk.away(&attacker);
+    let response = desk.response(&asked, &json!({"name": "victim"}));
+    let posting = std::thread::scope(|scope| {
+        let posting = scope.spawn(|| desk.post(&victim, &response, &state));
+        for posted in [state.as_str(), &asked["id"].as_str().unwrap()] {
+            for _ in 0..20 {
+                let url = desk.url(&format!("/oauth/callback/corp?posted={posted}"));
+                let saw = attacker
+                    .go(&url, "", "yes", "^http://127.0.0.1:9/")
+                    .unwrap();
+                assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
+            }
+        }
+        posting.join().unwrap()
+    });
+    assert_eq!(posting["title"], "Nobody signed in · Brattice", "{posting}");
     // Forged, for another, or for a request that was not this browser's.
     let ours = format!("{}</", desk.url("/oauth/metadata/corp"));
     for changes in [

@@ -342,9 +342,12 @@ impl Logins {
         issuer: &str,
         cookie: &str,
     ) -> Result<Away, No> {
-        let away = self.take::<Away>(state).await?;
-        away.filter(|a| a.issuer == issuer && a.cookie == print_of(cookie).to_string())
-            .ok_or(No::Grant(GONE))
+        // Looked at before it is taken: another browser uses nothing up.
+        let (away, _) = self.look::<Away>(state).await?.ok_or(No::Grant(GONE))?;
+        if away.issuer != issuer || away.cookie != print_of(cookie).to_string() {
+            return Err(No::Grant(GONE));
+        }
+        self.take::<Away>(state).await?.ok_or(No::Grant(GONE))
     }
 
     /// What the person sees next, whatever way the provider's word came.

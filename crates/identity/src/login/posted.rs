@@ -9,7 +9,7 @@
 use super::browser::{Away, GONE, Next, Proven};
 use super::step::Step;
 use super::{Logins, No};
-use crate::saml::{LoginRequest, SamlProvider, SamlRefused};
+use crate::saml::{LoginRequest, SamlProvider};
 use serde::{Deserialize, Serialize};
 
 /// Random bytes of a request's id (SAML Core, section 1.3.4).
@@ -18,6 +18,8 @@ const REQUEST_ID_BYTES: usize = 16;
 /// A response that was posted and checked.
 #[derive(Serialize, Deserialize)]
 struct Posted {
+    /// Where the browser that began is waited for.
+    state: String,
     /// Whom it proves; `None` where it proves nobody, which the browser that began is told.
     proven: Option<Proven>,
 }
@@ -63,24 +65,22 @@ impl Logins {
         let (away, _) = away
             .filter(|(a, _)| a.issuer == issuer)
             .ok_or(No::Grant(GONE))?;
-        // Kept under the state, so that a form that is sent twice comes to one outcome: its first.
-        let handle = relay_state.to_owned();
-        if self.look::<Posted>(&handle).await?.is_some() {
-            return Ok(handle);
-        }
         let now = self.now();
         let proven = match provider.finish(response, &away.nonce, now) {
             Ok(proof) => Some(Proven::of(proof.identity, now)),
-            Err(SamlRefused::Replayed) => {
-                tracing::warn!(issuer, "a SAML response was posted again");
-                return Ok(handle);
-            }
             Err(why) => {
                 tracing::warn!(issuer, %why, "a SAML response signs nobody in");
                 None
             }
         };
-        self.keep(&handle, &Posted { proven }, source).await?;
+        // Fresh, and told to the browser that posted alone: the one that began has the cookie, and both are needed. Whoever
+        // began knows the state, and may have had somebody else post.
+        let handle = self.fresh()?;
+        let posted = Posted {
+            state: relay_state.to_owned(),
+            proven,
+        };
+        self.keep(&handle, &posted, source).await?;
         Ok(handle)
     }
 
@@ -94,7 +94,7 @@ impl Logins {
     ) -> Result<Next, No> {
         let posted = self.take::<Posted>(handle).await?;
         let posted = posted.ok_or(No::Grant(GONE))?;
-        let away = self.back_from(handle, issuer, cookie).await?;
+        let away = self.back_from(&posted.state, issuer, cookie).await?;
         let vouched = posted
             .proven
             .ok_or_else(|| No::Denied(format!("the response of `{issuer}` signs nobody in")));
