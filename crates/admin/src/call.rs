@@ -76,6 +76,8 @@ pub struct Settings {
     pub own_token_lifetime_max: Duration,
     /// The longest time that an agent may act for a person by a delegation.
     pub delegation_lifetime_max: Duration,
+    /// Whether clients are asked for a certificate, which tokens can be bound to.
+    pub client_certificates: bool,
 }
 
 impl Settings {
@@ -96,6 +98,7 @@ impl Settings {
             credential_lifetime_max: Duration::from_secs(3600),
             own_token_lifetime_max: Duration::from_secs(900),
             delegation_lifetime_max: Duration::from_secs(24 * 3600),
+            client_certificates: false,
         }
     }
 }

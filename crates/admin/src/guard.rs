@@ -5,15 +5,13 @@
 use crate::call::{Admin, Call, Caller, Reply};
 use crate::decision;
 use crate::problem::Problem;
+use crate::proof;
 use crate::table::{Body as Wants, Right, Route};
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use brattice_core::ports::AuthError;
-use brattice_core::secret::Secret;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +19,6 @@ use std::time::Duration;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long the body may take to come.
 pub const BODY_SECONDS_MAX: u64 = 10;
-/// The longest access token.
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
-
-/// The peer of a connection, put into each request by [`crate::serve`].
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
 /// Answers one request to one route.
 pub(crate) async fn answer(
     admin: Arc<Admin>,
@@ -92,30 +83,20 @@ async fn handle(
     is_for_us(admin, headers)?;
     let query = query_of(parts.uri.query().unwrap_or_default(), route)?;
     let body = body_of(route, headers, body).await?;
-    let from = parts
-        .extensions
-        .get::<Peer>()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |p| p.0.ip());
     let caller = match route.right {
         Right::Receiver => {
             let approval = path.get("id").map(String::as_str).unwrap_or_default();
             Caller::Receiver(decision::receiver(admin, headers, approval, &body)?)
         }
         _ => {
-            let token = bearer(headers)?;
-            let who = admin
-                .ports
-                .authenticator
-                .verify_token(&token, &from.to_string())
-                .await
-                .map_err(not_proven)?;
+            let who = proof::who(admin, &parts).await?;
             Caller::Proven(Box::new(who))
         }
     };
     let call = Call {
         admin: Arc::clone(admin),
         caller,
-        from,
+        from: proof::from(&parts),
         path,
         query,
         body,
@@ -232,43 +213,4 @@ fn is_json(media: &str) -> bool {
         .next()
         .is_some_and(|m| m.eq_ignore_ascii_case("application/json"))
         && parts.all(|p| p.eq_ignore_ascii_case("charset=utf-8"))
-}
-
-/// The token of exactly one `Authorization: Bearer` header (RFC 6750, section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
-    let mut given = headers.get_all(header::AUTHORIZATION).iter();
-    let token = given
-        .next()
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    match (token, given.next()) {
-        (Some(token), None) if !token.is_empty() && token.len() <= TOKEN_BYTES_MAX => {
-            Ok(Secret::new(token.as_bytes()))
-        }
-        _ => Err(Problem::unauthenticated()),
-    }
-}
-
-fn not_proven(why: AuthError) -> Problem {
-    match why {
-        AuthError::Rejected(why) => {
-            tracing::info!(%why, "a token was refused on the API");
-            Problem::unauthenticated()
-        }
-        AuthError::Throttled => {
-            let mut problem = Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "throttled",
-                "Too many attempts from this address.",
-            );
-            problem.retry = true;
-            problem
-        }
-        AuthError::Unavailable(why) => {
-            tracing::warn!(%why, "a token could not be checked");
-            Problem::unavailable()
-        }
-    }
 }

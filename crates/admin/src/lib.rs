@@ -24,6 +24,7 @@ pub mod oauth;
 pub mod openapi;
 pub mod ports;
 pub mod problem;
+mod proof;
 mod router;
 pub mod serve;
 pub mod signature;

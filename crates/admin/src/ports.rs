@@ -18,6 +18,7 @@ use brattice_core::ports::{Bounds, BoxFuture, RecordFailed};
 use brattice_core::principal::{Chain, Identity, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::sender::Binding;
 use brattice_core::target::Target;
 use brattice_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -364,6 +365,8 @@ pub struct Exchange {
     pub worker: Option<String>,
     /// For at most so long.
     pub lifetime: Duration,
+    /// Bound to this.
+    pub binding: Binding,
 }
 
 /// A token at the moment of its making.

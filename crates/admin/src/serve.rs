@@ -2,17 +2,17 @@
 //!
 //! Lives here: sockets of the API and of the metrics. Never: routes.
 
-use crate::guard::Peer;
+use crate::proof::Peer;
 use axum::Router;
+use brattice_core::sender::Certificate;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,10 +81,22 @@ pub async fn serve(
         let held = (bounds, Arc::new(permit));
         tokio::spawn(async move {
             let outcome = match acceptor {
-                None => converse(socket, peer, router, held, stop).await,
+                None => {
+                    let peer = Peer {
+                        at: peer,
+                        certificate: None,
+                    };
+                    converse(socket, peer, router, held, stop).await
+                }
                 Some(acceptor) => {
                     match tokio::time::timeout(bounds.head_max, acceptor.accept(socket)).await {
-                        Ok(Ok(stream)) => converse(stream, peer, router, held, stop).await,
+                        Ok(Ok(stream)) => {
+                            let peer = Peer {
+                                at: peer,
+                                certificate: shown(stream.get_ref().1),
+                            };
+                            converse(stream, peer, router, held, stop).await
+                        }
                         Ok(Err(why)) => Err(why),
                         Err(_) => Err(io::Error::other("the TLS handshake took too long")),
                     }
@@ -101,9 +113,15 @@ pub async fn serve(
     let _ = tokio::time::timeout(bounds.drain_max, permits.acquire_many(all)).await;
 }
 
+/// The certificate whose key a client showed in its handshake, with those that came beside it.
+fn shown(connection: &ServerConnection) -> Option<Arc<Certificate>> {
+    let sent = connection.peer_certificates()?;
+    Certificate::of(sent.iter().map(|c| c.as_ref()))
+}
+
 async fn converse<S>(
     stream: S,
-    peer: SocketAddr,
+    peer: Peer,
     router: Router,
     (bounds, permit): (Bounds, Arc<OwnedSemaphorePermit>),
     mut stop: watch::Receiver<bool>,
@@ -113,7 +131,7 @@ where
 {
     let inner = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer.clone());
         let (answering, permit) = (inner.call(request), permit.clone());
         // What was begun is brought to its end, whether or not somebody still waits for the answer: nobody stops a
         // revocation half-way by hanging up.

@@ -20,6 +20,7 @@ pub mod principal;
 pub mod record;
 pub mod scope;
 pub mod secret;
+pub mod sender;
 pub mod target;
 pub mod time;
 pub mod usage;

@@ -10,6 +10,7 @@ use crate::ids::{ApprovalId, CredentialId, Digest, SessionId};
 use crate::principal::{Chain, Identity, Principal};
 use crate::record::{Frame, Header};
 use crate::secret::Secret;
+use crate::sender::{Certificate, Missing, Sender};
 use crate::time::Timestamp;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub enum AuthError {
     /// The proof is wrong, expired, or for somebody else.
     #[error("{0}")]
     Rejected(String),
+    /// The proof is good in other hands: it is bound to something that its sender did not show to hold. This may be told.
+    #[error("the proof is bound to {0}, which its sender does not show to hold")]
+    Unheld(Missing),
     /// Too many attempts from this source.
     #[error("too many attempts")]
     Throttled,
@@ -75,12 +79,24 @@ impl Bounds {
 
 /// Proves who is calling.
 pub trait Authenticator: Send + Sync {
-    /// Verifies an access token and maps its claims. `source` is the caller's address, for throttling.
+    /// Verifies an access token, that its sender holds what it is bound to, and maps its claims. `source` is the caller's
+    /// address, for throttling.
     fn verify_token<'a>(
         &'a self,
         token: &'a Secret,
+        sender: &'a Sender,
         source: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>>;
+    /// Verifies that a client's certificate names somebody. Without further ado it names nobody.
+    fn verify_certificate<'a>(
+        &'a self,
+        _certificate: &'a Certificate,
+        _source: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(std::future::ready(Err(AuthError::Rejected(
+            "client certificates name nobody here".to_owned(),
+        ))))
+    }
     /// Looks up a minted credential that is still good; `None` if there is none. The caller runs the SCRAM exchange.
     fn minted<'a>(
         &'a self,

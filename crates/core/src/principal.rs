@@ -4,6 +4,7 @@
 
 use crate::ids::{CredentialId, Digest, Hasher};
 use crate::scope::Scope;
+use crate::sender::Binding;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -139,8 +140,8 @@ pub struct Identity {
     pub by: LoginBy,
     /// Whether a second factor was used, as the provider says (`amr`).
     pub mfa: bool,
-    /// Whether the proof is tied to a key that the caller holds.
-    pub bound: bool,
+    /// The keys that whoever sends the proof must show to hold.
+    pub binding: Binding,
     /// When the principal last authenticated (`auth_time`, else `iat`).
     pub authenticated_at: Timestamp,
     /// When the proof ends.

@@ -1,6 +1,6 @@
 //! Who callers are, and the credentials that are lent to them.
 //!
-//! Lives here: proofs of identity (OpenID Connect, SAML), where targets' credentials come from, minting of short-lived
+//! Lives here: proofs of identity (OpenID Connect, SAML, SPIFFE), where targets' credentials come from, minting of short-lived
 //! credentials, throttling of failed proofs. Never: sessions, policy, storage, targets' protocols.
 
 pub mod lend;
@@ -8,11 +8,14 @@ pub mod login;
 pub mod mint;
 pub mod oidc;
 pub mod saml;
+pub mod spiffe;
 pub mod sts;
 pub mod throttle;
 
+mod der;
 mod text;
 
 pub use lend::Lender;
 pub use oidc::{IssuerConfig, MintedLookup, Oidc};
 pub use saml::{SamlConfig, SamlProvider};
+pub use spiffe::{Spiffe, SpiffeConfig};

@@ -72,6 +72,8 @@ pub fn mint(
     let password = base32(raw.as_slice());
     let mut identity = identity.clone();
     identity.by = LoginBy::Minted;
+    // A password is proven without the key of DPoP proofs; a certificate's is shown at every login.
+    identity.binding.key = None;
     identity.expires_at = identity.expires_at.min(now.plus(ttl));
     identity.credential = Some(id.clone());
     let credential = MintedCredential {
@@ -129,6 +131,7 @@ fn base32(bytes: &[u8]) -> Secret {
 mod tests {
     use super::*;
     use brattice_core::principal::{Chain, Principal, PrincipalKind};
+    use brattice_core::sender::Binding;
 
     struct Counting;
     impl Randomness for Counting {
@@ -158,7 +161,7 @@ mod tests {
             }),
             by: LoginBy::Oidc,
             mfa: false,
-            bound: false,
+            binding: Binding::default(),
             authenticated_at: NOW,
             expires_at: NOW.plus(left),
             token_id: Some("jti-1".into()),

@@ -2,8 +2,11 @@
 //!
 //! Lives here: the sum of both. Never: handshakes.
 
+use crate::tls;
+use brattice_core::sender::Certificate;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,6 +25,17 @@ impl Stream {
     /// Whether it is encrypted.
     pub fn is_tls(&self) -> bool {
         matches!(self, Stream::Tls(_))
+    }
+
+    /// The certificate whose key a client showed.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        match self {
+            Stream::Tls(tls) => match tls.as_ref() {
+                TlsStream::Server(accepted) => tls::shown(accepted.get_ref().1),
+                TlsStream::Client(_) => None,
+            },
+            Stream::Plain(_) => None,
+        }
     }
 }
 

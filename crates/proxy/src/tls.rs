@@ -1,15 +1,23 @@
 //! TLS on both sides: our certificate for clients, and the checks of targets' certificates.
 //!
-//! Lives here: rustls configurations. Never: which target wants which.
+//! Lives here: rustls configurations, and what a client shows in its handshake. Never: which target wants which, whom a
+//! certificate names.
 
 use crate::endpoint::TargetTls;
+use brattice_core::sender::Certificate;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme,
+};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why TLS cannot be set up; the text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +64,13 @@ pub fn roots(pem: &[u8], what: &str) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
-/// What clients are answered with: our certificate, TLS 1.2 and 1.3, ALPN as given.
+/// What clients are answered with: our certificate, TLS 1.2 and 1.3, ALPN as given. While `asked` is true, clients are asked
+/// for a certificate, which they need not have.
 pub fn server(
     cert_pem: &[u8],
     key_pem: &[u8],
     alpn: &[&[u8]],
+    asked: Arc<AtomicBool>,
 ) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), TlsError> {
     let chain = certificates(cert_pem, "the listener's certificate")?;
     let key =
@@ -72,13 +82,75 @@ pub fn server(
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| unusable("TLS", e))?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(Possession {
+            asked,
+            provider: provider(),
+        }))
         .with_single_cert(chain, key)
         .map_err(|e| unusable("the listener's certificate and key", e))?;
     config.alpn_protocols = alpn.iter().map(|p| p.to_vec()).collect();
-    // Idle connections are many; a session's buffers are not kept while nothing is in them.
     config.max_early_data_size = 0;
+    // A connection shows its client's key itself, and takes nothing over from one before.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok((Arc::new(config), leaf))
+}
+
+/// The certificate that a client showed the key of in its handshake, and those that came with it.
+pub fn shown(connection: &ServerConnection) -> Option<Arc<Certificate>> {
+    let sent = connection.peer_certificates()?;
+    Certificate::of(sent.iter().map(|c| c.as_ref()))
+}
+
+/// Takes any certificate whose key the client shows: tokens are bound to certificates that nobody else vouches for
+/// (RFC 8705, section 2.2). Whom one names is asked later, where its trust domain is known.
+#[derive(Debug)]
+struct Possession {
+    asked: Arc<AtomicBool>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for Possession {
+    fn offer_client_auth(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+    fn verify_tls12_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(m, c, d, algorithms)
+    }
+    fn verify_tls13_signature(
+        &self,
+        m: &[u8],
+        c: &CertificateDer<'_>,
+        d: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(m, c, d, algorithms)
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
 }
 
 /// How a target is greeted. The second value says whether its certificate and name are verified.

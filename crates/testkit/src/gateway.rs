@@ -131,7 +131,7 @@ impl Gateway {
             .prefix("brattice-gateway-")
             .tempdir_in(home)
             .during("creating the bundle's directory")?;
-        if options.tls {
+        if options.tls || options.admin_tls {
             Authority::create(dir.path(), None)?;
         }
         let watchdog = Watchdog::over(dir.path())?;

@@ -9,3 +9,4 @@ pub mod idp;
 pub mod postgres;
 pub mod signing_in;
 pub mod wire;
+pub mod workload;

@@ -4,31 +4,33 @@
 //! proof.
 
 use super::form::{No, Parameters, one, only};
-use super::{ACCESS_TOKEN, DELEGATION, LIFETIME};
+use super::{ACCESS_TOKEN, Asker, DELEGATION, LIFETIME, X509_SVID};
 use crate::call::Admin;
 use crate::ports::{Exchange, ExchangeRefused};
 use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_core::audit::Event;
-use brattice_core::ids::DelegationId;
+use brattice_core::ids::{DelegationId, Digest};
 use brattice_core::ports::AuthError;
 use brattice_core::principal::Identity;
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::sender::{Binding, Missing};
 use serde_json::{Value, json};
-use std::net::IpAddr;
 use std::time::Duration;
 
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Trades.
-pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Result<Value, No> {
+pub(super) async fn trade(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
     let asked = Form::read(form)?;
     let actor = match &asked.actor {
-        Some(token) => Some(prove(admin, token, from).await?),
+        Some(actor) => Some(actor.prove(admin, asker).await?),
         None => None,
     };
     let subject = match &asked.subject {
-        Subject::Token(token) => prove(admin, token, from).await?,
+        Subject::Proof(subject) => subject.prove(admin, asker).await?,
         Subject::Delegation(id) => delegated(admin, id, actor.as_ref()).await?,
     };
     let most = admin.settings.own_token_lifetime_max;
@@ -36,6 +38,7 @@ pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Res
         scope: asked.scope,
         worker: asked.worker,
         lifetime: asked.lifetime.unwrap_or(LIFETIME).min(most),
+        binding: asked.binding.unwrap_or_else(|| asker.sender.binding()),
     };
     let by = actor.as_ref().unwrap_or(&subject);
     let tokens = &admin.ports.tokens;
@@ -69,7 +72,7 @@ pub(super) async fn trade(admin: &Admin, form: &Parameters, from: IpAddr) -> Res
     Ok(json!({
         "access_token": issued.token.expose_str().unwrap_or_default(),
         "issued_token_type": ACCESS_TOKEN,
-        "token_type": "Bearer",
+        "token_type": token_type(identity),
         "expires_in": identity.expires_at.since(now).as_secs(),
         "scope": identity.scope.to_string(),
     }))
@@ -125,13 +128,29 @@ async fn record(
 }
 
 /// Who the holder of a token is.
-pub(super) async fn prove(admin: &Admin, token: &Secret, from: IpAddr) -> Result<Identity, No> {
-    let (authenticator, source) = (&admin.ports.authenticator, from.to_string());
-    let proven = authenticator.verify_token(token, &source).await;
-    proven.map_err(|why| match why {
+pub(super) async fn prove(admin: &Admin, token: &Secret, asker: &Asker) -> Result<Identity, No> {
+    let (authenticator, source) = (&admin.ports.authenticator, asker.from.to_string());
+    let proven = authenticator.verify_token(token, &asker.sender, &source);
+    proven.await.map_err(not_proven)
+}
+
+fn not_proven(why: AuthError) -> No {
+    match why {
         AuthError::Rejected(why) => {
             tracing::info!(%why, "a token was not traded");
             No::new("invalid_grant", "The token is not good here, or no longer.")
+        }
+        AuthError::Unheld(missing) => {
+            tracing::warn!(%missing, "a bound token came to be traded without what it is bound to");
+            let why = match missing {
+                Missing::Certificate => {
+                    "The token is bound to a client certificate, and the connection does not show it."
+                }
+                Missing::Key => {
+                    "The token is bound to a key, and the request has no DPoP proof by it."
+                }
+            };
+            No::new("invalid_grant", why)
         }
         AuthError::Throttled => No {
             status: StatusCode::TOO_MANY_REQUESTS,
@@ -141,27 +160,67 @@ pub(super) async fn prove(admin: &Admin, token: &Secret, from: IpAddr) -> Result
             tracing::warn!(%why, "a token could not be checked");
             No::unavailable()
         }
-    })
+    }
+}
+
+/// How a token is sent (RFC 6750, RFC 9449, section 5).
+pub(super) fn token_type(identity: &Identity) -> &'static str {
+    match identity.binding.key {
+        Some(_) => "DPoP",
+        None => "Bearer",
+    }
+}
+
+/// What proves somebody.
+enum Proof {
+    Token(Secret),
+    /// The connection's certificate, which must name this workload.
+    Certificate(String),
+}
+
+impl Proof {
+    async fn prove(&self, admin: &Admin, asker: &Asker) -> Result<Identity, No> {
+        let id = match self {
+            Self::Token(token) => return prove(admin, token, asker).await,
+            Self::Certificate(id) => id,
+        };
+        let Some(certificate) = &asker.sender.certificate else {
+            let why = "The connection shows no client certificate.";
+            return Err(No::new("invalid_grant", why));
+        };
+        let source = asker.from.to_string();
+        let authenticator = &admin.ports.authenticator;
+        let proven = authenticator.verify_certificate(certificate, &source).await;
+        let proven = proven.map_err(not_proven)?;
+        if proven.chain.acting.name == *id {
+            Ok(proven)
+        } else {
+            let why = "The connection's certificate is another workload's.";
+            Err(No::new("invalid_grant", why))
+        }
+    }
 }
 
 /// Whom the new token would speak for.
 enum Subject {
-    Token(Secret),
+    Proof(Proof),
     Delegation(DelegationId),
 }
 
 /// What a form asks for.
 struct Form {
     subject: Subject,
-    actor: Option<Secret>,
+    actor: Option<Proof>,
     scope: Scope,
     worker: Option<String>,
     lifetime: Option<Duration>,
+    /// What the new token is bound to, where its sender says so.
+    binding: Option<Binding>,
 }
 
 impl Form {
     fn read(form: &Parameters) -> Result<Self, No> {
-        const KNOWN: [&str; 10] = [
+        const KNOWN: [&str; 11] = [
             "grant_type",
             "subject_token",
             "subject_token_type",
@@ -172,6 +231,7 @@ impl Form {
             "scope",
             "worker",
             "lifetime",
+            "bind_to",
         ];
         only(form, &KNOWN)?;
         let missing = || No::new("invalid_request", "`subject_token` is missing.");
@@ -186,7 +246,7 @@ impl Form {
             })?)
         } else {
             let token = typed(form, "subject_token", "subject_token_type")?;
-            Subject::Token(token.ok_or_else(missing)?)
+            Subject::Proof(token.ok_or_else(missing)?)
         };
         if !matches!(
             one(form, "requested_token_type")?,
@@ -224,23 +284,45 @@ impl Form {
             scope,
             worker: one(form, "worker")?.map(str::to_owned),
             lifetime,
+            binding: one(form, "bind_to")?.map(binding_of).transpose()?,
         })
     }
 }
 
 /// A token beside its type; one is not there without the other.
-fn typed(form: &Parameters, token: &str, kind: &str) -> Result<Option<Secret>, No> {
+fn typed(form: &Parameters, token: &str, kind: &str) -> Result<Option<Proof>, No> {
     match (one(form, token)?, one(form, kind)?) {
         (None, None) => Ok(None),
         // A file that holds a token ends in a line feed.
-        (Some(token), Some(ACCESS_TOKEN | JWT)) => Ok(Some(Secret::new(token.trim().as_bytes()))),
+        (Some(token), Some(ACCESS_TOKEN | JWT)) => {
+            Ok(Some(Proof::Token(Secret::new(token.trim().as_bytes()))))
+        }
+        (Some(id), Some(X509_SVID)) => Ok(Some(Proof::Certificate(id.to_owned()))),
         (Some(_), Some(_)) => Err(No::new(
             "invalid_request",
-            format!("`{kind}` must be {ACCESS_TOKEN} or {JWT}."),
+            format!("`{kind}` must be {ACCESS_TOKEN}, {JWT} or {X509_SVID}."),
         )),
         _ => Err(No::new(
             "invalid_request",
             format!("`{token}` and `{kind}` are given together."),
         )),
     }
+}
+
+/// What a token is to be bound to: `jkt:` or `x5t#S256:`, and the digest as JOSE spells it. Whoever may trade a token may
+/// give it to another's hands, and to those alone.
+fn binding_of(text: &str) -> Result<Binding, No> {
+    let digest = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Digest(bytes.try_into().ok()?))
+    };
+    let binding = match text.split_once(':') {
+        Some(("jkt", thumbprint)) => digest(thumbprint).map(Binding::key),
+        Some(("x5t#S256", thumbprint)) => digest(thumbprint).map(Binding::certificate),
+        _ => None,
+    };
+    binding.ok_or_else(|| {
+        let why = "`bind_to` is jkt:THUMBPRINT or x5t#S256:THUMBPRINT.";
+        No::new("invalid_request", why)
+    })
 }

@@ -3,9 +3,9 @@
 //! Lives here: the forms of RFC 6749, sections 4.1.3 and 6, RFC 8628 and RFC 7009, and what goes on record. Never: what is
 //! good for what.
 
-use super::DEVICE_PAGE_PATH;
-use super::exchange::prove;
+use super::exchange::{prove, token_type};
 use super::form::{No, Parameters, needed, one, only};
+use super::{Asker, DEVICE_PAGE_PATH};
 use crate::call::Admin;
 use crate::ports::login::{LoginRefused, SignedIn};
 use axum::http::StatusCode;
@@ -29,7 +29,7 @@ impl From<LoginRefused> for No {
 }
 
 /// Tokens for a code.
-pub(super) async fn code(admin: &Admin, form: &Parameters, from: IpAddr) -> Result<Value, No> {
+pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
     only(
         form,
         &[
@@ -47,9 +47,10 @@ pub(super) async fn code(admin: &Admin, form: &Parameters, from: IpAddr) -> Resu
             needed(form, "redirect_uri")?,
             needed(form, "code")?,
             needed(form, "code_verifier")?,
+            &asker.sender,
         )
         .await?;
-    begun(admin, given, from).await
+    begun(admin, given, asker.from).await
 }
 
 /// Codes for a device.
@@ -70,21 +71,29 @@ pub(super) async fn device(admin: &Admin, form: &Parameters, from: IpAddr) -> Re
 }
 
 /// Tokens for a device whose person answered.
-pub(super) async fn poll(admin: &Admin, form: &Parameters, from: IpAddr) -> Result<Value, No> {
+pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "device_code"])?;
     let login = &admin.ports.login;
     let given = login
-        .poll_device(needed(form, "client_id")?, needed(form, "device_code")?)
+        .poll_device(
+            needed(form, "client_id")?,
+            needed(form, "device_code")?,
+            &asker.sender,
+        )
         .await?;
-    begun(admin, given, from).await
+    begun(admin, given, asker.from).await
 }
 
 /// Fresh tokens.
-pub(super) async fn refresh(admin: &Admin, form: &Parameters) -> Result<Value, No> {
+pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "refresh_token", "scope"])?;
     let login = &admin.ports.login;
     let given = login
-        .refresh(needed(form, "client_id")?, needed(form, "refresh_token")?)
+        .refresh(
+            needed(form, "client_id")?,
+            needed(form, "refresh_token")?,
+            &asker.sender,
+        )
         .await?;
     Ok(told(admin, &given))
 }
@@ -104,14 +113,14 @@ fn told(admin: &Admin, given: &SignedIn) -> Value {
     let now = admin.ports.clock.now();
     json!({
         "access_token": given.token.expose_str().unwrap_or_default(),
-        "token_type": "Bearer",
+        "token_type": token_type(&given.identity),
         "expires_in": given.identity.expires_at.since(now).as_secs(),
         "refresh_token": given.refresh.expose_str().unwrap_or_default(),
     })
 }
 
 /// Ends a sign-in, or all of that person's. Tokens that are none are no error (RFC 7009, section 2.2).
-pub(super) async fn revoke(admin: &Admin, form: &Parameters, from: IpAddr) -> Result<Value, No> {
+pub(super) async fn revoke(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
     only(
         form,
         &["token", "token_type_hint", "client_id", "everywhere"],
@@ -126,7 +135,7 @@ pub(super) async fn revoke(admin: &Admin, form: &Parameters, from: IpAddr) -> Re
     let ended = match login.end_by_refresh(token).await? {
         Some(sign_in) => Some((sign_in.who, sign_in.id)),
         // An access token of a sign-in is as good a proof whose it is.
-        None => match prove(admin, &Secret::new(token), from).await {
+        None => match prove(admin, &Secret::new(token), asker).await {
             Ok(identity) => match identity.sign_in {
                 Some(id) => {
                     login.end(&id).await?;
@@ -148,7 +157,7 @@ pub(super) async fn revoke(admin: &Admin, form: &Parameters, from: IpAddr) -> Re
             ids.push(other.id);
         }
     }
-    let details = format!("from {from}");
+    let details = format!("from {}", asker.from);
     record(
         admin,
         who.to_string(),

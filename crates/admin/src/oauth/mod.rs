@@ -11,14 +11,17 @@ mod page;
 mod sign_in;
 
 use crate::call::{Admin, Reply};
-use crate::guard::{self, Peer};
+use crate::guard;
 use crate::problem::Problem;
+use crate::proof;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use brattice_core::sender::Sender;
 use form::{No, one};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -48,6 +51,8 @@ pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The type of a delegation's id, as the subject of an exchange.
 pub const DELEGATION: &str = "urn:brattice:params:oauth:token-type:delegation";
+/// The type of a client certificate, as the subject or the actor of an exchange; the token is the SPIFFE ID in it.
+pub const X509_SVID: &str = "urn:brattice:params:oauth:token-type:x509-svid";
 /// How long a token lives that is asked for without a life.
 const LIFETIME: Duration = Duration::from_secs(900);
 
@@ -93,6 +98,8 @@ fn server(admin: &Admin) -> Value {
         "revocation_endpoint_auth_methods_supported": ["none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
+        // RFC 8705, section 3.3.
+        "tls_client_certificate_bound_access_tokens": admin.settings.client_certificates,
     })
 }
 
@@ -105,6 +112,7 @@ fn resource(admin: &Admin) -> Value {
         "resource": issuer,
         "authorization_servers": servers,
         "bearer_methods_supported": ["header"],
+        "tls_client_certificate_bound_access_tokens": admin.settings.client_certificates,
     })
 }
 
@@ -115,13 +123,14 @@ fn published(admin: &Admin, body: Result<Value, Problem>) -> Response {
 }
 
 async fn token(State(admin): State<Arc<Admin>>, request: Request) -> Response {
-    answer(&admin, request, async |admin, headers, body, from| {
-        let form = form::form(headers, body).await?;
+    answer(&admin, request, async |admin, parts, body| {
+        let form = form::form(&parts.headers, body).await?;
+        let asker = Asker::of(parts);
         match one(&form, "grant_type")? {
-            Some(GRANT) => exchange::trade(admin, &form, from).await,
-            Some("authorization_code") => grants::code(admin, &form, from).await,
-            Some("refresh_token") => grants::refresh(admin, &form).await,
-            Some(DEVICE_GRANT) => grants::poll(admin, &form, from).await,
+            Some(GRANT) => exchange::trade(admin, &form, &asker).await,
+            Some("authorization_code") => grants::code(admin, &form, &asker).await,
+            Some("refresh_token") => grants::refresh(admin, &form, &asker).await,
+            Some(DEVICE_GRANT) => grants::poll(admin, &form, &asker).await,
             _ => Err(No::new(
                 "unsupported_grant_type",
                 "The discovery document lists what is given.",
@@ -132,34 +141,48 @@ async fn token(State(admin): State<Arc<Admin>>, request: Request) -> Response {
 }
 
 async fn device(State(admin): State<Arc<Admin>>, request: Request) -> Response {
-    answer(&admin, request, async |admin, headers, body, from| {
-        let form = form::form(headers, body).await?;
-        grants::device(admin, &form, from).await
+    answer(&admin, request, async |admin, parts, body| {
+        let form = form::form(&parts.headers, body).await?;
+        grants::device(admin, &form, proof::from(parts)).await
     })
     .await
 }
 
 async fn revoke(State(admin): State<Arc<Admin>>, request: Request) -> Response {
-    answer(&admin, request, async |admin, headers, body, from| {
-        let form = form::form(headers, body).await?;
-        grants::revoke(admin, &form, from).await
+    answer(&admin, request, async |admin, parts, body| {
+        let form = form::form(&parts.headers, body).await?;
+        grants::revoke(admin, &form, &Asker::of(parts)).await
     })
     .await
+}
+
+/// Who asks, as far as the request itself tells.
+struct Asker {
+    from: IpAddr,
+    sender: Sender,
+}
+
+impl Asker {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            from: proof::from(parts),
+            sender: proof::sender(parts),
+        }
+    }
 }
 
 /// Answers a request of a program, which brings its own proof.
 async fn answer(
     admin: &Admin,
     request: Request,
-    what: impl AsyncFnOnce(&Admin, &HeaderMap, Body, IpAddr) -> Result<Value, No>,
+    what: impl AsyncFnOnce(&Admin, &Parts, Body) -> Result<Value, No>,
 ) -> Response {
     let id = admin.request_id();
     let (parts, body) = request.into_parts();
     if let Err(problem) = guard::is_for_us(admin, &parts.headers) {
         return guard::finish(admin, &id, Err(problem));
     }
-    let from = peer(&parts);
-    let (status, answer) = match what(admin, &parts.headers, body, from).await {
+    let (status, answer) = match what(admin, &parts, body).await {
         Ok(answer) => (StatusCode::OK, answer),
         Err(no) => (no.status, no.body()),
     };
@@ -171,10 +194,4 @@ async fn answer(
         reply
     });
     guard::finish(admin, &id, reply)
-}
-
-/// The address that a request comes from.
-fn peer(parts: &axum::http::request::Parts) -> IpAddr {
-    let peer = parts.extensions.get::<Peer>();
-    peer.map_or(IpAddr::from([0, 0, 0, 0]), |p| p.0.ip())
 }

@@ -6,11 +6,12 @@
 use super::form::{No, Parameters, form, form_of, needed, one, only, parameters};
 use super::grants::record;
 use super::page::{self, Page, STYLE, STYLE_PATH};
-use super::{AUTHORIZE_PATH, DEVICE_PAGE_PATH, peer};
+use super::{AUTHORIZE_PATH, DEVICE_PAGE_PATH};
 use crate::call::{Admin, Reply};
 use crate::guard;
 use crate::ports::login::{AuthorizeRequest, Choice, Next, Returned};
 use crate::problem::Problem;
+use crate::proof;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
@@ -122,7 +123,7 @@ async fn choose(
         let query = query(&parts);
         only(&query, &["request"])?;
         let cookie = cookie_of(&admin, &parts).unwrap_or_default();
-        let source = peer(&parts).to_string();
+        let source = proof::from(&parts).to_string();
         let login = &admin.ports.login;
         let url = login
             .choose(needed(&query, "request")?, &issuer, &cookie, &source)
@@ -149,7 +150,7 @@ async fn callback_now(admin: &Admin, issuer: &str, parts: &Parts) -> Result<Turn
     let query = query(parts);
     let text = |name: &str| Ok::<_, No>(one(&query, name)?.map(str::to_owned));
     let cookie = cookie_of(admin, parts).unwrap_or_default();
-    let from = peer(parts);
+    let from = proof::from(parts);
     let login = &admin.ports.login;
     if let Some(handle) = one(&query, POSTED)? {
         let next = login
@@ -194,7 +195,7 @@ async fn posted(
         let form = form_of(&parts.headers, body, RESPONSE_BYTES_MAX).await?;
         only(&form, &["SAMLResponse", "RelayState"])?;
         let (response, state) = (needed(&form, "SAMLResponse")?, needed(&form, "RelayState")?);
-        let source = peer(&parts).to_string();
+        let source = proof::from(&parts).to_string();
         let login = &admin.ports.login;
         let handle = login.posted(&issuer, response, state, &source).await?;
         let to = format!("/oauth/callback/{issuer}?{POSTED}={handle}");
@@ -235,7 +236,7 @@ async fn answer(State(admin): State<Arc<Admin>>, request: Request) -> Response {
             _ => return Err(No::new("invalid_request", "`answer` is yes or no.")),
         };
         let cookie = cookie_of(&admin, &parts).unwrap_or_default();
-        let from = peer(&parts);
+        let from = proof::from(&parts);
         let login = &admin.ports.login;
         let answered = login
             .answer(needed(&form, "question")?, yes, &cookie, &from.to_string())
@@ -278,7 +279,7 @@ async fn device(State(admin): State<Arc<Admin>>, request: Request) -> Response {
         let Some(code) = one(&query, "user_code")? else {
             return Ok((Shown::Page(page::device()), None));
         };
-        let source = peer(&parts).to_string();
+        let source = proof::from(&parts).to_string();
         let cookie = cookie_of(&admin, &parts);
         let login = &admin.ports.login;
         let choice = login.authorize_device(code, cookie, &source).await?;

@@ -6,6 +6,7 @@
 use brattice_core::ports::BoxFuture;
 use brattice_core::principal::{Identity, Principal};
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use brattice_core::time::Timestamp;
 use std::time::Duration;
 
@@ -217,25 +218,28 @@ pub trait LoginApi: Send + Sync {
         client: &'a str,
         source: &'a str,
     ) -> BoxFuture<'a, Result<DeviceCodes, LoginRefused>>;
-    /// What a device gets now.
+    /// What a device gets now, bound to what its sender shows, as all that follows is.
     fn poll_device<'a>(
         &'a self,
         client: &'a str,
         device_code: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>>;
-    /// Tokens for a code.
+    /// Tokens for a code, bound to what their sender shows, as all that follows is.
     fn trade_code<'a>(
         &'a self,
         client: &'a str,
         redirect_uri: &'a str,
         code: &'a str,
         verifier: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>>;
-    /// Tokens for a refresh token.
+    /// Tokens for a refresh token, in the hands that it is bound to.
     fn refresh<'a>(
         &'a self,
         client: &'a str,
         token: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>>;
     /// Ends the sign-in of a refresh token, and tells which it was.
     fn end_by_refresh<'a>(

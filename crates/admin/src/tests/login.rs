@@ -138,6 +138,7 @@ impl LoginApi for Desk {
         &'a self,
         _: &'a str,
         _: &'a str,
+        _: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async {
             Err(LoginRefused {
@@ -152,6 +153,7 @@ impl LoginApi for Desk {
         _: &'a str,
         _: &'a str,
         _: &'a str,
+        _: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async {
             Ok(SignedIn {
@@ -166,6 +168,7 @@ impl LoginApi for Desk {
         &'a self,
         _: &'a str,
         _: &'a str,
+        _: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async { not_here() })
     }

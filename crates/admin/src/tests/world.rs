@@ -4,9 +4,9 @@ pub(super) use crate::body::{
     ApprovalBody, ApprovalsBody, CredentialBody, DelegationsBody, FreezesBody, GrantsBody,
     SessionsBody,
 };
-pub(super) use crate::guard::Peer;
 pub(super) use crate::ports::*;
 pub(super) use crate::problem::Problem;
+pub(super) use crate::proof::Peer;
 pub(super) use crate::signature::{self, Signed};
 pub(super) use crate::table::{Method, ROUTES, Right, Route};
 pub(super) use crate::{Admin, Ports, Settings, openapi, router};
@@ -26,6 +26,7 @@ pub(super) use brattice_core::ports::{
 };
 pub(super) use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 pub(super) use brattice_core::secret::Secret;
+pub(super) use brattice_core::sender::{Binding, Sender};
 pub(super) use brattice_core::target::{Protocol, Target};
 pub(super) use brattice_core::time::{Clock, Timestamp};
 pub(super) use serde::de::DeserializeOwned;
@@ -83,7 +84,7 @@ pub(super) fn identity(chain: Chain) -> Identity {
         chain,
         by: LoginBy::Oidc,
         mfa: true,
-        bound: false,
+        binding: Binding::default(),
         authenticated_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(600)),
         token_id: None,
@@ -218,7 +219,10 @@ impl World {
         mut request: Request<Body>,
     ) -> axum::response::Response {
         let peer: SocketAddr = "192.0.2.7:9".parse().unwrap();
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer {
+            at: peer,
+            certificate: None,
+        });
         router(self.admin()).oneshot(request).await.unwrap()
     }
 }
@@ -233,6 +237,7 @@ impl Authenticator for World {
     fn verify_token<'a>(
         &'a self,
         token: &'a Secret,
+        _: &'a Sender,
         _: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(async move {

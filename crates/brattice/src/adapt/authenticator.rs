@@ -8,6 +8,7 @@ use brattice_core::ids::CredentialId;
 use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
+use brattice_core::sender::{Certificate, Sender};
 use std::sync::Arc;
 
 /// Lets in whom another authenticator proves, unless someone in the chain was revoked since.
@@ -52,10 +53,25 @@ impl Authenticator for Unrevoked {
     fn verify_token<'a>(
         &'a self,
         token: &'a Secret,
+        sender: &'a Sender,
         source: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(async move {
-            let identity = self.proven.verify_token(token, source).await?;
+            let identity = self.proven.verify_token(token, sender, source).await?;
+            self.check(&identity).await?;
+            self.seen.note(&identity);
+            Ok(identity)
+        })
+    }
+
+    fn verify_certificate<'a>(
+        &'a self,
+        certificate: &'a Certificate,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, AuthError>> {
+        Box::pin(async move {
+            let proven = self.proven.verify_certificate(certificate, source);
+            let identity = proven.await?;
             self.check(&identity).await?;
             self.seen.note(&identity);
             Ok(identity)

@@ -12,6 +12,7 @@ use brattice_core::delegation::Delegation;
 use brattice_core::ids::DelegationId;
 use brattice_core::ports::{BoxFuture, People};
 use brattice_core::principal::{Chain, Identity};
+use brattice_core::sender::Binding;
 use std::sync::Arc;
 
 /// The delegations of a gateway.
@@ -71,7 +72,7 @@ impl Delegations {
             credential: None,
             scope: given.scope,
             lineage: Vec::new(),
-            bound: false,
+            binding: Binding::default(),
             ..last
         };
         let old = now.since(person.authenticated_at) > age_max;

@@ -12,6 +12,7 @@ use brattice_admin::ports::login::{
 use brattice_core::ids::Digest;
 use brattice_core::ports::{BoxFuture, StoreError};
 use brattice_core::principal::{Identity, Principal};
+use brattice_core::sender::Sender;
 use brattice_core::time::Timestamp;
 use brattice_identity::login::{
     self, Authorize, Callback, DEVICE_INTERVAL, Given, LoginStore, No, SignInRow, StillGood, Turned,
@@ -278,9 +279,10 @@ impl LoginApi for Desk {
         &'a self,
         client: &'a str,
         device_code: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async move {
-            let given = self.logins().poll_device(client, device_code).await;
+            let given = self.logins().poll_device(client, device_code, sender).await;
             given.map(signed_in).map_err(refused)
         })
     }
@@ -291,11 +293,12 @@ impl LoginApi for Desk {
         redirect_uri: &'a str,
         code: &'a str,
         verifier: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async move {
             let logins = self.logins();
             let given = logins
-                .trade_code(client, redirect_uri, code, verifier)
+                .trade_code(client, redirect_uri, code, verifier, sender)
                 .await;
             given.map(signed_in).map_err(refused)
         })
@@ -305,9 +308,10 @@ impl LoginApi for Desk {
         &'a self,
         client: &'a str,
         token: &'a str,
+        sender: &'a Sender,
     ) -> BoxFuture<'a, Result<SignedIn, LoginRefused>> {
         Box::pin(async move {
-            let given = self.logins().refresh(client, token).await;
+            let given = self.logins().refresh(client, token, sender).await;
             given.map(signed_in).map_err(refused)
         })
     }

@@ -74,6 +74,7 @@ pub fn settings(gateway: &Gateway, bound: SocketAddr) -> Settings {
     let mut settings = Settings::new(&checked.listen.admin.public_url, &own_names(bound));
     settings.decision_secrets = gateway.routes.load().decision_secrets.clone();
     settings.credential_lifetime_max = checked.limits.credential_lifetime_max;
+    settings.client_certificates = checked.listen.client_certificates;
     settings.delegation_lifetime_max = checked.limits.delegation_lifetime_max;
     settings.own_token_lifetime_max = checked.limits.own_token_lifetime_max;
     settings

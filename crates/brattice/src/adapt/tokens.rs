@@ -73,6 +73,7 @@ impl TokensApi for Trade {
             scope: asked.scope,
             worker: asked.worker,
             lifetime: asked.lifetime,
+            binding: asked.binding,
         };
         let now = gateway.clock.now();
         let proofs: Vec<&Identity> = std::iter::once(subject).chain(actor).collect();
@@ -83,6 +84,11 @@ impl TokensApi for Trade {
             Refused::Grant(why) => ExchangeRefused::Grant(why.to_owned()),
             Refused::Randomness(why) => failed(&why),
         })?;
+        if !identity.binding.is_any() && gateway.oidc.wants_bound(&identity.chain) {
+            return Err(ExchangeRefused::Request(
+                "Tokens of this chain are given bound alone: send a DPoP proof, or show a client certificate.".to_owned(),
+            ));
+        }
         let issued = gateway.own_tokens.issue(identity, now);
         let issued = issued.map_err(|why| match why {
             NoKey::TooLong => ExchangeRefused::Request(why.to_string()),

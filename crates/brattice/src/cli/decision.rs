@@ -8,6 +8,7 @@ use crate::config::names;
 use brattice_core::action::{Act, Object, RelationKind, Verb};
 use brattice_core::policy::{Budget, Explanation, Lifted, Moment, Outcome, TimeZone, Verdict};
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -151,7 +152,7 @@ pub fn judge(
         chain,
         by: LoginBy::Oidc,
         mfa: asked.mfa,
-        bound: false,
+        binding: Binding::default(),
         authenticated_at: at,
         expires_at: at.plus(Duration::from_secs(900)),
         token_id: None,

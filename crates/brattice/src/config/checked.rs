@@ -40,6 +40,8 @@ pub struct Checked {
     pub issuers: Vec<Issuer>,
     /// Providers that speak SAML, by whom people sign in.
     pub saml: Vec<Saml>,
+    /// SPIFFE trust domains.
+    pub spiffe: Vec<Spiffe>,
     /// Who answers for an agent, each as `issuer/name`.
     pub owners: BTreeMap<String, String>,
     /// Vaults by name.
@@ -71,6 +73,8 @@ pub struct Listen {
     pub admin: AdminListener,
     /// Metrics and health.
     pub metrics: Option<SocketAddr>,
+    /// Whether clients are asked for a certificate.
+    pub client_certificates: bool,
 }
 
 impl Listen {
@@ -211,6 +215,8 @@ pub struct Issuer {
     pub development: bool,
     /// As what the gateway is known there, where people sign in by it.
     pub sign_in: Option<SignIn>,
+    /// Whether tokens count in the hands alone that they are bound to.
+    pub binding_required: bool,
 }
 
 /// A provider that speaks SAML.
@@ -236,6 +242,23 @@ pub struct Saml {
     pub encryption: Option<TlsFiles>,
     /// The key that signs requests.
     pub signing: Option<TlsFiles>,
+    /// Whether tokens count in the hands alone that they are bound to.
+    pub binding_required: bool,
+}
+
+/// A SPIFFE trust domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spiffe {
+    /// Its short name in policies.
+    pub name: String,
+    /// Its name in SPIFFE IDs.
+    pub trust_domain: String,
+    /// The file with its authorities.
+    pub bundle: PathBuf,
+    /// Groups that ids tell.
+    pub group_when: Vec<(String, Vec<(String, String)>)>,
+    /// Longest life of a certificate.
+    pub svid_lifetime_max: Duration,
 }
 
 /// Where the name of a SAML subject stands.

@@ -74,6 +74,10 @@ pub struct RawConfig {
     /// Identity providers that speak SAML 2.0, by the short name that policies use. People sign in by them: `brattice login`.
     #[serde(default)]
     pub saml: BTreeMap<String, RawSaml>,
+    /// SPIFFE trust domains whose workloads show X.509-SVIDs, by the short name that policies use. One that has the name of an
+    /// issuer means the same workloads as its JWT-SVIDs do.
+    #[serde(default)]
+    pub spiffe: BTreeMap<String, RawSpiffe>,
     /// Who answers for an agent: `"okta/etl-7" = "okta/alice"`. Rules read it as `principal.owner`.
     #[serde(default)]
     pub owners: BTreeMap<String, String>,
@@ -106,6 +110,9 @@ pub struct RawListen {
     /// Where the REST API answers.
     #[schemars(required)]
     pub admin: Option<RawAdminListener>,
+    /// Ask clients of the listeners with TLS for a certificate, so that tokens can be bound to it. Nobody needs one, and
+    /// anybody's will do: it names nobody by itself. Default: `true` where there is a table `spiffe`, else `false`.
+    pub client_certificates: Option<bool>,
     /// Where `/metrics`, `/healthz` and `/readyz` answer, without authentication.
     pub metrics: Option<RawMetricsListener>,
 }
@@ -236,6 +243,10 @@ pub struct RawIssuer {
     /// address. Default: `false`.
     #[serde(default)]
     pub development: bool,
+    /// Take tokens for its people and workloads in the hands alone that they are bound to (`cnf`: a client certificate or a
+    /// DPoP key), the gateway's own tokens for them, too. Default: `false`.
+    #[serde(default)]
+    pub binding_required: bool,
     /// People sign in by it: `brattice login`. The provider must know `PUBLIC_URL/oauth/callback/NAME` as a redirect URI.
     pub sign_in: Option<RawSignIn>,
 }
@@ -286,6 +297,37 @@ pub struct RawSaml {
     pub encryption: Option<RawTlsFiles>,
     /// The key that signs requests, where the provider wants them signed: RSA, in PKCS #8. Default: none.
     pub signing: Option<RawTlsFiles>,
+    /// Take the gateway's tokens for its people in the hands alone that they are bound to. Default: `false`.
+    #[serde(default)]
+    pub binding_required: bool,
+}
+
+/// A SPIFFE trust domain. Whoever its certificates name is a workload.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSpiffe {
+    /// Its name, as in `prod.example.com`.
+    #[schemars(required)]
+    pub trust_domain: Option<String>,
+    /// PEM file with its authorities. Who can change it can be any workload of the trust domain. It is read again when it
+    /// changes.
+    #[schemars(required)]
+    pub bundle: Option<String>,
+    /// What SPIFFE IDs say.
+    #[serde(default)]
+    pub claims: RawSpiffeClaims,
+    /// A certificate that is valid for longer is refused, at most `168h`. Default: `24h`.
+    pub svid_lifetime_max: Option<String>,
+}
+
+/// What SPIFFE IDs say.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSpiffeClaims {
+    /// Groups that SPIFFE IDs tell: a workload is in one when all that is listed for it holds, as for an issuer. The claim is
+    /// `sub`. As in `{ payments = ["sub=spiffe://prod.example.com/ns/payments/sa/*"] }`.
+    #[serde(default)]
+    pub group_when: BTreeMap<String, Vec<String>>,
 }
 
 /// Formats of a `NameID` (SAML Core, section 8.3) that may name somebody. `transient` names nobody.

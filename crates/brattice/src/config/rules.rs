@@ -81,6 +81,7 @@ pub(super) fn known(raw: &RawConfig, classes: &Classes) -> Known {
             .iter()
             .flat_map(|all| all.keys().cloned())
             .chain(raw.saml.keys().cloned())
+            .chain(raw.spiffe.keys().cloned())
             .chain([OWN_ISSUER.to_owned()])
             .collect(),
         labels: Default::default(),

@@ -1,6 +1,7 @@
 //! Bundles as people write them, right and wrong.
 
 mod leases;
+mod spiffe;
 
 use super::checked::{SecretSource, TargetCredential, TlsMode};
 use super::*;

@@ -83,7 +83,13 @@ mod tests {
         use rustls::client::danger::ServerCertVerifier;
         use rustls::pki_types::{ServerName, UnixTime};
         let made = make(Timestamp::from_seconds(1_800_000_000)).unwrap();
-        let (_, leaf) = tls::server(made.certificate.as_bytes(), made.key.as_bytes(), &[]).unwrap();
+        let (_, leaf) = tls::server(
+            made.certificate.as_bytes(),
+            made.key.as_bytes(),
+            &[],
+            Default::default(),
+        )
+        .unwrap();
         let roots = std::sync::Arc::new(tls::roots(made.authority.as_bytes(), "ca").unwrap());
         let verifier =
             rustls::client::WebPkiServerVerifier::builder_with_provider(roots, tls::provider())

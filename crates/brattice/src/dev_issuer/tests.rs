@@ -97,7 +97,10 @@ fn gateway(dev: &DevIssuer) -> Oidc {
 }
 
 async fn identity(dev: &DevIssuer, token: &Secret) -> Identity {
-    gateway(dev).verify_token(token, "127.0.0.1").await.unwrap()
+    gateway(dev)
+        .verify_token(token, &Default::default(), "127.0.0.1")
+        .await
+        .unwrap()
 }
 
 fn secret_of(dev: &DevIssuer, name: &str) -> String {

@@ -14,6 +14,7 @@ use brattice_core::ports::AuditLog;
 use brattice_identity::lend::VaultConfig;
 use brattice_identity::oidc::IssuerConfig;
 use brattice_identity::saml::SamlProvider;
+use brattice_identity::spiffe::SpiffeConfig;
 use brattice_proxy::endpoint::Endpoint;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::sync::atomic::Ordering;
 struct Ready {
     issuers: Vec<IssuerConfig>,
     saml: Vec<SamlProvider>,
+    spiffe: Vec<SpiffeConfig>,
     endpoints: HashMap<String, Arc<Endpoint>>,
     in_force: InForce,
     routes: Routes,
@@ -50,8 +52,10 @@ impl Gateway {
         let ready = self.make_ready(&checked, revision, &self.connections)?;
         self.note_bundle(revision, checked.digest).await?;
         self.oidc.reconfigure(ready.issuers)?;
-        let saml = checked.saml.iter().map(|s| s.name.clone());
-        self.oidc.know_beside(saml.collect());
+        self.spiffe
+            .reconfigure(ready.spiffe)
+            .map_err(bundle::wrong)?;
+        self.oidc.know_beside(bundle::beside(&checked));
         self.logins.set_saml(ready.saml);
         self.revocations.set_leeway(bundle::leeway(&checked));
         self.endpoints.apply(ready.endpoints);
@@ -95,8 +99,14 @@ impl Gateway {
     ) -> Result<Ready, StartError> {
         let issuers = bundle::issuers(checked)?;
         brattice_identity::oidc::check(&issuers)?;
+        let spiffe = bundle::spiffe(checked)?;
+        match brattice_identity::spiffe::problems_of(&spiffe) {
+            none if none.is_empty() => {}
+            problems => return Err(bundle::wrong(problems)),
+        }
         Ok(Ready {
             issuers,
+            spiffe,
             saml: bundle::saml(checked, &self.used_assertions)?,
             endpoints: bundle::endpoints(checked, connections)?,
             in_force: bundle::in_force(checked, revision, self.tokens.clone(), &|t| {
@@ -104,7 +114,7 @@ impl Gateway {
             })?,
             routes: Routes::of(checked, self.clock.clone(), self.randomness.clone())?,
             vaults: bundle::vaults(checked)?,
-            certificates: certificates::Read::of(checked)?,
+            certificates: certificates::Read::of(checked, self.certificates.asked())?,
         })
     }
 

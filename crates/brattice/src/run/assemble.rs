@@ -29,7 +29,7 @@ use brattice_identity::login::{LoginParts, Logins};
 use brattice_identity::saml::UsedAssertions;
 use brattice_identity::sts::{OwnTokens, Ring, RingError, Tokens};
 use brattice_identity::throttle::ThrottleLimits;
-use brattice_identity::{Lender, MintedLookup, Oidc};
+use brattice_identity::{Lender, MintedLookup, Oidc, Spiffe};
 use brattice_proxy::endpoint::Endpoints;
 use brattice_proxy::live::Live;
 use brattice_proxy::postgres::cancel::Cancels;
@@ -70,6 +70,8 @@ pub struct Gateway {
     pub oidc: Arc<Oidc>,
     /// The gateway's own tokens.
     pub own_tokens: Arc<OwnTokens>,
+    /// The trust domains of workloads that show certificates.
+    pub(super) spiffe: Arc<Spiffe>,
     /// Where people sign in.
     pub logins: Arc<Logins>,
     /// SAML assertions that were used.
@@ -160,8 +162,16 @@ impl Gateway {
         let ring = ring.await.map_err(|e| StartError::TokenKeys(boxed(e)))?;
         let issuer = checked.listen.admin.public_url.trim_end_matches('/');
         let own_tokens = Arc::new(OwnTokens::new(issuer.to_owned(), ring));
+        let spiffe = Arc::new(Spiffe::default());
+        spiffe
+            .reconfigure(bundle::spiffe(&checked)?)
+            .map_err(bundle::wrong)?;
         let authenticator = Arc::new(Unrevoked::new(
-            Arc::new(Tokens::new(oidc.clone(), own_tokens.clone())),
+            Arc::new(Tokens::new(
+                oidc.clone(),
+                own_tokens.clone(),
+                spiffe.clone(),
+            )),
             revocations.clone(),
             seen.clone(),
         ));
@@ -178,7 +188,7 @@ impl Gateway {
         logins.set_lifetimes(limits.sign_in_max, limits.own_token_lifetime_max);
         let used_assertions = Arc::new(UsedAssertions::default());
         logins.set_saml(bundle::saml(&checked, &used_assertions)?);
-        oidc.know_beside(checked.saml.iter().map(|s| s.name.clone()).collect());
+        oidc.know_beside(bundle::beside(&checked));
         let sealed = sealing(&checked, &db)?;
         let endpoints = Arc::new(Endpoints::default());
         let own_connections = Arc::new(KeptOwn::default());
@@ -220,7 +230,8 @@ impl Gateway {
             gate.meters().restore_spent(budget, amount, clock.now());
         }
         let routes = Routes::of(&checked, clock.clone(), randomness.clone())?;
-        let certificates = Certificates::new(certificates::Read::of(&checked)?);
+        let asked = certificates::Asked::default();
+        let certificates = Certificates::new(certificates::Read::of(&checked, &asked)?, asked);
         let now = clock.now();
         let gateway = Self {
             gate: Arc::new(gate),
@@ -243,6 +254,7 @@ impl Gateway {
             db,
             oidc,
             own_tokens,
+            spiffe,
             logins,
             used_assertions,
             key_sealing,

@@ -15,12 +15,13 @@ use brattice_identity::lend::{
     SecretFrom, TargetCredential, UpstreamProof, VaultAuth, VaultConfig,
 };
 use brattice_identity::oidc::{
-    ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, GroupRule, IssuerConfig, KindRule,
-    SigningAlgorithm,
+    Beside, ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, ConfigProblem, GroupRule,
+    IssuerConfig, KindRule, SigningAlgorithm,
 };
 use brattice_identity::saml::{
     KeyConfig, NameIdFormat, SamlConfig, SamlProvider, SubjectFrom, UsedAssertions,
 };
+use brattice_identity::spiffe::SpiffeConfig;
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
 use std::collections::{BTreeMap, HashMap};
@@ -300,6 +301,56 @@ pub(super) fn saml(
     checked.saml.iter().map(provider).collect()
 }
 
+/// The SPIFFE trust domains.
+pub(super) fn spiffe(checked: &Checked) -> Result<Vec<SpiffeConfig>, StartError> {
+    let domain = |s: &checked::Spiffe| {
+        Ok(SpiffeConfig {
+            group_rules: group_rules(&format!("spiffe.{}", s.name), &s.group_when)?,
+            svid_lifetime_max: s.svid_lifetime_max,
+            ..SpiffeConfig::new(&s.name, &s.trust_domain, &s.bundle)
+        })
+    };
+    checked.spiffe.iter().map(domain).collect()
+}
+
+/// Settings that cannot be, as what keeps a bundle from coming into force.
+pub(super) fn wrong(problems: Vec<ConfigProblem>) -> StartError {
+    StartError::Bundle(problems.iter().map(ToString::to_string).collect())
+}
+
+/// The providers whose proofs are not tokens of their own.
+pub(super) fn beside(checked: &Checked) -> Vec<Beside> {
+    let saml = checked.saml.iter().map(|s| (&s.name, s.binding_required));
+    // A certificate is its own binding.
+    let spiffe = checked.spiffe.iter().map(|s| (&s.name, false));
+    saml.chain(spiffe)
+        .map(|(name, binding_required)| Beside {
+            name: name.clone(),
+            binding_required,
+        })
+        .collect()
+}
+
+fn group_rules(
+    at: &str,
+    rules: &[(String, Vec<(String, String)>)],
+) -> Result<Vec<GroupRule>, StartError> {
+    let like = |(claim, pattern): &(String, String)| {
+        let nameless = || StartError::Bundle(vec![format!("{at}: a claim has no name")]);
+        Ok(ClaimLike {
+            claim: ClaimPath::parse(claim).ok_or_else(nameless)?,
+            pattern: pattern.clone(),
+        })
+    };
+    let rule = |(group, when): &(String, Vec<(String, String)>)| {
+        Ok(GroupRule {
+            group: group.clone(),
+            when: when.iter().map(like).collect::<Result<_, StartError>>()?,
+        })
+    };
+    rules.iter().map(rule).collect()
+}
+
 fn saml_config(s: &checked::Saml, public_url: &str) -> Result<SamlConfig, StartError> {
     let file = |path: &Path| {
         std::fs::read(path).map_err(|cause| StartError::File {
@@ -377,19 +428,7 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
                 .map_err(|_| bad("an algorithm is not known"))?,
         );
     }
-    let mut group_rules = Vec::new();
-    for (group, when) in &i.claims.group_when {
-        let like = |(claim, pattern): &(String, String)| {
-            Ok::<_, StartError>(ClaimLike {
-                claim: path(claim)?,
-                pattern: pattern.clone(),
-            })
-        };
-        group_rules.push(GroupRule {
-            group: group.clone(),
-            when: when.iter().map(like).collect::<Result<_, _>>()?,
-        });
-    }
+    let group_rules = group_rules(&format!("issuers.{}", i.name), &i.claims.group_when)?;
     let kind = KindRule {
         agent_when: claims(&i.claims.agent_when)?,
         user_when: claims(&i.claims.user_when)?,
@@ -415,6 +454,7 @@ fn issuer(i: &checked::Issuer) -> Result<IssuerConfig, StartError> {
         delegation_depth_max: i.delegation_depth_max,
         ca,
         allow_loopback_http: i.is_loopback_http(),
+        binding_required: i.binding_required,
         client: i.sign_in.as_ref().map(client),
         jwks_refresh: i.keys_refresh,
         jwks_stale_max: i.keys_stale_max,

@@ -14,34 +14,42 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::TlsAcceptor;
 
 /// Certificates as they were read, and not used yet.
 pub(super) struct Read {
     postgres: Option<ListenerTls>,
     admin: Option<Arc<ServerConfig>>,
+    asked: bool,
 }
+
+/// Whether clients are asked for theirs. All listeners look here at each handshake.
+pub(super) type Asked = Arc<AtomicBool>;
 
 impl Read {
     /// Reads the certificates that a bundle names.
     ///
     /// # Errors
     /// When one of them cannot be used.
-    pub(super) fn of(checked: &Checked) -> Result<Self, StartError> {
+    pub(super) fn of(checked: &Checked, asked: &Asked) -> Result<Self, StartError> {
         let postgres = checked
             .listen
             .postgres
             .as_ref()
             .and_then(|p| p.tls.as_ref());
         let postgres = postgres
-            .map(|files| read(files, &[b"postgresql"]))
+            .map(|files| read(files, &[b"postgresql"], asked))
             .transpose()?;
         let admin = checked.listen.admin.tls.as_ref();
-        let admin = admin.map(|files| read(files, &[b"http/1.1"])).transpose()?;
+        let admin = admin
+            .map(|files| read(files, &[b"http/1.1"], asked))
+            .transpose()?;
         Ok(Self {
             postgres: postgres
                 .map(|(config, leaf)| ListenerTls::new(TlsAcceptor::from(config), leaf.as_ref())),
             admin: admin.map(|(config, _)| config),
+            asked: checked.listen.client_certificates,
         })
     }
 }
@@ -50,11 +58,13 @@ impl Read {
 pub(super) struct Certificates {
     postgres: Option<Arc<ArcSwap<ListenerTls>>>,
     admin: Option<(Arc<ServerConfig>, Arc<Newest>)>,
+    asked: Asked,
 }
 
 impl Certificates {
     /// Those that listeners start with.
-    pub(super) fn new(read: Read) -> Self {
+    pub(super) fn new(read: Read, asked: Asked) -> Self {
+        asked.store(read.asked, Ordering::Release);
         let admin = read.admin.map(|first| {
             let newest = Arc::new(Newest(ArcSwap::new(first.clone())));
             let mut config = ServerConfig::clone(&first);
@@ -66,11 +76,18 @@ impl Certificates {
                 .postgres
                 .map(|tls| Arc::new(ArcSwap::from_pointee(tls))),
             admin,
+            asked,
         }
+    }
+
+    /// Whether clients are asked for theirs.
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// Puts others in their place. Where there was none there will be none before the next start, and the reverse.
     pub(super) fn renew(&self, read: Read) {
+        self.asked.store(read.asked, Ordering::Release);
         if let (Some(current), Some(new)) = (&self.postgres, read.postgres) {
             current.store(Arc::new(new));
         }
@@ -103,6 +120,7 @@ impl ResolvesServerCert for Newest {
 fn read(
     files: &TlsFiles,
     alpn: &[&[u8]],
+    asked: &Asked,
 ) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), StartError> {
     let bytes = |path: &Path| {
         std::fs::read(path).map_err(|cause| StartError::File {
@@ -114,5 +132,6 @@ fn read(
         &bytes(&files.cert)?,
         &bytes(&files.key)?,
         alpn,
+        asked.clone(),
     )?)
 }

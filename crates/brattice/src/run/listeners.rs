@@ -111,6 +111,7 @@ impl Gateway {
             witness: self.list.clone(),
             randomness: self.randomness.clone(),
             tls: self.certificates.postgres(),
+            certificates_asked: self.certificates.asked().clone(),
             plaintext_loopback: wanted.is_some_and(|w| w.allow_plaintext_loopback),
             oauth,
             limits,

@@ -15,6 +15,7 @@
 
 mod api;
 mod attacks;
+mod bound;
 mod budgets;
 mod clients;
 mod crash;

@@ -243,6 +243,7 @@ fn bundle(idp: &Idp, postgres: &Postgres, role_password: &str) -> GatewayOptions
     GatewayOptions {
         binary: env!("CARGO_BIN_EXE_brattice").into(),
         tls: true,
+        admin_tls: false,
         issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
         targets: vec![target(SHOP, "test"), target(PROD, "production")],
         more: format!(

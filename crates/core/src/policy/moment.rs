@@ -97,7 +97,7 @@ impl Seen {
                 LoginBy::Oidc
             },
             mfa: reads.any(Reads::LOGIN_MFA) && id.mfa,
-            bound: reads.any(Reads::LOGIN_BOUND) && id.bound,
+            bound: reads.any(Reads::LOGIN_BOUND) && id.binding.is_any(),
             age_seconds: if_read(Reads::LOGIN_AGE, age_seconds(moment)),
             now_seconds: if reads.any(Reads::CLOCK_NOW) {
                 moment.now.seconds()

@@ -14,6 +14,7 @@ use super::{Logins, No, client};
 use crate::oidc::SignInRequest;
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -566,7 +567,7 @@ impl Proven {
             chain: brattice_core::principal::Chain::of(self.who.clone()),
             by: self.by,
             mfa: self.mfa,
-            bound: false,
+            binding: Binding::default(),
             authenticated_at: self.authenticated_at,
             expires_at: self.until,
             token_id: None,

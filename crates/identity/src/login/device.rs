@@ -7,6 +7,7 @@ use super::grant::Given;
 use super::step::Step;
 use super::{Logins, No, SIGN_IN_WAIT_MAX, client};
 use crate::throttle::ThrottleLimits;
+use brattice_core::sender::Sender;
 use brattice_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -92,7 +93,12 @@ impl Logins {
     }
 
     /// What a device gets for its code now.
-    pub async fn poll_device(&self, client: &str, device_code: &str) -> Result<Given, No> {
+    pub async fn poll_device(
+        &self,
+        client: &str,
+        device_code: &str,
+        sender: &Sender,
+    ) -> Result<Given, No> {
         let found = self.look::<Polling>(device_code).await?;
         let (mut polling, before) = found
             .filter(|(p, _)| p.client == client)
@@ -118,7 +124,10 @@ impl Logins {
                 };
                 self.take::<Polling>(device_code).await?;
                 match answer {
-                    Some(proven) => self.begin_sign_in(client, &polling.from, *proven).await,
+                    Some(proven) => {
+                        self.begin_sign_in(client, &polling.from, *proven, sender)
+                            .await
+                    }
                     None => Err(No::Denied("the person said no".to_owned())),
                 }
             }

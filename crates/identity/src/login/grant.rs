@@ -17,6 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_core::principal::{Identity, Principal};
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Logins {
         redirect_uri: &str,
         code: &str,
         verifier: &str,
+        sender: &Sender,
     ) -> Result<Given, No> {
         let wrong = No::Grant("no such code, or no longer, or not for this client");
         let Some(step) = self.take::<Code>(code).await? else {
@@ -88,7 +90,9 @@ impl Logins {
         if !right {
             return Err(wrong);
         }
-        let given = self.begin_sign_in(client, &step.from, step.proven).await?;
+        let given = self
+            .begin_sign_in(client, &step.from, step.proven, sender)
+            .await?;
         let spent = Spent {
             sign_in: given.sign_in.clone(),
         };
@@ -100,14 +104,23 @@ impl Logins {
         Ok(given)
     }
 
-    /// Begins a sign-in: a person said yes.
+    /// Begins a sign-in: a person said yes. It is bound to what its client shows now, for as long as it goes on.
     pub(super) async fn begin_sign_in(
         &self,
         client: &str,
         from: &str,
         proven: Proven,
+        sender: &Sender,
     ) -> Result<Given, No> {
-        let identity = proven.identity();
+        let identity = Identity {
+            binding: sender.binding(),
+            ..proven.identity()
+        };
+        if !identity.binding.is_any() && self.parts.oidc.wants_bound(&identity.chain) {
+            return Err(No::Request(
+                "this provider's people are given bound tokens alone: send a DPoP proof",
+            ));
+        }
         if !self.parts.still_good.counts(&identity).await? {
             return Err(No::Grant("this person was revoked since"));
         }
@@ -134,12 +147,13 @@ impl Logins {
     }
 
     /// Fresh tokens for a refresh token, if the person's provider still knows them.
-    pub async fn refresh(&self, client: &str, token: &str) -> Result<Given, No> {
+    pub async fn refresh(&self, client: &str, token: &str, sender: &Sender) -> Result<Given, No> {
         let unknown = No::Grant("no such refresh token, or no longer: sign in again");
         let Some((row, secret, turn)) = self.row_of(token).await? else {
             return Err(unknown);
         };
-        if row.client != client {
+        // Nor is it used up by whoever does not hold its key (RFC 9449, section 5).
+        if row.client != client || row.identity.binding.missing_of(sender).is_some() {
             return Err(unknown);
         }
         if row.turn != turn {
@@ -225,6 +239,7 @@ impl Logins {
                     // How they proved themselves is as old as it was.
                     authenticated_at: row.identity.authenticated_at,
                     mfa: row.identity.mfa,
+                    binding: row.identity.binding,
                     ..found.identity
                 };
                 let turned = Turned {

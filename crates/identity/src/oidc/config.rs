@@ -57,6 +57,8 @@ pub struct IssuerConfig {
     pub jwks_stale_max: Duration,
     /// Least time between two fetches, whatever the reason.
     pub jwks_refetch_min: Duration,
+    /// Whether tokens for its people and workloads count in the hands alone that they are bound to.
+    pub binding_required: bool,
     /// As what the gateway is known there, where people sign in by this provider.
     pub client: Option<ClientConfig>,
 }
@@ -95,6 +97,7 @@ impl IssuerConfig {
             jwks_refresh: Duration::from_secs(300),
             jwks_stale_max: Duration::from_secs(3600),
             jwks_refetch_min: Duration::from_secs(10),
+            binding_required: false,
             client: None,
         }
     }

@@ -71,7 +71,7 @@ pub struct ClaimLike {
 }
 
 impl ClaimLike {
-    pub(super) fn holds(&self, claims: &Map<String, Value>) -> bool {
+    pub(crate) fn holds(&self, claims: &Map<String, Value>) -> bool {
         let value = match self.claim.of(claims) {
             Some(Value::String(text)) => text.as_str(),
             Some(Value::Bool(true)) => "true",

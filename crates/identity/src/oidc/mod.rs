@@ -6,6 +6,7 @@
 mod algorithm;
 mod claims;
 pub(crate) mod config;
+pub(crate) mod confirmation;
 mod fetch;
 mod json;
 mod jwks;
@@ -31,6 +32,7 @@ use brattice_core::principal::OWN_ISSUER;
 use brattice_core::principal::{Chain, Identity, LoginBy};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use brattice_core::time::{Clock, Timestamp};
 use jwks::VerifyKey;
 use keys::{Keys, Lookup};
@@ -55,6 +57,15 @@ pub trait MintedLookup: Send + Sync {
     fn spend<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
+/// A provider whose proofs are checked elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Its short name in the bundle.
+    pub name: String,
+    /// Whether tokens given on its word count in the hands alone that they are bound to.
+    pub binding_required: bool,
+}
+
 /// Why an [`Oidc`] could not be made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
@@ -75,8 +86,8 @@ pub enum OidcError {
 /// Verifies access tokens of any number of providers.
 pub struct Oidc {
     providers: ArcSwap<Providers>,
-    /// Providers by which people prove themselves otherwise, by name.
-    beside: ArcSwap<Vec<String>>,
+    /// Providers whose people and workloads prove themselves otherwise.
+    beside: ArcSwap<Vec<Beside>>,
     minted: Arc<dyn MintedLookup>,
     clock: Arc<dyn Clock>,
     /// The latest time seen: a clock that steps back brings no expired token back.
@@ -130,9 +141,9 @@ impl Oidc {
         Ok(())
     }
 
-    /// Takes the names of providers by which people prove themselves otherwise: what was given on their word counts, too.
-    pub fn know_beside(&self, names: Vec<String>) {
-        self.beside.store(Arc::new(names));
+    /// Takes the providers whose proofs are checked elsewhere: what was given on their word counts, too.
+    pub fn know_beside(&self, providers: Vec<Beside>) {
+        self.beside.store(Arc::new(providers));
     }
 
     /// Forgets which tokens were verified, as after a revocation.
@@ -151,9 +162,44 @@ impl Oidc {
         let known = |issuer: &str| {
             issuer == OWN_ISSUER
                 || providers.list.iter().any(|p| p.config.name == issuer)
-                || beside.iter().any(|name| name == issuer)
+                || beside.iter().any(|b| b.name == issuer)
         };
         chain.actors().all(|a| known(&a.issuer))
+    }
+
+    /// Whether tokens for a chain count only where they are bound to something: a provider of somebody in it wants that.
+    pub fn wants_bound(&self, chain: &Chain) -> bool {
+        let (providers, beside) = (self.providers.load(), self.beside.load());
+        let wants = |issuer: &str| {
+            let here = providers.list.iter().map(|p| &p.config);
+            here.filter(|c| c.name == issuer)
+                .any(|c| c.binding_required)
+                || beside
+                    .iter()
+                    .any(|b| b.name == issuer && b.binding_required)
+        };
+        chain.actors().any(|a| wants(&a.issuer))
+    }
+
+    /// Whether a token that was verified is in the hands that it is for.
+    pub(crate) fn in_hands(
+        &self,
+        identity: Identity,
+        sender: &Sender,
+        source: &str,
+    ) -> Result<Identity, AuthError> {
+        let refused = match identity.binding.missing_of(sender) {
+            Some(missing) => AuthError::Unheld(missing),
+            None if !identity.binding.is_any() && self.wants_bound(&identity.chain) => {
+                AuthError::Rejected(
+                    "token: it is bound to nothing, and its provider is taken with bound ones alone"
+                        .to_owned(),
+                )
+            }
+            None => return Ok(identity),
+        };
+        self.throttle.failed(source, self.now());
+        Err(refused)
     }
 
     /// The present, never earlier than any present seen before.
@@ -169,7 +215,7 @@ impl Oidc {
         read.max(latest)
     }
 
-    async fn verify(&self, token: &Secret, source: &str) -> Result<Identity, AuthError> {
+    async fn proven(&self, token: &Secret, source: &str) -> Result<Identity, AuthError> {
         let providers = self.providers.load_full();
         let digest = Digest::of(token.expose());
         if let Some(identity) = self.known(&providers, &digest).await? {
@@ -242,7 +288,7 @@ impl Oidc {
             chain: people::chain(config, claims).map_err(reject)?,
             by: LoginBy::Oidc,
             mfa: people::used_second_factor(config, claims).map_err(reject)?,
-            bound: false,
+            binding: confirmation::binding_of(claims).map_err(reject)?,
             authenticated_at: span.authenticated_at,
             expires_at: span.ends_at,
             token_id: people::token_id(claims).map_err(reject)?,
@@ -281,9 +327,13 @@ impl Authenticator for Oidc {
     fn verify_token<'a>(
         &'a self,
         token: &'a Secret,
+        sender: &'a Sender,
         source: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>> {
-        Box::pin(self.verify(token, source))
+        Box::pin(async move {
+            let identity = self.proven(token, source).await?;
+            self.in_hands(identity, sender, source)
+        })
     }
 
     fn minted<'a>(

@@ -15,6 +15,7 @@ use brattice_core::ports::AuthError;
 use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
@@ -88,6 +89,7 @@ impl From<AuthError> for SignInFailed {
     fn from(why: AuthError) -> Self {
         match why {
             AuthError::Rejected(why) => Self::Rejected(why),
+            AuthError::Unheld(_) => Self::Rejected(why.to_string()),
             AuthError::Throttled => Self::Unavailable("too many attempts".to_owned()),
             AuthError::Unavailable(why) => Self::Unavailable(why),
         }
@@ -305,7 +307,7 @@ impl Party {
             chain,
             by: LoginBy::Oidc,
             mfa: false,
-            bound: false,
+            binding: Binding::default(),
             authenticated_at: now,
             expires_at: now.plus(self.client.recheck_max),
             token_id: None,

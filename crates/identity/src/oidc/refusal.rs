@@ -5,7 +5,7 @@
 
 /// A reason. None of them quotes the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     #[error("it is not a signed token")]
     NotAToken,
     #[error("it is longer than any token may be")]
@@ -40,7 +40,7 @@ pub(super) enum Refusal {
     NotYet,
     #[error("it lives longer than lifetime_max")]
     LivesTooLong,
-    #[error("it is bound to a key that cannot be checked here")]
+    #[error("it is bound to something in a way that is not known here")]
     Bound,
     #[error("its groups are not listed in it: the provider found them too many")]
     GroupsElsewhere,

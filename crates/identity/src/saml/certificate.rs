@@ -4,6 +4,7 @@
 //! certificate's dates, issuer and signature say nothing more about them (SAML 2.0 Metadata Interoperability Profile,
 //! section 2.5.1).
 
+use crate::der::{EXPLICIT_0 as VERSION, INTEGER, OID, SEQUENCE, Tlv};
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
@@ -11,12 +12,6 @@ const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
-
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const OID: u8 = 0x06;
-/// `[0] EXPLICIT`: the version, which certificates of version 1 lack.
-const VERSION: u8 = 0xa0;
 
 /// What a key can verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,37 +101,5 @@ fn kind_of(spki: &[u8]) -> Option<KeyKind> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// One value of DER.
-struct Tlv<'a> {
-    tag: u8,
-    value: &'a [u8],
-    /// With tag and length.
-    whole: &'a [u8],
-}
-
-impl<'a> Tlv<'a> {
-    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (&tag, rest) = bytes.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            0x81..=0x83 => {
-                let (digits, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
-                let number = digits
-                    .iter()
-                    .fold(0, |n: usize, d| (n << 8) | usize::from(*d));
-                (number, rest)
-            }
-            _ => return None,
-        };
-        let (value, rest) = rest.split_at_checked(length)?;
-        let whole = bytes.get(..bytes.len().checked_sub(rest.len())?)?;
-        Some((Self { tag, value, whole }, rest))
-    }
-    fn value(&self, tag: u8) -> Option<&'a [u8]> {
-        (self.tag == tag).then_some(self.value)
     }
 }

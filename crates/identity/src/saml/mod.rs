@@ -62,6 +62,7 @@ use base64::engine::general_purpose::STANDARD;
 use brattice_core::ids::Hasher;
 use brattice_core::principal::{Chain, Identity, LoginBy};
 use brattice_core::scope::Scope;
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use encryption::DecryptionKey;
 use idp::Idp;
@@ -236,7 +237,7 @@ impl SamlProvider {
                 chain: Chain::of(principal),
                 by: LoginBy::Saml,
                 mfa: people::has_second_factor(&self.config, assertion),
-                bound: false,
+                binding: Binding::default(),
                 authenticated_at: assertion.authenticated_at.min(now),
                 expires_at,
                 token_id: Some(assertion.id.to_owned()),

@@ -10,6 +10,7 @@ use crate::text::is_plain_name;
 use brattice_core::ports::{Randomness, RecordFailed};
 use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, PrincipalKind};
 use brattice_core::scope::{Scope, ScopeRefused};
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Asked {
     pub worker: Option<String>,
     /// For at most so long. A fraction of a second is cut off.
     pub lifetime: Duration,
+    /// Bound to this.
+    pub binding: Binding,
 }
 
 /// Why it is not given. The names are those of RFC 6749, section 5.2, and RFC 8693, section 2.2.2.
@@ -65,6 +68,12 @@ pub fn exchange(
     if proofs().any(|p| p.expires_at <= now) {
         return Err(Refused::Grant("the token has ended"));
     }
+    // What was bound never becomes what counts in any hands.
+    if !asked.binding.is_any() && proofs().any(|p| p.binding.is_any()) {
+        return Err(Refused::Request(
+            "a bound token is traded for a bound one alone",
+        ));
+    }
     let mut chain = match actor {
         None => subject.chain.clone(),
         Some(actor) => joined(&actor.chain, &subject.chain)?,
@@ -99,7 +108,7 @@ pub fn exchange(
         chain,
         by: oldest.by,
         mfa: proofs().all(|p| p.mfa),
-        bound: false,
+        binding: asked.binding,
         authenticated_at: Timestamp::from_seconds(oldest.authenticated_at.seconds()),
         expires_at,
         scope: scope.given_to(&id),

@@ -4,10 +4,12 @@ use super::*;
 use crate::lend::{SealingKey, SealingKeys};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brattice_core::ids::Digest;
 use brattice_core::ports::{BoxFuture, Randomness, RecordFailed, StoreError};
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -71,7 +73,7 @@ fn identity(kind: PrincipalKind, name: &str) -> Identity {
         chain: Chain::of(principal(kind, name)),
         by: LoginBy::Oidc,
         mfa: kind == PrincipalKind::User,
-        bound: false,
+        binding: Binding::default(),
         authenticated_at: NOW,
         expires_at: NOW.plus(30 * MINUTE),
         token_id: Some(format!("of-{name}")),
@@ -91,6 +93,7 @@ fn asked(scope: &str) -> Asked {
         scope: Scope::parse(scope).unwrap(),
         worker: None,
         lifetime: 15 * MINUTE,
+        binding: Binding::default(),
     }
 }
 
@@ -225,6 +228,52 @@ async fn a_token_proves_what_it_was_issued_for() {
         elsewhere.read(&issued.token, NOW).is_none(),
         "another issuer takes it"
     );
+}
+
+#[test]
+fn what_is_bound_is_traded_for_what_is_bound_alone() {
+    let key = Binding::key(Digest::of(b"key"));
+    let certificate = Binding::certificate(Digest::of(b"certificate"));
+    let bound = |binding| Identity { binding, ..agent() };
+    let to = |binding| Asked {
+        binding,
+        ..asked("read")
+    };
+    let person = identity(PrincipalKind::User, "bob");
+    for held in [key, certificate] {
+        let parent = bound(held);
+        let fell = traded(&parent, None, asked("read"));
+        assert!(matches!(fell, Err(Refused::Request(_))), "{fell:?}");
+        let fell = traded(&person, Some(&parent), asked("read"));
+        assert!(matches!(fell, Err(Refused::Request(_))), "{fell:?}");
+        for wanted in [key, certificate] {
+            assert_eq!(traded(&parent, None, to(wanted)).unwrap().binding, wanted);
+        }
+    }
+    assert_eq!(traded(&agent(), None, to(key)).unwrap().binding, key);
+}
+
+#[tokio::test]
+async fn a_token_says_what_it_is_bound_to() {
+    let own = own().await;
+    for binding in [
+        Binding::default(),
+        Binding::key(Digest::of(b"key")),
+        Binding::certificate(Digest::of(b"certificate")),
+    ] {
+        let asked = Asked {
+            binding,
+            ..asked("read")
+        };
+        let issued = own
+            .issue(traded(&agent(), None, asked).unwrap(), NOW)
+            .unwrap();
+        assert_eq!(own.read(&issued.token, NOW).unwrap().binding, binding);
+        let claims = crate::oidc::token::parts(issued.token.expose_str().unwrap())
+            .unwrap()
+            .claims;
+        assert_eq!(claims.contains_key("cnf"), binding.is_any());
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use super::ring::Ring;
 use super::signer::NoKey;
 use crate::oidc::TOKEN_BYTES_MAX;
-use crate::oidc::token;
+use crate::oidc::{confirmation, token};
 use arc_swap::ArcSwap;
 use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
@@ -105,8 +105,10 @@ impl OwnTokens {
                 }
                 Some(act)
             });
-        if let (Some(act), Some(object)) = (act, claims.as_object_mut()) {
-            object.insert("act".to_owned(), act);
+        let cnf = confirmation::claim_of(&identity.binding);
+        if let Some(object) = claims.as_object_mut() {
+            object.extend(act.map(|act| ("act".to_owned(), act)));
+            object.extend(cnf.map(|cnf| (confirmation::CLAIM.to_owned(), cnf)));
         }
         claims
     }
@@ -147,7 +149,7 @@ impl OwnTokens {
             },
             by: whole.by,
             mfa: whole.mfa,
-            bound: false,
+            binding: confirmation::binding_of(&claims).ok()?,
             authenticated_at,
             expires_at,
             token_id: Some(token_id),

@@ -21,7 +21,7 @@ async fn a_good_token_proves_its_subject() {
     let identity = w.accepts(&w.token()).await;
     assert_eq!(identity.chain.to_string(), "agent:okta/etl-7");
     assert_eq!(identity.token_id.as_deref(), Some("token-1"));
-    assert!(!identity.bound && !identity.mfa && identity.credential.is_none());
+    assert!(!identity.binding.is_any() && !identity.mfa && identity.credential.is_none());
 }
 
 #[tokio::test]
@@ -264,7 +264,12 @@ async fn what_is_not_a_compact_token_is_refused() {
     }
     let invalid = brattice_core::secret::Secret::new(vec![0xff, 0xfe]);
     use brattice_core::ports::Authenticator;
-    assert!(w.oidc.verify_token(&invalid, "x").await.is_err());
+    assert!(
+        w.oidc
+            .verify_token(&invalid, &Default::default(), "x")
+            .await
+            .is_err()
+    );
     w.verify_text(&good).await.unwrap();
 }
 

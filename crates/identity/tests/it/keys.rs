@@ -3,6 +3,7 @@
 use crate::support::{World, config_of, world, world_with};
 use brattice_core::ports::{AuthError, Authenticator};
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use brattice_testkit::idp::{Answer, DISCOVERY_PATH, Idp, JWKS_PATH, SigningKey};
 use serde_json::json;
 use std::sync::Arc;
@@ -17,7 +18,10 @@ async fn all_at_once(w: &World, tokens: Vec<String>) -> Vec<bool> {
         .into_iter()
         .map(|t| {
             let oidc = Arc::clone(&w.oidc);
-            tokio::spawn(async move { oidc.verify_token(&Secret::new(t), "192.0.2.7").await })
+            tokio::spawn(async move {
+                oidc.verify_token(&Secret::new(t), &Sender::default(), "192.0.2.7")
+                    .await
+            })
         })
         .collect();
     let mut out = Vec::new();
@@ -248,7 +252,10 @@ async fn a_caller_that_goes_away_does_not_undo_the_fetch() {
     for _ in 0..5 {
         let oidc = Arc::clone(&w.oidc);
         let token = Secret::new(w.token().sign().unwrap());
-        let caller = tokio::spawn(async move { oidc.verify_token(&token, "192.0.2.7").await });
+        let caller = tokio::spawn(async move {
+            oidc.verify_token(&token, &Sender::default(), "192.0.2.7")
+                .await
+        });
         while w.idp.fetches(JWKS_PATH) == 0 {
             tokio::task::yield_now().await;
         }
@@ -297,7 +304,10 @@ async fn outages_are_not_held_against_the_source() {
     w.accepts(&known).await;
     w.accepts(&fresh).await;
     let elsewhere = Secret::new(wrong.sign().unwrap());
-    let said = w.oidc.verify_token(&elsewhere, "192.0.2.8").await;
+    let said = w
+        .oidc
+        .verify_token(&elsewhere, &Sender::default(), "192.0.2.8")
+        .await;
     assert!(matches!(said, Err(AuthError::Rejected(_))), "{said:?}");
     w.clock.step(3);
     w.rejects(&wrong, "sub").await;

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod addressed;
 #[cfg(test)]
+mod bound;
 mod config;
 #[cfg(test)]
 mod forged;

@@ -4,6 +4,7 @@ use brattice_core::ids::CredentialId;
 use brattice_core::ports::{AuthError, Authenticator, BoxFuture, MintedCredential, StoreError};
 use brattice_core::principal::{Identity, PrincipalKind};
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::oidc::{IssuerConfig, KindRule, MintedLookup, Oidc};
 use brattice_identity::throttle::ThrottleLimits;
@@ -131,7 +132,7 @@ impl World {
     }
     pub async fn verify_text(&self, token: &str) -> Result<Identity, AuthError> {
         self.oidc
-            .verify_token(&Secret::new(token), "192.0.2.7")
+            .verify_token(&Secret::new(token), &Sender::default(), "192.0.2.7")
             .await
     }
     /// Verified, or the test fails.

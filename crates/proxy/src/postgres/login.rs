@@ -10,6 +10,7 @@ use brattice_core::ids::CredentialId;
 use brattice_core::ports::{AuthError, MintedCredential};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
+use brattice_core::sender::{Missing, Sender};
 use brattice_core::target::Protocol;
 use brattice_wire::postgres::login::{Claim, ClientLogin, LoginRefused, Method};
 use brattice_wire::postgres::parameters::{self, Startup, StartupRefused};
@@ -21,6 +22,7 @@ use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,6 +32,11 @@ use tokio_rustls::TlsStream;
 const END_MAX: Duration = Duration::from_secs(2);
 /// The user name by which a client asks for OAUTHBEARER.
 const OAUTH_USER: &str = "oauth";
+/// The user name by which a client says that its certificate tells who it is. Under any other a token does, so that whoever
+/// holds a narrower token does not get in as all that its certificate names.
+const CERTIFICATE_USER: &str = "spiffe";
+/// What such names begin with where they are the workload's own.
+const CERTIFICATE_USER_PREFIX: &str = "spiffe://";
 /// Iterations an unknown user's exchange pretends to.
 const MOCK_ITERATIONS: u32 = 4096;
 
@@ -85,6 +92,8 @@ struct Stranger<'a> {
     /// What it was offered for encryption.
     tls: Option<Arc<super::ListenerTls>>,
     from: SocketAddr,
+    /// What its connection shows.
+    sender: Sender,
     stream: Stream,
     input: BytesMut,
     out: BytesMut,
@@ -102,6 +111,10 @@ pub(super) async fn admit(
         service,
         tls,
         from,
+        sender: Sender {
+            certificate: stream.0.certificate(),
+            key: None,
+        },
         stream: stream.0,
         input: stream.1,
         out: BytesMut::new(),
@@ -298,12 +311,16 @@ impl Stranger<'_> {
     /// Finds out who it is. Every failure looks the same to the client; the reason goes to the record.
     async fn prove(&mut self, startup: &Startup, target: &str) -> Result<Identity, NotIn> {
         let minted: Option<CredentialId> = startup.user.parse().ok();
+        if self.is_by_certificate(&startup.user) {
+            return self.certified(&startup.user, target).await;
+        }
         let method = self
             .method(startup, minted.is_some())
             .map_err(NotIn::Refused)?;
         let mut login =
             ClientLogin::begin(method, &mut self.out).map_err(|e| self.login_refused(&e))?;
         let mut proven: Option<MintedCredential> = None;
+        let mut why: Option<Denial> = None;
         loop {
             self.flush().await?;
             let claim = match login.input(&mut self.input, &self.service.limits, &mut self.out) {
@@ -314,6 +331,10 @@ impl Stranger<'_> {
                         return Err(NotIn::Gone(std::io::ErrorKind::UnexpectedEof.into()));
                     }
                     continue;
+                }
+                // A token that was refused by SASL is refused with what there is to say of it, which is on record by now.
+                Err(LoginRefused::Token) if why.is_some() => {
+                    return Err(NotIn::Refused(why.unwrap_or_else(not_authenticated)));
                 }
                 Err(e) => {
                     let refused = self.login_refused(&e);
@@ -336,9 +357,12 @@ impl Stranger<'_> {
                             .map_err(|e| self.login_refused(&e))?;
                         return Ok(identity);
                     }
-                    Err(NotIn::Refused(_)) => login
-                        .refuse_token(&mut self.out)
-                        .map_err(|e| self.login_refused(&e))?,
+                    Err(NotIn::Refused(denial)) => {
+                        why = Some(denial);
+                        login
+                            .refuse_token(&mut self.out)
+                            .map_err(|e| self.login_refused(&e))?;
+                    }
                     Err(other) => return Err(other),
                 },
                 Claim::Scram => {
@@ -369,6 +393,44 @@ impl Stranger<'_> {
                     return Ok(identity);
                 }
             }
+        }
+    }
+
+    /// Whether a client says that its certificate tells who it is. Where no certificate is asked for, the name means nothing.
+    fn is_by_certificate(&self, user: &str) -> bool {
+        self.service.certificates_asked.load(Ordering::Acquire)
+            && (user == CERTIFICATE_USER || user.starts_with(CERTIFICATE_USER_PREFIX))
+    }
+
+    /// Lets in whom the certificate names, without asking for more.
+    async fn certified(&mut self, user: &str, target: &str) -> Result<Identity, NotIn> {
+        let refused = |why: &str| AuthError::Rejected(why.to_owned());
+        let proven = match &self.sender.certificate {
+            None => Err(refused("there is no client certificate")),
+            Some(certificate) => {
+                let source = self.from.ip().to_string();
+                let authenticator = &self.service.authenticator;
+                authenticator.verify_certificate(certificate, &source).await
+            }
+        };
+        let proven = match proven {
+            // A client that names itself means nobody else.
+            Ok(who) if user != CERTIFICATE_USER && who.chain.acting.name != user => {
+                Err(refused("the client certificate is another workload's"))
+            }
+            other => other,
+        };
+        match proven {
+            Ok(identity) => {
+                reply::authentication_ok(&mut self.out);
+                Ok(identity)
+            }
+            Err(error @ AuthError::Rejected(_)) => {
+                let refused = NotIn::Refused(not_certified());
+                self.record(&refused, target, error.to_string());
+                Err(refused)
+            }
+            Err(error) => Err(self.auth_error(&error, target)),
         }
     }
 
@@ -412,7 +474,7 @@ impl Stranger<'_> {
         let source = self.from.ip().to_string();
         self.service
             .authenticator
-            .verify_token(token, &source)
+            .verify_token(token, &self.sender, &source)
             .await
             .map_err(|e| self.auth_error(&e, target))
     }
@@ -452,7 +514,10 @@ impl Stranger<'_> {
             .await
             .map_err(|e| self.auth_error(&e, target))?;
         let from = self.from.ip();
-        let good = |c: &MintedCredential| c.target == target && !c.spent && c.bounds.permit(from);
+        let good = |c: &MintedCredential| {
+            let held = c.identity.binding.missing_of(&self.sender).is_none();
+            c.target == target && !c.spent && c.bounds.permit(from) && held
+        };
         Ok(match found.filter(good) {
             Some(c) => match Verifier::parse(&c.scram_verifier) {
                 Some(verifier) => (verifier, Some(c)),
@@ -465,6 +530,7 @@ impl Stranger<'_> {
     fn auth_error(&self, error: &AuthError, target: &str) -> NotIn {
         let denial = match error {
             AuthError::Rejected(_) => not_authenticated(),
+            AuthError::Unheld(missing) => unheld(*missing),
             AuthError::Throttled => Denial::new(
                 Code::Throttled,
                 "brattice.login",
@@ -512,6 +578,30 @@ impl Stranger<'_> {
         self.stream.write_all_buf(&mut self.out).await?;
         self.stream.flush().await
     }
+}
+
+/// A token in hands that it is not for. Its holder may know: whoever has it can read as much in it.
+fn unheld(missing: Missing) -> Denial {
+    let (what, hint) = match missing {
+        Missing::Certificate => (
+            "the token is bound to a client certificate, and this connection does not show it",
+            "connect with that certificate and its key: sslcert and sslkey, over TLS",
+        ),
+        Missing::Key => (
+            "the token is bound to a key (DPoP), which cannot be shown by this protocol",
+            "mint a credential for this target with the token and its key: POST /v1/credentials with a DPoP proof, or `brattice credential create`",
+        ),
+    };
+    Denial::new(Code::Unauthenticated, "brattice.binding", what).hint(hint)
+}
+
+fn not_certified() -> Denial {
+    Denial::new(
+        Code::Unauthenticated,
+        "brattice.login",
+        "the client certificate was not accepted",
+    )
+    .hint("connect with an X.509-SVID that is current, of a trust domain of this gateway (sslcert, sslkey), or with a token under another user name")
 }
 
 fn not_authenticated() -> Denial {

@@ -22,6 +22,7 @@ pub use brattice_wire::Limits;
 use brattice_wire::postgres::end_point::tls_server_end_point;
 use cancel::Cancels;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
 
@@ -75,6 +76,8 @@ pub struct Service {
     pub randomness: Arc<dyn Randomness>,
     /// TLS towards clients, unless there is none. A connection keeps what it began with.
     pub tls: Option<Arc<ArcSwap<ListenerTls>>>,
+    /// Whether clients are asked for a certificate, as the bundle in force has it.
+    pub certificates_asked: Arc<AtomicBool>,
     /// Whether a token in clear is taken over loopback.
     pub plaintext_loopback: bool,
     /// Where OAUTHBEARER clients get their token, if offered.

@@ -7,6 +7,7 @@ use brattice_core::ids::{CredentialId, Digest};
 use brattice_core::ports::StoreError;
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::scope::Scope;
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,8 @@ pub(crate) struct IdentityRow {
     chain: Chain,
     by: LoginBy,
     mfa: bool,
-    bound: bool,
+    #[serde(default)]
+    binding: Binding,
     authenticated_at: Timestamp,
     expires_at: Timestamp,
     token_id: Option<String>,
@@ -151,7 +153,7 @@ impl From<&Identity> for IdentityRow {
             chain: i.chain.clone(),
             by: i.by,
             mfa: i.mfa,
-            bound: i.bound,
+            binding: i.binding,
             authenticated_at: i.authenticated_at,
             expires_at: i.expires_at,
             token_id: i.token_id.clone(),
@@ -169,7 +171,7 @@ impl From<IdentityRow> for Identity {
             chain: row.chain,
             by: row.by,
             mfa: row.mfa,
-            bound: row.bound,
+            binding: row.binding,
             authenticated_at: row.authenticated_at,
             expires_at: row.expires_at,
             token_id: row.token_id,

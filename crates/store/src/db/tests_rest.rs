@@ -6,6 +6,7 @@ use crate::testing::{START, StepClock, agent, chain, header, session, ten, user}
 use brattice_core::ids::Digest;
 use brattice_core::ports::{Bounds, MintedCredential};
 use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
+use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 
 fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> MintedCredential {
@@ -18,7 +19,7 @@ fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> M
             chain,
             by: LoginBy::Minted,
             mfa: true,
-            bound: false,
+            binding: Binding::default(),
             authenticated_at: START,
             expires_at: until,
             token_id: Some("jti-1".to_owned()),

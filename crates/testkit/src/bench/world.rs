@@ -243,6 +243,7 @@ fn gateway(
 ) -> Result<Gateway, BenchError> {
     let options = GatewayOptions {
         binary: binary.to_owned(),
+        admin_tls: false,
         tls: true,
         issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
         targets: vec![TargetOptions {

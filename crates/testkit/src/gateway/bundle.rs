@@ -15,6 +15,8 @@ pub struct GatewayOptions {
     pub binary: PathBuf,
     /// Whether the PostgreSQL listener has a certificate. It takes plain connections from loopback all the same.
     pub tls: bool,
+    /// Whether the REST API's listener has one. It is asked by clients of others then: what is here speaks plain HTTP.
+    pub admin_tls: bool,
     /// Identity providers: a short name and the exact issuer. Their tokens say in `kind` whether they are an `agent`'s or
     /// a `user`'s, and have `brattice` for an audience.
     pub issuers: Vec<(String, String)>,
@@ -68,7 +70,11 @@ impl GatewayOptions {
             ports.postgres,
             if self.tls { &tls } else { plain },
         );
-        listener("admin", ports.admin, plain);
+        listener(
+            "admin",
+            ports.admin,
+            if self.admin_tls { &tls } else { plain },
+        );
         listener("metrics", ports.metrics, "");
         let _ = write!(
             text,

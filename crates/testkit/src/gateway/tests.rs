@@ -6,6 +6,7 @@ fn options(binary: &str) -> GatewayOptions {
     GatewayOptions {
         binary: binary.into(),
         tls: true,
+        admin_tls: false,
         issuers: vec![("dev".into(), "http://127.0.0.1:1".into())],
         targets: vec![TargetOptions {
             name: "orders-db".into(),

@@ -10,6 +10,7 @@ use brattice_core::ids::CredentialId;
 use brattice_core::ports::{AuthError, Authenticator, Bounds, BoxFuture, MintedCredential};
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::secret::Secret;
+use brattice_core::sender::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ impl Authenticator for Says {
     fn verify_token<'a>(
         &'a self,
         _: &'a Secret,
+        _: &'a Sender,
         _: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
@@ -50,7 +52,9 @@ async fn lets_in(world: &World, identity: Identity) -> Result<Identity, AuthErro
     let door = Unrevoked::new(says, gateway.revocations.clone(), gateway.seen.clone());
     let id = CredentialId::from_bytes([1; 10]);
     let minted = door.minted(&id).await;
-    let proven = door.verify_token(&Secret::new("token"), "127.0.0.1").await;
+    let proven = door
+        .verify_token(&Secret::new("token"), &Sender::default(), "127.0.0.1")
+        .await;
     // What holds for a token holds for what was minted on its word.
     match &proven {
         Ok(_) => assert!(minted.unwrap().is_some()),

@@ -8,6 +8,7 @@ use brattice_core::gate::Cut;
 use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::record::Header;
+use brattice_core::sender::Binding;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_proxy::live::{Entered, LiveSession};
 use std::net::IpAddr;
@@ -193,7 +194,7 @@ pub fn proven(chain: Chain, at: Timestamp) -> Identity {
         chain,
         by: LoginBy::Oidc,
         mfa: true,
-        bound: false,
+        binding: Binding::default(),
         authenticated_at: at,
         expires_at: at.plus(Duration::from_secs(3600)),
         token_id: None,

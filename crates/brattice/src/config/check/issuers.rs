@@ -98,6 +98,7 @@ impl Checker<'_> {
             keys_refresh,
             keys_stale_max,
             development: raw.development,
+            binding_required: raw.binding_required,
             sign_in: match sign_in {
                 Some(sign_in) => Some(sign_in?),
                 None => None,
@@ -264,7 +265,7 @@ impl Checker<'_> {
         }
     }
 
-    fn group_rules(
+    pub(super) fn group_rules(
         &mut self,
         at: &Place,
         raw: &BTreeMap<String, Vec<String>>,

@@ -31,6 +31,7 @@ impl Checker<'_> {
             postgres,
             admin: admin?,
             metrics,
+            client_certificates: raw.client_certificates.unwrap_or(false),
         })
     }
 

@@ -7,6 +7,7 @@ mod issuers;
 mod listen;
 mod rest;
 mod saml;
+mod spiffe;
 mod targets;
 mod vaults;
 mod volume;
@@ -67,17 +68,32 @@ pub(super) fn run(
         report,
     };
     let time_zone = c.time_zone(raw.time_zone);
-    let listen = raw.listen.and_then(|l| c.listen(l));
+    let certificates_given = raw.listen.as_ref().and_then(|l| l.client_certificates);
+    let mut listen = raw.listen.and_then(|l| c.listen(l));
     let store = raw.store.and_then(|s| c.store(s));
     let recording = raw.recording.and_then(|r| c.recording(r));
     let issuers = c.issuers(raw.issuers.unwrap_or_default());
     c.development(&issuers, listen.as_ref());
     let holds = c.holds(raw.holds, &Place::root().key("holds"), Default::default());
     let saml = c.saml(raw.saml, &issuers);
+    let saml_names: Vec<&str> = saml.iter().map(|s| s.name.as_str()).collect();
+    let spiffe = c.spiffe(raw.spiffe, &saml_names);
+    if let Some(listen) = &mut listen {
+        listen.client_certificates = certificates_given.unwrap_or(!spiffe.is_empty());
+    }
+    if certificates_given == Some(false) && !spiffe.is_empty() {
+        c.bad(
+            &Place::root().keys(&["listen", "client_certificates"]),
+            "contradicts `spiffe`: workloads show their certificates when they are asked",
+            "take one of the two out",
+        );
+    }
+    c.certificates(listen.as_ref(), &spiffe);
     let providers: Vec<&str> = issuers
         .iter()
         .map(|i| i.name.as_str())
         .chain(saml.iter().map(|s| s.name.as_str()))
+        .chain(spiffe.iter().map(|s| s.name.as_str()))
         .collect();
     let owners = c.owners(raw.owners, &providers);
     let names: Vec<String> = raw.targets.keys().cloned().collect();
@@ -111,6 +127,7 @@ pub(super) fn run(
         recording,
         issuers,
         saml,
+        spiffe,
         owners,
         vaults,
         targets,

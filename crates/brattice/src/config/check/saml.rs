@@ -83,6 +83,7 @@ impl Checker<'_> {
             sign_in_max: self.span(&at.key("sign_in_max"), raw.sign_in_max, HOUR * 8, HOUR * 24),
             encryption: encryption?,
             signing: signing?,
+            binding_required: raw.binding_required,
         })
     }
 }

@@ -5,6 +5,7 @@ use super::world::file;
 use crate::action::{Act, FIGURE_MAX, Object, RelationKind, SqlFacts, Verb};
 use crate::policy::{Budget, Known, Lifted, Moment, Rules, TimeZone};
 use crate::principal::{Chain, Identity, LoginBy, PrincipalKind};
+use crate::sender::Binding;
 use crate::target::Protocol;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -162,7 +163,9 @@ fn each_attribute_follows_the_circumstances() {
     type Change = fn(&mut Setting);
     let cases: [(&str, Change); 12] = [
         ("!context.login.mfa", |s| s.identity.mfa = false),
-        ("!context.login.bound", |s| s.identity.bound = false),
+        ("!context.login.bound", |s| {
+            s.identity.binding = Binding::default()
+        }),
         ("context.login.by == LoginBy::\"minted\"", |s| {
             s.identity.by = LoginBy::Minted
         }),

@@ -1,10 +1,12 @@
 //! The public interface, on the company's example rules.
 
 use crate::action::{Act, Object, RelationKind, SqlFacts, Verb};
+use crate::ids::Digest;
 use crate::policy::{
     Budget, Known, Lifted, Moment, Outcome, Reveal, Rules, SourceFile, TimeZone, Verdict,
 };
 use crate::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use crate::sender::Binding;
 use crate::target::{Protocol, Target};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +42,7 @@ pub fn identity(chain: Chain, now: Timestamp) -> Identity {
         chain,
         by: LoginBy::Oidc,
         mfa: true,
-        bound: true,
+        binding: Binding::key(Digest::of(b"key")),
         authenticated_at: Timestamp(now.0 - 300_000_000),
         expires_at: Timestamp(now.0 + 3_600_000_000),
         token_id: None,

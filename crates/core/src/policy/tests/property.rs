@@ -3,8 +3,10 @@
 use super::basics::{TUESDAY, identity, principal, target};
 use super::world::file;
 use crate::action::{Act, Object, RelationKind, SqlFacts, Verb};
+use crate::ids::Digest;
 use crate::policy::{Budget, Judge, Known, Lifted, Moment, Outcome, Rules, TimeZone};
 use crate::principal::{Chain, Identity, LoginBy, PrincipalKind};
+use crate::sender::Binding;
 use crate::target::{Protocol, Target};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -288,7 +290,10 @@ fn circumstances(dice: &mut Dice, chain: &Chain) -> Circumstances {
     );
     let mut id = identity(chain.clone(), now);
     id.mfa = dice.chance(50);
-    id.bound = dice.chance(50);
+    id.binding = match dice.chance(50) {
+        true => Binding::key(Digest::of(b"key")),
+        false => Binding::default(),
+    };
     id.by = *dice.pick(&[LoginBy::Oidc, LoginBy::Minted]);
     id.authenticated_at = Timestamp(now.0 - *dice.pick(&[60_000_001, 599_000_001, 600_000_001]));
     let budget = Budget {

@@ -23,7 +23,7 @@ fn a_signed_assertion_proves_who_somebody_is() {
     );
     assert_eq!(Vec::from_iter(&who.groups), ["corp/dba", "corp/on-call"]);
     assert_eq!(identity.by, LoginBy::Saml);
-    assert!(!identity.mfa && !identity.bound && identity.credential.is_none());
+    assert!(!identity.mfa && !identity.binding.is_any() && identity.credential.is_none());
     assert!(identity.scope.is_whole());
     assert_eq!(identity.authenticated_at, time(value(&xml, "AuthnInstant")));
     assert_eq!(

@@ -22,6 +22,7 @@ use brattice_core::ports::{
 };
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::record::{Frame, FrameKind};
+use brattice_core::sender::Binding;
 use brattice_core::target::{Protocol, Target as PolicyTarget};
 use brattice_core::time::{Clock, Timestamp};
 use bytes::{Bytes, BytesMut};
@@ -121,7 +122,7 @@ impl Bench {
             chain: Chain::of(agent),
             by: LoginBy::Oidc,
             mfa: false,
-            bound: false,
+            binding: Binding::default(),
             authenticated_at: NOW,
             expires_at: NOW.plus(Duration::from_secs(600)),
             token_id: None,
