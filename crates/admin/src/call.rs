@@ -4,6 +4,7 @@
 
 use crate::decision::Nonces;
 use crate::ports::login::LoginApi;
+use crate::ports::proofs::ProofsApi;
 use crate::ports::{
     Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, DelegationsApi, FreezesApi,
     GrantsApi, IdentitiesApi, Recorder, SessionsApi, TokensApi,
@@ -52,6 +53,8 @@ pub struct Ports {
     pub audit: Arc<dyn AuditApi>,
     /// The bundle.
     pub bundle: Arc<dyn BundleApi>,
+    /// Proofs that senders hold keys.
+    pub proofs: Arc<dyn ProofsApi>,
     /// Who is calling.
     pub authenticator: Arc<dyn Authenticator>,
     /// What they may do.
@@ -68,6 +71,8 @@ pub struct Settings {
     pub public_url: String,
     /// Values of `Host` that are answered, with their ports where those are not the scheme's own.
     pub hosts: Vec<String>,
+    /// Those of them that are this machine's own names for itself, beside the public one.
+    pub own_hosts: Vec<String>,
     /// Signing secrets of routes that may bring decisions, by route.
     pub decision_secrets: BTreeMap<String, Secret>,
     /// The longest life of a credential that may be asked for.
@@ -83,7 +88,8 @@ pub struct Settings {
 impl Settings {
     /// Answers on the host of its public address and on those given, which may be `address:port`.
     pub fn new(public_url: &str, also: &[String]) -> Self {
-        let mut hosts: Vec<String> = also.iter().map(|h| h.to_ascii_lowercase()).collect();
+        let own_hosts: Vec<String> = also.iter().map(|h| h.to_ascii_lowercase()).collect();
+        let mut hosts = own_hosts.clone();
         if let Ok(url) = url::Url::parse(public_url) {
             let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
             hosts.push(match url.port() {
@@ -94,6 +100,7 @@ impl Settings {
         Self {
             public_url: public_url.trim_end_matches('/').to_owned(),
             hosts,
+            own_hosts,
             decision_secrets: BTreeMap::new(),
             credential_lifetime_max: Duration::from_secs(3600),
             own_token_lifetime_max: Duration::from_secs(900),

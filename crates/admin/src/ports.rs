@@ -4,6 +4,7 @@
 //! API asks [`Authorizer`] before it calls any other port).
 
 pub mod login;
+pub mod proofs;
 
 use brattice_core::approval::{Answer, Approval, ApprovalState, Grant};
 use brattice_core::audit::Event;

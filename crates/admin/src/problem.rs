@@ -3,6 +3,7 @@
 //! Lives here: the form and the status of each refusal. Never: internal causes; those go to the log.
 
 use crate::ports::Failed;
+use crate::ports::proofs::PROOF_ALGORITHMS;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -59,6 +60,9 @@ impl Problem {
             request_id: None,
         }
     }
+
+    /// The code of a request whose DPoP proof is not good (RFC 9449, section 7.1).
+    pub(crate) const INVALID_PROOF: &'static str = "invalid_dpop_proof";
 
     /// The same with advice.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -137,6 +141,16 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let algorithms = PROOF_ALGORITHMS.join(" ");
+            let challenge = match self.code.as_str() {
+                Self::INVALID_PROOF => {
+                    format!("DPoP error=\"invalid_dpop_proof\", algs=\"{algorithms}\"")
+                }
+                _ => format!("DPoP algs=\"{algorithms}\""),
+            };
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                headers.append(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         if self.retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,8 +1,11 @@
-//! Who sends a request, as it shows itself: the token in its header, and the certificate of its connection.
+//! Who sends a request, as it shows itself: the token in its header, the proof beside it, and the certificate of its
+//! connection.
 //!
-//! Lives here: reading both, and what is asked of the authenticator with them. Never: rights.
+//! Lives here: reading these (RFC 6750, RFC 9449, section 7), and what is asked of the authenticator with them. Never:
+//! rights, what makes a proof good.
 
 use crate::call::Admin;
+use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted};
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,12 +18,16 @@ use std::sync::Arc;
 
 /// The longest access token.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// The header with a proof.
+pub(crate) const DPOP: &str = "dpop";
 
 /// The peer of a connection, put into each request by [`crate::serve`].
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// Its address.
     pub at: SocketAddr,
+    /// Whether the connection is encrypted up to here.
+    pub encrypted: bool,
     /// The certificate whose key it showed.
     pub certificate: Option<Arc<Certificate>>,
 }
@@ -31,49 +38,141 @@ pub(crate) fn from(parts: &Parts) -> IpAddr {
     peer.map_or(IpAddr::from([0, 0, 0, 0]), |p| p.at.ip())
 }
 
-/// What a request's connection shows.
-pub(crate) fn sender(parts: &Parts) -> Sender {
-    let peer = parts.extensions.get::<Peer>();
-    Sender {
-        certificate: peer.and_then(|p| p.certificate.clone()),
-        key: None,
+/// What a request shows of the keys that its sender holds.
+pub(crate) struct Shown {
+    pub from: IpAddr,
+    pub sender: Sender,
+    proof: Option<KeyProof>,
+}
+
+impl Shown {
+    /// With the connection's certificate alone.
+    fn connection(parts: &Parts) -> Self {
+        let peer = parts.extensions.get::<Peer>();
+        let sender = Sender {
+            certificate: peer.and_then(|p| p.certificate.clone()),
+            key: None,
+        };
+        Self {
+            from: from(parts),
+            sender,
+            proof: None,
+        }
     }
+
+    /// With the proof in the header, which must be good where there is one. `token` is what is sent beside it.
+    pub(crate) fn with_proof(
+        admin: &Admin,
+        parts: &Parts,
+        token: Option<&Secret>,
+    ) -> Result<Self, ProofRefused> {
+        let mut shown = Self::connection(parts);
+        let mut given = parts.headers.get_all(DPOP).iter();
+        let Some(first) = given.next() else {
+            return Ok(shown);
+        };
+        let wrong = |why: &str| ProofRefused::Wrong(why.to_owned());
+        if given.next().is_some() {
+            return Err(wrong("there is more than one"));
+        }
+        let proof = first.to_str().map_err(|_| wrong("it is not text"))?;
+        let wanted = ProofWanted {
+            method: parts.method.as_str(),
+            urls: &urls(admin, parts),
+            token,
+        };
+        let proof = admin.ports.proofs.check(proof, wanted)?;
+        shown.sender.key = Some(proof.key);
+        shown.proof = Some(proof);
+        Ok(shown)
+    }
+
+    /// Uses the proof up, once all else was found good.
+    pub(crate) fn use_up(&self, admin: &Admin) -> Result<(), ProofRefused> {
+        match &self.proof {
+            Some(proof) => admin.ports.proofs.use_up(proof, self.from),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The addresses that lead to where a request went: the public one, and this machine's own names for itself.
+fn urls(admin: &Admin, parts: &Parts) -> Vec<String> {
+    let settings = &admin.settings;
+    let path = parts.uri.path();
+    let mut urls = vec![format!("{}{path}", settings.public_url)];
+    let peer = parts.extensions.get::<Peer>();
+    let scheme = match peer.is_some_and(|p| p.encrypted) {
+        true => "https",
+        false => "http",
+    };
+    let host = parts
+        .headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok());
+    let host = host.map(str::to_ascii_lowercase);
+    urls.extend(
+        host.filter(|h| settings.own_hosts.contains(h))
+            .map(|h| format!("{scheme}://{h}{path}")),
+    );
+    urls
+}
+
+/// How a token is sent.
+enum Token {
+    Bearer(Secret),
+    /// Together with a proof (RFC 9449, section 7.1).
+    Bound(Secret),
 }
 
 /// Who sends a request. A token decides, where there is one; else the connection's certificate.
 pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<Identity, Problem> {
-    let (sender, source) = (sender(parts), from(parts).to_string());
     let authenticator = &admin.ports.authenticator;
-    let proven = match (
-        &sender.certificate,
-        parts.headers.get(header::AUTHORIZATION),
-    ) {
-        (Some(certificate), None) => {
-            let certificate = Arc::clone(certificate);
-            authenticator
-                .verify_certificate(&certificate, &source)
-                .await
-        }
-        _ => {
-            let token = bearer(&parts.headers)?;
-            authenticator.verify_token(&token, &sender, &source).await
+    let source = from(parts).to_string();
+    if !parts.headers.contains_key(header::AUTHORIZATION) {
+        let shown = Shown::connection(parts).sender.certificate;
+        let certificate = shown.ok_or_else(Problem::unauthenticated)?;
+        let proven = authenticator
+            .verify_certificate(&certificate, &source)
+            .await;
+        return proven.map_err(not_proven);
+    }
+    let (token, shown) = match token(&parts.headers)? {
+        Token::Bearer(token) => (token, Shown::connection(parts)),
+        Token::Bound(token) => {
+            let shown = Shown::with_proof(admin, parts, Some(&token));
+            (token, shown.map_err(not_shown)?)
         }
     };
-    proven.map_err(not_proven)
+    let proven = authenticator
+        .verify_token(&token, &shown.sender, &source)
+        .await;
+    let identity = proven.map_err(not_proven)?;
+    // Whoever proves a key means a token that is bound to it: one that is not was got, or changed, elsewhere.
+    if shown.sender.key != identity.binding.key {
+        return Err(Problem::unauthenticated());
+    }
+    shown.use_up(admin).map_err(not_shown)?;
+    Ok(identity)
 }
 
-/// The token of exactly one `Authorization: Bearer` header (RFC 6750, section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
+/// The token of exactly one `Authorization` header (RFC 6750, section 2.1).
+fn token(headers: &HeaderMap) -> Result<Token, Problem> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
-    let token = given
-        .next()
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    match (token, given.next()) {
-        (Some(token), None) if !token.is_empty() && token.len() <= TOKEN_BYTES_MAX => {
-            Ok(Secret::new(token.as_bytes()))
+    let value = given.next().and_then(|v| v.to_str().ok());
+    let (Some((scheme, token)), None) = (value.and_then(|v| v.split_once(' ')), given.next())
+    else {
+        return Err(Problem::unauthenticated());
+    };
+    let token = token.trim();
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+        return Err(Problem::unauthenticated());
+    }
+    let secret = Secret::new(token.as_bytes());
+    match scheme {
+        s if s.eq_ignore_ascii_case("bearer") => Ok(Token::Bearer(secret)),
+        s if s.eq_ignore_ascii_case("dpop") && headers.contains_key(DPOP) => {
+            Ok(Token::Bound(secret))
         }
         _ => Err(Problem::unauthenticated()),
     }
@@ -118,4 +217,23 @@ fn unheld(missing: Missing) -> Problem {
         ),
     };
     Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).hint(hint)
+}
+
+/// A proof that proves nothing.
+fn not_shown(why: ProofRefused) -> Problem {
+    match why {
+        ProofRefused::Wrong(why) => {
+            tracing::info!(%why, "a DPoP proof was refused on the API");
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
+                Problem::INVALID_PROOF,
+                format!("The DPoP proof is not good: {why}."),
+            )
+            .hint("Make a fresh proof for each request.")
+        }
+        ProofRefused::Busy => {
+            tracing::warn!("a DPoP proof could not be remembered, and was refused");
+            Problem::unavailable()
+        }
+    }
 }

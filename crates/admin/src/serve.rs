@@ -84,6 +84,7 @@ pub async fn serve(
                 None => {
                     let peer = Peer {
                         at: peer,
+                        encrypted: false,
                         certificate: None,
                     };
                     converse(socket, peer, router, held, stop).await
@@ -93,6 +94,7 @@ pub async fn serve(
                         Ok(Ok(stream)) => {
                             let peer = Peer {
                                 at: peer,
+                                encrypted: true,
                                 certificate: shown(stream.get_ref().1),
                             };
                             converse(stream, peer, router, held, stop).await

@@ -12,6 +12,8 @@ pub mod spiffe;
 pub mod sts;
 pub mod throttle;
 
+pub mod dpop;
+
 mod der;
 mod text;
 

@@ -4,9 +4,10 @@
 //! proof.
 
 use super::form::{No, Parameters, one, only};
-use super::{ACCESS_TOKEN, Asker, DELEGATION, LIFETIME, X509_SVID};
+use super::{ACCESS_TOKEN, DELEGATION, LIFETIME, X509_SVID};
 use crate::call::Admin;
 use crate::ports::{Exchange, ExchangeRefused};
+use crate::proof::Shown;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +24,7 @@ use std::time::Duration;
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Trades.
-pub(super) async fn trade(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
+pub(super) async fn trade(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     let asked = Form::read(form)?;
     let actor = match &asked.actor {
         Some(actor) => Some(actor.prove(admin, asker).await?),
@@ -41,6 +42,11 @@ pub(super) async fn trade(admin: &Admin, form: &Parameters, asker: &Asker) -> Re
         binding: asked.binding.unwrap_or_else(|| asker.sender.binding()),
     };
     let by = actor.as_ref().unwrap_or(&subject);
+    if let Err(why) = asker.use_up(admin) {
+        let no = No::from(why);
+        record(admin, by, None, format!("{}: {}", no.error, no.why)).await?;
+        return Err(no);
+    }
     let tokens = &admin.ports.tokens;
     let issued = match tokens.exchange(&subject, actor.as_ref(), exchange) {
         Ok(issued) => issued,
@@ -128,7 +134,7 @@ async fn record(
 }
 
 /// Who the holder of a token is.
-pub(super) async fn prove(admin: &Admin, token: &Secret, asker: &Asker) -> Result<Identity, No> {
+pub(super) async fn prove(admin: &Admin, token: &Secret, asker: &Shown) -> Result<Identity, No> {
     let (authenticator, source) = (&admin.ports.authenticator, asker.from.to_string());
     let proven = authenticator.verify_token(token, &asker.sender, &source);
     proven.await.map_err(not_proven)
@@ -179,7 +185,7 @@ enum Proof {
 }
 
 impl Proof {
-    async fn prove(&self, admin: &Admin, asker: &Asker) -> Result<Identity, No> {
+    async fn prove(&self, admin: &Admin, asker: &Shown) -> Result<Identity, No> {
         let id = match self {
             Self::Token(token) => return prove(admin, token, asker).await,
             Self::Certificate(id) => id,

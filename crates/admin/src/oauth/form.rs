@@ -3,6 +3,7 @@
 //! Lives here: reading a form strictly (RFC 6749, appendix B), and the form of a refusal (section 5.2). Never: what is asked.
 
 use crate::guard;
+use crate::ports::proofs::ProofRefused;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
@@ -38,6 +39,18 @@ impl No {
     }
     pub(super) fn body(&self) -> Value {
         json!({ "error": self.error, "error_description": self.why })
+    }
+}
+
+impl From<ProofRefused> for No {
+    fn from(refused: ProofRefused) -> Self {
+        match refused {
+            ProofRefused::Wrong(why) => Self::new(
+                "invalid_dpop_proof",
+                format!("The DPoP proof is not good: {why}."),
+            ),
+            ProofRefused::Busy => Self::unavailable(),
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 //! Lives here: the forms of RFC 6749, sections 4.1.3 and 6, RFC 8628 and RFC 7009, and what goes on record. Never: what is
 //! good for what.
 
+use super::DEVICE_PAGE_PATH;
 use super::exchange::{prove, token_type};
 use super::form::{No, Parameters, needed, one, only};
-use super::{Asker, DEVICE_PAGE_PATH};
 use crate::call::Admin;
 use crate::ports::login::{LoginRefused, SignedIn};
+use crate::proof::Shown;
 use axum::http::StatusCode;
 use brattice_core::audit::Event;
 use brattice_core::secret::Secret;
@@ -29,7 +30,7 @@ impl From<LoginRefused> for No {
 }
 
 /// Tokens for a code.
-pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
+pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(
         form,
         &[
@@ -40,6 +41,7 @@ pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Asker) -> Res
             "code_verifier",
         ],
     )?;
+    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .trade_code(
@@ -71,8 +73,9 @@ pub(super) async fn device(admin: &Admin, form: &Parameters, from: IpAddr) -> Re
 }
 
 /// Tokens for a device whose person answered.
-pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
+pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "device_code"])?;
+    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .poll_device(
@@ -85,8 +88,9 @@ pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Asker) -> Res
 }
 
 /// Fresh tokens.
-pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
+pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "refresh_token", "scope"])?;
+    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .refresh(
@@ -120,7 +124,7 @@ fn told(admin: &Admin, given: &SignedIn) -> Value {
 }
 
 /// Ends a sign-in, or all of that person's. Tokens that are none are no error (RFC 7009, section 2.2).
-pub(super) async fn revoke(admin: &Admin, form: &Parameters, asker: &Asker) -> Result<Value, No> {
+pub(super) async fn revoke(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(
         form,
         &["token", "token_type_hint", "client_id", "everywhere"],

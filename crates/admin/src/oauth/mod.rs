@@ -12,8 +12,9 @@ mod sign_in;
 
 use crate::call::{Admin, Reply};
 use crate::guard;
+use crate::ports::proofs::PROOF_ALGORITHMS;
 use crate::problem::Problem;
-use crate::proof;
+use crate::proof::{self, Shown};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,10 +22,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use brattice_core::sender::Sender;
 use form::{No, one};
 use serde_json::{Value, json};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +99,8 @@ fn server(admin: &Admin) -> Value {
         "id_token_signing_alg_values_supported": ["ES256"],
         // RFC 8705, section 3.3.
         "tls_client_certificate_bound_access_tokens": admin.settings.client_certificates,
+        // RFC 9449, section 5.1.
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
     })
 }
 
@@ -111,8 +112,11 @@ fn resource(admin: &Admin) -> Value {
     json!({
         "resource": issuer,
         "authorization_servers": servers,
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
         "bearer_methods_supported": ["header"],
         "tls_client_certificate_bound_access_tokens": admin.settings.client_certificates,
+        // RFC 9449, section 5.1.
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
     })
 }
 
@@ -125,7 +129,7 @@ fn published(admin: &Admin, body: Result<Value, Problem>) -> Response {
 async fn token(State(admin): State<Arc<Admin>>, request: Request) -> Response {
     answer(&admin, request, async |admin, parts, body| {
         let form = form::form(&parts.headers, body).await?;
-        let asker = Asker::of(parts);
+        let asker = asker(admin, parts)?;
         match one(&form, "grant_type")? {
             Some(GRANT) => exchange::trade(admin, &form, &asker).await,
             Some("authorization_code") => grants::code(admin, &form, &asker).await,
@@ -151,24 +155,14 @@ async fn device(State(admin): State<Arc<Admin>>, request: Request) -> Response {
 async fn revoke(State(admin): State<Arc<Admin>>, request: Request) -> Response {
     answer(&admin, request, async |admin, parts, body| {
         let form = form::form(&parts.headers, body).await?;
-        grants::revoke(admin, &form, &Asker::of(parts)).await
+        grants::revoke(admin, &form, &asker(admin, parts)?).await
     })
     .await
 }
 
-/// Who asks, as far as the request itself tells.
-struct Asker {
-    from: IpAddr,
-    sender: Sender,
-}
-
-impl Asker {
-    fn of(parts: &Parts) -> Self {
-        Self {
-            from: proof::from(parts),
-            sender: proof::sender(parts),
-        }
-    }
+/// Who asks, as far as the request itself shows. The tokens are in its form.
+fn asker(admin: &Admin, parts: &Parts) -> Result<Shown, No> {
+    Ok(Shown::with_proof(admin, parts, None)?)
 }
 
 /// Answers a request of a program, which brings its own proof.

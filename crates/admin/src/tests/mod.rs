@@ -2,6 +2,7 @@
 
 mod announce;
 mod approvals;
+mod bound;
 mod login;
 mod oauth;
 mod routes;

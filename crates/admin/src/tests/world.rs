@@ -4,6 +4,7 @@ pub(super) use crate::body::{
     ApprovalBody, ApprovalsBody, CredentialBody, DelegationsBody, FreezesBody, GrantsBody,
     SessionsBody,
 };
+pub(super) use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted, ProofsApi};
 pub(super) use crate::ports::*;
 pub(super) use crate::problem::Problem;
 pub(super) use crate::proof::Peer;
@@ -203,6 +204,7 @@ impl World {
             identities: self.clone(),
             audit: self.clone(),
             bundle: self.clone(),
+            proofs: self.clone(),
             authenticator: self.clone(),
             authorizer: self.clone(),
             recorder: self.clone(),
@@ -221,6 +223,7 @@ impl World {
         let peer: SocketAddr = "192.0.2.7:9".parse().unwrap();
         request.extensions_mut().insert(Peer {
             at: peer,
+            encrypted: true,
             certificate: None,
         });
         router(self.admin()).oneshot(request).await.unwrap()
@@ -237,7 +240,7 @@ impl Authenticator for World {
     fn verify_token<'a>(
         &'a self,
         token: &'a Secret,
-        _: &'a Sender,
+        sender: &'a Sender,
         _: &'a str,
     ) -> BoxFuture<'a, Result<Identity, AuthError>> {
         Box::pin(async move {
@@ -261,6 +264,16 @@ impl Authenticator for World {
                     scope: brattice_core::scope::Scope::parse("target:other read").unwrap(),
                     ..identity(user("alice", &["okta/dba"]))
                 }),
+                Some("bound") => {
+                    let bound = Identity {
+                        binding: Binding::key(Digest::of(b"key")),
+                        ..identity(user("alice", &["okta/dba"]))
+                    };
+                    match bound.binding.missing_of(sender) {
+                        None => Ok(bound),
+                        Some(missing) => Err(AuthError::Unheld(missing)),
+                    }
+                }
                 Some("expired") => Ok(Identity {
                     expires_at: NOW,
                     ..identity(user("alice", &["okta/dba"]))
@@ -280,6 +293,30 @@ impl Authenticator for World {
     }
 }
 
+/// A proof is `key METHOD URL`, and good for that.
+impl ProofsApi for World {
+    fn check(&self, proof: &str, wanted: ProofWanted<'_>) -> Result<KeyProof, ProofRefused> {
+        let wrong = |why: &str| Err(ProofRefused::Wrong(why.to_owned()));
+        let [key, method, url]: [&str; 3] = match proof.split(' ').collect::<Vec<_>>().try_into() {
+            Ok(parts) => parts,
+            Err(_) => return wrong("it is not a signed proof"),
+        };
+        if method != wanted.method || !wanted.urls.iter().any(|u| u == url) {
+            return wrong("it is for another address");
+        }
+        self.did("check a proof");
+        Ok(KeyProof {
+            key: Digest::of(key.as_bytes()),
+            id: Digest::of(proof.as_bytes()),
+            until: NOW,
+        })
+    }
+    fn use_up(&self, _: &KeyProof, _: IpAddr) -> Result<(), ProofRefused> {
+        self.did("use up a proof");
+        Ok(())
+    }
+}
+
 impl TokensApi for World {
     fn exchange(
         &self,
@@ -296,6 +333,7 @@ impl TokensApi for World {
                 scope,
                 token_id: Some("new".to_owned()),
                 expires_at: NOW.plus(asked.lifetime),
+                binding: asked.binding,
                 ..subject.clone()
             },
         })

@@ -15,6 +15,7 @@ mod freezes;
 mod grants;
 mod identities;
 mod logins;
+mod proofs;
 mod revocations;
 mod sealed;
 mod seen;
@@ -61,6 +62,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         identities: Arc::new(identities::Identities(of())),
         audit: Arc::new(audit::AuditFiles(of())),
         bundle: Arc::new(bundle::Bundle(of())),
+        proofs: Arc::new(proofs::Possession(of())),
         authenticator: gateway.authenticator.clone(),
         authorizer: Arc::new(authorizer::Policy::new(gateway.gate.clone())),
         recorder: Arc::new(audit::OnRecord(of())),

@@ -497,6 +497,10 @@ pub struct TokenExchangeArgs {
     /// A delegation that a person gave you (`brattice delegate`): you act for them, and the chain names both.
     #[arg(long, value_name = "ID", conflicts_with = "on_behalf_of")]
     pub delegation: Option<String>,
+    /// What it counts with alone: `jkt:THUMBPRINT` of a DPoP key, or `x5t#S256:THUMBPRINT` of a client certificate. Without:
+    /// what your own is bound to, if anything.
+    #[arg(long, value_name = "KEY")]
+    pub bind_to: Option<String>,
     /// How long it shall live; never longer than yours, or than the gateway permits.
     #[arg(long, default_value = "15m", value_parser = ttl)]
     pub ttl: std::time::Duration,

@@ -5,6 +5,7 @@
 use super::args::GatewayArgs;
 use super::exit::{Exit, Failure};
 use super::gateway;
+use super::key::Key;
 use super::saved::Saved;
 use brattice_admin::call::NEXT_HEADER;
 use brattice_admin::problem::{MEDIA_TYPE, Problem};
@@ -34,6 +35,8 @@ pub struct Link {
 pub struct Client {
     link: Link,
     token: Secret,
+    /// What the token is bound to.
+    key: Option<Key>,
 }
 
 impl Link {
@@ -88,11 +91,12 @@ impl Link {
         parse(&answer.0)
     }
 
-    /// Sends a form to one of OAuth's endpoints; the form itself holds the proof.
+    /// Sends a form to one of OAuth's endpoints; the form itself holds the proof, but for that of holding a key.
     pub fn form<T: DeserializeOwned>(
         &self,
         path: &str,
         form: &[(&str, &str)],
+        key: Option<&Key>,
     ) -> Result<T, Failure> {
         let mut url = self.base.clone();
         url.set_path(path);
@@ -100,9 +104,13 @@ impl Link {
         body.extend_pairs(form);
         let request = self
             .http
-            .post(url)
+            .post(url.clone())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.finish());
+        let request = match key {
+            Some(key) => key.proving(request, "POST", &url, None)?,
+            None => request,
+        };
         let answer = self.send(request)?;
         parse(&answer.0)
     }
@@ -162,11 +170,14 @@ impl Client {
         let saved = Saved::open()?;
         let place = gateway::place(args, &saved)?;
         let link = Link::new(place.url, place.ca.as_deref())?;
-        let token = match gateway::given_token(args)? {
-            Some(token) => token,
+        let (token, key) = match gateway::given_token(args)? {
+            Some(token) => {
+                let key = saved.key_of(&token)?;
+                (token, key)
+            }
             None => saved.token(&link)?,
         };
-        Ok(Self { link, token })
+        Ok(Self { link, token, key })
     }
 
     /// Reads a JSON document.
@@ -195,7 +206,7 @@ impl Client {
         path: &str,
         form: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        self.link.form(path, form)
+        self.link.form(path, form, self.key.as_ref())
     }
 
     /// The token of whoever calls.
@@ -247,7 +258,14 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         let token = self.token.expose_str().unwrap_or_default();
-        let mut request = self.link.http.request(method, url).bearer_auth(token);
+        let mut request = self.link.http.request(method.clone(), url.clone());
+        request = match &self.key {
+            None => request.bearer_auth(token),
+            Some(key) => {
+                let bound = request.header("authorization", format!("DPoP {token}"));
+                key.proving(bound, method.as_str(), &url, Some(&self.token))?
+            }
+        };
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -269,9 +287,13 @@ impl From<OauthRefused> for Failure {
             _ => Exit::Failed,
         };
         let what = format!("{} ({})", refused.error_description, refused.error);
+        let mut failure = Failure::new(exit, what);
+        if refused.error == "invalid_dpop_proof" {
+            failure = failure.hint("is the clock of this machine right?");
+        }
         Failure {
             oauth: Some(refused.error),
-            ..Failure::new(exit, what)
+            ..failure
         }
     }
 }
@@ -310,6 +332,7 @@ mod tests {
         let client = Client {
             link: Link::new(base.parse().unwrap(), None).unwrap(),
             token: Secret::new("the-token"),
+            key: None,
         };
         (client, server)
     }

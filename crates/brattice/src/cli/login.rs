@@ -7,15 +7,14 @@ use super::args::{GatewayArgs, LoginArgs, LogoutArgs};
 use super::client::Link;
 use super::exit::{Exit, Failure};
 use super::gateway;
+use super::key::{Key, claims, fresh};
 use super::loopback::{Loopback, browse, has_screen};
 use super::output::Output;
 use super::saved::{Saved, SignIn, Tokens, now};
-use crate::run::SystemRandomness;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_admin::oauth::{DEVICE_GRANT, DEVICE_PATH, REVOKE_PATH, TOKEN_PATH};
-use brattice_core::ports::Randomness;
 use brattice_identity::login::{CLI, SIGN_IN_WAIT_MAX};
 use serde::Deserialize;
 use serde_json::json;
@@ -30,12 +29,13 @@ pub fn login(gateway: &GatewayArgs, args: &LoginArgs, out: &mut Output) -> Resul
     let link = Link::new(place.url, place.ca.as_deref())?;
     let server = server(&link)?;
     let device = args.device || (!args.no_browser && args.provider.is_none() && !has_screen());
+    let key = Key::generate()?;
     let tokens = if device {
-        by_device(&link, out)?
+        by_device(&link, &key, out)?
     } else {
-        by_browser(&link, &server, args, out)?
+        by_browser(&link, &server, &key, args, out)?
     };
-    let sign_in = keep(&saved, &link, place.ca.as_deref(), tokens)?;
+    let sign_in = keep(&saved, &link, place.ca.as_deref(), tokens, &key)?;
     if out.is_json() {
         out.json(&shown(&sign_in));
     } else {
@@ -62,7 +62,7 @@ pub fn logout(gateway: &GatewayArgs, args: &LogoutArgs, out: &mut Output) -> Res
         ("client_id", CLI),
         ("everywhere", everywhere),
     ];
-    let ended: Ended = link.form(REVOKE_PATH, &form)?;
+    let ended: Ended = link.form(REVOKE_PATH, &form, None)?;
     saved.forget(link.base())?;
     if out.is_json() {
         out.json(&json!({ "url": sign_in.url, "who": sign_in.who, "ended": ended.ended }));
@@ -144,6 +144,7 @@ fn server(link: &Link) -> Result<Server, Failure> {
 fn by_browser(
     link: &Link,
     server: &Server,
+    key: &Key,
     args: &LoginArgs,
     out: &mut Output,
 ) -> Result<Tokens, Failure> {
@@ -199,6 +200,7 @@ fn by_browser(
             ("code", code),
             ("code_verifier", &verifier),
         ],
+        Some(key),
     )
 }
 
@@ -213,8 +215,8 @@ struct Device {
     interval: u64,
 }
 
-fn by_device(link: &Link, out: &mut Output) -> Result<Tokens, Failure> {
-    let device: Device = link.form(DEVICE_PATH, &[("client_id", CLI)])?;
+fn by_device(link: &Link, key: &Key, out: &mut Output) -> Result<Tokens, Failure> {
+    let device: Device = link.form(DEVICE_PATH, &[("client_id", CLI)], None)?;
     out.say(&format!(
         "In a browser on any machine, go to\n\n  {}\n\nand type the code  {}\n\nor go to {}\n",
         device.verification_uri, device.user_code, device.verification_uri_complete
@@ -228,7 +230,7 @@ fn by_device(link: &Link, out: &mut Output) -> Result<Tokens, Failure> {
             ("client_id", CLI),
             ("device_code", device.device_code.as_str()),
         ];
-        let failure = match link.form::<Tokens>(TOKEN_PATH, &form) {
+        let failure = match link.form::<Tokens>(TOKEN_PATH, &form, Some(key)) {
             Ok(tokens) => return Ok(tokens),
             Err(failure) => failure,
         };
@@ -250,28 +252,20 @@ fn by_device(link: &Link, out: &mut Output) -> Result<Tokens, Failure> {
     }
 }
 
-fn keep(saved: &Saved, link: &Link, ca: Option<&Path>, tokens: Tokens) -> Result<SignIn, Failure> {
+fn keep(
+    saved: &Saved,
+    link: &Link,
+    ca: Option<&Path>,
+    tokens: Tokens,
+    key: &Key,
+) -> Result<SignIn, Failure> {
     // The token is this program's own: what it says of its subject needs no proof here.
-    let payload = tokens.access_token.split('.').nth(1).unwrap_or_default();
-    let claims: serde_json::Value = URL_SAFE_NO_PAD
-        .decode(payload)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    let claims = claims(&tokens.access_token).unwrap_or_default();
     let who = claims.get("sub").and_then(|s| s.as_str()).unwrap_or("?");
     let who = who.to_owned();
-    saved.keep(link, ca, &who, tokens)
+    saved.keep(link, ca, &who, tokens, key)
 }
 
 fn shown(sign_in: &SignIn) -> serde_json::Value {
     json!({ "url": sign_in.url, "who": sign_in.who, "expires_at": sign_in.expires_at })
-}
-
-/// Random text (RFC 7636, section 4.1).
-fn fresh() -> Result<String, Failure> {
-    let mut bytes = [0; 32];
-    SystemRandomness
-        .fill(&mut bytes)
-        .map_err(|why| Failure::failed(why.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

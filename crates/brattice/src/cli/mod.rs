@@ -18,6 +18,7 @@ mod exit;
 mod freeze;
 mod gateway;
 mod grants;
+mod key;
 mod login;
 mod loopback;
 mod output;

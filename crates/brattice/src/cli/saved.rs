@@ -4,6 +4,7 @@
 
 use super::client::Link;
 use super::exit::{Exit, Failure};
+use super::key::{Key, bound_to};
 use brattice_admin::oauth::TOKEN_PATH;
 use brattice_core::ids::Digest;
 use brattice_core::secret::Secret;
@@ -40,8 +41,22 @@ pub struct SignIn {
     pub expires_at: u64,
     /// The refresh token, good once.
     pub refresh_token: String,
+    /// The key that both are bound to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<String>,
     /// When this was written, in seconds since 1970.
     pub saved_at: u64,
+}
+
+impl SignIn {
+    /// The key that its tokens are bound to.
+    fn key(&self) -> Result<Option<Key>, Failure> {
+        self.key.as_deref().map(Key::kept).transpose()
+    }
+
+    fn proof(&self) -> Result<(Secret, Option<Key>), Failure> {
+        Ok((Secret::new(self.access_token.as_str()), self.key()?))
+    }
 }
 
 /// The token endpoint's answer.
@@ -109,6 +124,7 @@ impl Saved {
         ca: Option<&Path>,
         who: &str,
         tokens: Tokens,
+        key: &Key,
     ) -> Result<SignIn, Failure> {
         let _turn = self.lock(link.base())?;
         let sign_in = SignIn {
@@ -118,14 +134,32 @@ impl Saved {
             expires_at: now().saturating_add(tokens.expires_in),
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
+            key: Some(key.to_keep()?),
             saved_at: now(),
         };
         self.write(link.base(), &sign_in)?;
         Ok(sign_in)
     }
 
-    /// An access token that is good now, renewed if it has to be.
-    pub fn token(&self, link: &Link) -> Result<Secret, Failure> {
+    /// The key that a token is bound to, where one of the sign-ins has it.
+    pub fn key_of(&self, token: &Secret) -> Result<Option<Key>, Failure> {
+        let Some(wanted) = token.expose_str().and_then(bound_to) else {
+            return Ok(None);
+        };
+        for sign_in in self.all()? {
+            match sign_in.key()? {
+                Some(key) if key.thumbprint() == wanted => return Ok(Some(key)),
+                _ => {}
+            }
+        }
+        Err(
+            Failure::usage("the token is bound to a key that is not on this machine")
+                .hint("use a token of your own, or sign in with `brattice login`"),
+        )
+    }
+
+    /// An access token that is good now, renewed if it has to be, and the key that it is bound to.
+    pub fn token(&self, link: &Link) -> Result<(Secret, Option<Key>), Failure> {
         let url = link.base();
         let nobody = || {
             Failure::new(Exit::NotPermitted, "there is no token, and nobody signed in here").hint(
@@ -135,36 +169,37 @@ impl Saved {
         let fresh = |s: &SignIn| s.expires_at > now().saturating_add(LEFT_MIN);
         match self.of(url)? {
             None => return Err(nobody()),
-            Some(sign_in) if fresh(&sign_in) => return Ok(Secret::new(sign_in.access_token)),
+            Some(sign_in) if fresh(&sign_in) => return sign_in.proof(),
             Some(_) => {}
         }
         // A refresh token is good once: of two programs one renews, and the other uses what that one got.
         let _turn = self.lock(url)?;
         let mut sign_in = self.of(url)?.ok_or_else(nobody)?;
         if fresh(&sign_in) {
-            return Ok(Secret::new(sign_in.access_token));
+            return sign_in.proof();
         }
+        let key = sign_in.key()?;
         let form = [
             ("grant_type", "refresh_token"),
             ("client_id", CLI),
             ("refresh_token", sign_in.refresh_token.as_str()),
         ];
-        let tokens: Tokens =
-            link.form(TOKEN_PATH, &form)
-                .map_err(|failure| match failure.oauth.as_deref() {
-                    Some("invalid_grant") => Failure::new(
-                        Exit::NotPermitted,
-                        format!("your sign-in at {url} has ended"),
-                    )
-                    .hint("sign in again with `brattice login`"),
-                    _ => failure,
-                })?;
+        let tokens: Tokens = link
+            .form(TOKEN_PATH, &form, key.as_ref())
+            .map_err(|failure| match failure.oauth.as_deref() {
+                Some("invalid_grant") => Failure::new(
+                    Exit::NotPermitted,
+                    format!("your sign-in at {url} has ended"),
+                )
+                .hint("sign in again with `brattice login`"),
+                _ => failure,
+            })?;
         sign_in.expires_at = now().saturating_add(tokens.expires_in);
         sign_in.access_token = tokens.access_token;
         sign_in.refresh_token = tokens.refresh_token;
         sign_in.saved_at = now();
         self.write(url, &sign_in)?;
-        Ok(Secret::new(sign_in.access_token))
+        Ok((Secret::new(sign_in.access_token), key))
     }
 
     /// Forgets a sign-in.

@@ -62,6 +62,9 @@ fn exchange(
     if let Some(name) = &asked.worker {
         form.push(("worker", name));
     }
+    if let Some(to) = &asked.bind_to {
+        form.push(("bind_to", to));
+    }
     let issued: Issued = client.form(TOKEN_PATH, &form)?;
     if out.is_json() {
         out.json(&issued);

@@ -24,6 +24,7 @@ use brattice_core::ports::{
 };
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
+use brattice_identity::dpop::Proofs;
 use brattice_identity::lend::{Parts, ProcessEnvironment, SealedStore, SealingKey, SealingKeys};
 use brattice_identity::login::{LoginParts, Logins};
 use brattice_identity::saml::UsedAssertions;
@@ -72,6 +73,8 @@ pub struct Gateway {
     pub own_tokens: Arc<OwnTokens>,
     /// The trust domains of workloads that show certificates.
     pub(super) spiffe: Arc<Spiffe>,
+    /// DPoP proofs that were used. A bundle that comes into force forgets none.
+    pub proofs: Proofs,
     /// Where people sign in.
     pub logins: Arc<Logins>,
     /// SAML assertions that were used.
@@ -255,6 +258,7 @@ impl Gateway {
             oidc,
             own_tokens,
             spiffe,
+            proofs: Proofs::new(now),
             logins,
             used_assertions,
             key_sealing,

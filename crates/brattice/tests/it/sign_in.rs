@@ -169,8 +169,40 @@ fn a_person_signs_in_by_a_browser_acts_and_signs_out() {
     let access = saved["access_token"].as_str().unwrap();
     let made = desk.say("dana", &["credential", "create", SHOP, "--format", "json"]);
     assert!(made.is_good(), "{made:?}");
-    let mut wire = Wire::connect(&desk.world.gateway.login(access, "shop/app")).unwrap();
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    let mut login = desk
+        .world
+        .gateway
+        .login(made["password"].as_str().unwrap(), "shop/app");
+    login.user = made["id"].as_str().unwrap().to_owned();
+    let mut wire = Wire::connect(&login).unwrap();
     assert_eq!(wire.query("SELECT 1").unwrap().texts(), ["1"]);
+
+    // What is in the file is bound to the key beside it: alone it is worth nothing, with it everything.
+    let stolen = desk.world.gateway.login(access, "shop/app");
+    assert!(Wire::connect(&stolen).is_err(), "a token without its key");
+    let api = |token: &str| desk.world.gateway.api("GET", "/api/v1/whoami", token, None);
+    assert_eq!(api(access).unwrap().status, 401);
+    let refresh = saved["refresh_token"].as_str().unwrap();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "brattice-cli"),
+        ("refresh_token", refresh),
+    ];
+    let said = desk.world.gateway.form("/oauth/token", &fields).unwrap();
+    assert_eq!(said.json()["error"], "invalid_grant", "{}", said.text());
+    let traded = desk.say("dana", &["token", "exchange", "--effects", "read"]);
+    assert!(traded.is_good(), "{traded:?}");
+    assert_eq!(api(traded.out.trim()).unwrap().status, 401);
+    let mut narrow = desk.command("dana", &["whoami"]);
+    narrow.env("BRATTICE_TOKEN", traded.out.trim());
+    assert!(
+        narrow.output().unwrap().status.success(),
+        "with the key it counts"
+    );
+    let mut elsewhere = desk.command("omar", &["whoami"]);
+    elsewhere.env("BRATTICE_TOKEN", traded.out.trim());
+    assert!(!elsewhere.output().unwrap().status.success());
 
     // Renewed by itself, with another refresh token; the one before is good no longer.
     desk.age("dana");
@@ -184,8 +216,10 @@ fn a_person_signs_in_by_a_browser_acts_and_signs_out() {
         wire.closes(Duration::from_secs(2)),
         "a session outlives the sign-in"
     );
-    let again = Wire::connect(&desk.world.gateway.login(access, "shop/app"));
-    assert!(again.is_err(), "a token outlives its sign-in");
+    assert!(
+        Wire::connect(&login).is_err(),
+        "a credential outlives its sign-in"
+    );
     let status = desk.say("dana", &["status"]);
     assert!(status.out.contains("not signed in"), "{status:?}");
     assert!(!desk.say("dana", &["whoami"]).is_good());

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// Reads one JSON object: nothing behind it, no key twice at any depth (nesting is bounded by the reader).
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Strict>(bytes) {
         Ok(Strict(Value::Object(map))) => Some(map),
         _ => None,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 const KEYS_MAX: usize = 100;
 
 /// A public key with what it may be used for.
-pub(super) struct VerifyKey {
+pub(crate) struct VerifyKey {
     sort: KeySort,
     /// What the set says it is for; any algorithm of its sort when it does not say.
     algorithm: Option<SigningAlgorithm>,
@@ -28,8 +28,19 @@ pub(super) struct VerifyKey {
 
 impl VerifyKey {
     /// Whether signatures of this algorithm may be checked with this key.
-    fn is_for(&self, algorithm: SigningAlgorithm) -> bool {
+    pub(crate) fn is_for(&self, algorithm: SigningAlgorithm) -> bool {
         self.sort == KeySort::of(algorithm) && self.algorithm.is_none_or(|a| a == algorithm)
+    }
+    /// Whether this key made this signature, both as a token has them.
+    pub(crate) fn verifies(
+        &self,
+        algorithm: SigningAlgorithm,
+        signed: &str,
+        signature: &str,
+    ) -> bool {
+        let library = algorithm.library();
+        let said = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.key, library);
+        matches!(said, Ok(true))
     }
 }
 
@@ -103,9 +114,18 @@ impl KeySet {
 }
 
 fn read_key(jwk: &Map<String, Value>) -> Option<(String, VerifyKey)> {
+    let kid = jwk.get("kid").and_then(Value::as_str);
+    let kid = kid.filter(|k| !k.is_empty())?;
+    Some((kid.to_owned(), key_of(jwk)?))
+}
+
+/// Members of a key that are private, or shared (RFC 7518, section 6).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// A public key that may verify signatures, whatever it is called.
+pub(crate) fn key_of(jwk: &Map<String, Value>) -> Option<VerifyKey> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let part = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
-    let kid = text("kid").filter(|k| !k.is_empty())?;
     if jwk.contains_key("use") && text("use") != Some("sig") {
         return None;
     }
@@ -115,7 +135,7 @@ fn read_key(jwk: &Map<String, Value>) -> Option<(String, VerifyKey)> {
         return None;
     }
     // A private or shared key in a public set is nobody's proof of anything.
-    if jwk.contains_key("d") || jwk.contains_key("k") {
+    if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
         return None;
     }
     let algorithm = match jwk.get("alg") {
@@ -162,13 +182,12 @@ fn read_key(jwk: &Map<String, Value>) -> Option<(String, VerifyKey)> {
     material.iter().for_each(|m| {
         print.field(m);
     });
-    let key = VerifyKey {
+    Some(VerifyKey {
         sort,
         algorithm,
         key,
         print: print.finish(),
-    };
-    Some((kid.to_owned(), key))
+    })
 }
 
 #[cfg(test)]

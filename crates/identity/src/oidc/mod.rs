@@ -8,8 +8,8 @@ mod claims;
 pub(crate) mod config;
 pub(crate) mod confirmation;
 mod fetch;
-mod json;
-mod jwks;
+pub(crate) mod json;
+pub(crate) mod jwks;
 mod keys;
 mod mapping;
 mod party;
@@ -372,13 +372,7 @@ impl Provider {
             Lookup::Unknown => return Err(reject(Refusal::UnknownKey)),
             Lookup::Unavailable => return Err(self.unavailable()),
         };
-        let signed = jsonwebtoken::crypto::verify(
-            unverified.signature,
-            unverified.signed.as_bytes(),
-            &key.key,
-            algorithm.library(),
-        );
-        if matches!(signed, Ok(true)) {
+        if key.verifies(algorithm, unverified.signed, unverified.signature) {
             Ok(key)
         } else {
             Err(reject(Refusal::Signature))

@@ -93,7 +93,14 @@ impl Signer {
 
     /// A token of this type (RFC 7515, section 4.1.9) with these claims.
     pub fn sign_as(&self, typ: &str, claims: &Value) -> Result<Secret, NoKey> {
-        let header = json!({"alg": "ES256", "kid": self.kid, "typ": typ});
+        self.sign_under(
+            &json!({"alg": "ES256", "kid": self.kid, "typ": typ}),
+            claims,
+        )
+    }
+
+    /// A token with this header and these claims.
+    pub(crate) fn sign_under(&self, header: &Value, claims: &Value) -> Result<Secret, NoKey> {
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),

@@ -3,6 +3,7 @@
 //! The clients are other people's: psql, Python's TLS. What a session may is told by the server's rows.
 
 mod certificates;
+mod dpop;
 mod workloads;
 
 use crate::world::World;
