@@ -44,6 +44,16 @@ pub fn document(public_url: &str) -> Value {
                     "scheme": "bearer",
                     "description": "A current access token of a configured identity provider.",
                 },
+                "bound": {
+                    "type": "http",
+                    "scheme": "dpop",
+                    "description": "A token that is bound to a key, with a proof by that key in the header `DPoP` \
+                        (RFC 9449).",
+                },
+                "certificate": {
+                    "type": "mutualTLS",
+                    "description": "An X.509-SVID of a trust domain of the bundle, where no token is sent.",
+                },
                 "receiver": {
                     "type": "apiKey",
                     "in": "header",
@@ -62,10 +72,10 @@ fn operation(route: &Route, problem: &Value, generator: &mut SchemaGenerator) ->
         "operationId": route.id,
         "summary": route.summary,
         "description": who_may(route.right),
-        "security": [match route.right {
-            Right::Receiver => json!({ "receiver": [] }),
-            _ => json!({ "token": [] }),
-        }],
+        "security": match route.right {
+            Right::Receiver => json!([{ "receiver": [] }]),
+            _ => json!([{ "token": [] }, { "bound": [] }, { "certificate": [] }]),
+        },
         "parameters": parameters(route),
         "responses": {
             "default": {

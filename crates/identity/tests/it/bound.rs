@@ -1,4 +1,4 @@
-//! Tokens that are bound: in whose hands they count.
+//! Tokens that are bound: in whose hands they count (ID12).
 
 use crate::support::{World, config_of, world, world_with};
 use base64::Engine;

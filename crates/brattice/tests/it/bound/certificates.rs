@@ -1,7 +1,8 @@
 //! Tokens that are bound to a client certificate (RFC 8705).
 
-use super::{ACCESS, GRANT, Place, thumbprint};
+use super::{ACCESS, GRANT, Place, WITHIN, thumbprint};
 use crate::world::{DBA, READER, World, now};
+use brattice_testkit::client;
 use brattice_testkit::postgres::ClientCertificate;
 use brattice_testkit::workload::self_signed;
 use serde_json::{Value, json};
@@ -93,7 +94,12 @@ fn a_providers_own_binding_is_enforced() {
     for (shown, gets_in) in [(Some(&ours), true), (None, false), (Some(&thief), false)] {
         let said = place.psql("agent", &token, shown, COUNT);
         assert_eq!(said.is_good(), gets_in, "{said:?}");
-        // libpq 15 speaks no OAUTHBEARER; the wire does.
+        let said = place.oauthbearer(shown, &token);
+        assert_eq!(said.trim() == "in", gets_in, "{said}");
+        assert!(
+            gets_in || said.contains("bound to a client certificate"),
+            "{said}"
+        );
         let who = place.whoami(shown, Some(&format!("Bearer {token}")));
         assert_eq!(who["status"], if gets_in { 200 } else { 401 }, "{who}");
     }
@@ -107,6 +113,8 @@ fn a_providers_own_binding_is_enforced() {
     let by_key = confirmed(&place.world, &json!({"jkt": thumbprint(&ours.certificate)}));
     let said = place.psql("agent", &by_key, Some(&ours), COUNT);
     assert!(said.err.contains("mint a credential"), "{said:?}");
+    let said = place.oauthbearer(Some(&ours), &by_key);
+    assert!(said.contains("mint a credential"), "{said}");
     let who = place.whoami(Some(&ours), Some(&format!("Bearer {by_key}")));
     assert_eq!(who["status"], 401, "{who}");
 }
@@ -171,6 +179,42 @@ fn a_provider_can_be_taken_with_bound_tokens_alone() {
     // A workload's certificate is its own binding.
     let etl = place.svid("/agents/etl");
     assert!(place.psql("spiffe", "", Some(&etl), COUNT).is_good());
+}
+
+/// As docs/guide/identity/binding.md has it: certificates by openssl, the trade by curl.
+#[test]
+fn what_the_guide_says_works_with_openssl_and_curl() {
+    let place = Place::new();
+    std::fs::write(place.file("token.txt"), place.world.token(READER)).unwrap();
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=worker \\
+  -keyout own.key -out own.pem 2>/dev/null
+curl -sS --cacert \"$CA\" --cert own.pem --key own.key \"$URL/oauth/token\" \\
+  -d grant_type=urn:ietf:params:oauth:grant-type:token-exchange \\
+  -d subject_token_type=urn:ietf:params:oauth:token-type:access_token \\
+  --data-urlencode subject_token@token.txt -d scope=read
+printf '\\n'
+openssl x509 -in own.pem -outform der | openssl dgst -sha256 -binary | basenc --base64url | tr -d =
+";
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-euc", script])
+        .current_dir(place.dir.path())
+        .env("CA", place.world.gateway.ca_certificate())
+        .env(
+            "URL",
+            format!("https://localhost:{}", place.world.gateway.admin_port()),
+        );
+    let said = client::run(command, "", WITHIN).unwrap();
+    let (answer, print) = said.out.trim().split_once('\n').unwrap();
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    let token = answer["access_token"].as_str().unwrap();
+    let shown = ClientCertificate {
+        certificate: place.file("own.pem"),
+        key: place.file("own.key"),
+    };
+    assert_eq!(print, thumbprint(&shown.certificate));
+    assert!(place.psql("worker", token, Some(&shown), COUNT).is_good());
+    assert!(!place.psql("worker", token, None, COUNT).is_good());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Proofs that are worth nothing without a key: client certificates of workloads, and tokens that are bound.
+//! Proofs that are worth nothing without a key: client certificates of workloads, and tokens that are bound (ID12, ID15).
 //!
 //! The clients are other people's: psql, Python's TLS. What a session may is told by the server's rows.
 
@@ -102,6 +102,24 @@ impl Place {
         let said = client::run(command, &asked.to_string(), WITHIN).unwrap();
         assert!(said.is_good(), "{said:?}");
         serde_json::from_str(&said.out).unwrap()
+    }
+
+    /// What the PostgreSQL listener says to a client that speaks OAUTHBEARER.
+    fn oauthbearer(&self, shown: Option<&ClientCertificate>, token: &str) -> String {
+        let mut asked = json!({
+            "ca": self.world.gateway.ca_certificate(),
+            "port": self.world.gateway.port(),
+            "token": token,
+        });
+        if let Some(shown) = shown {
+            asked["cert"] = json!(shown.certificate);
+            asked["key"] = json!(shown.key);
+        }
+        let mut command = std::process::Command::new(client::python_program());
+        command.args(["-c", include_str!("oauthbearer.py")]);
+        let said = client::run(command, &asked.to_string(), WITHIN).unwrap();
+        assert!(said.is_good(), "{said:?}");
+        said.out
     }
 
     fn whoami(&self, shown: Option<&ClientCertificate>, authorization: Option<&str>) -> Value {

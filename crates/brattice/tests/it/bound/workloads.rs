@@ -145,6 +145,9 @@ fn a_token_decides_where_there_is_one() {
     for bad in ["Bearer nonsense", "Basic eDp5", "Bearer"] {
         assert_eq!(place.whoami(Some(&etl), Some(bad))["status"], 401, "{bad}");
     }
+    // A JWT-SVID under the workload's own name, without a certificate.
+    let own = "spiffe://prod.example.com/agents/etl";
+    assert!(place.psql(own, &token, None, COUNT).is_good());
     let said = place.psql("agent", "nonsense", Some(&etl), COUNT);
     assert!(!said.is_good(), "{said:?}");
     let said = place.psql("agent", "", Some(&etl), COUNT);
