@@ -152,6 +152,11 @@ pub struct Lease {
 pub trait LeaseHeld: Send + Sync + fmt::Debug {
     /// Throws this switch before what was taken runs out, if it runs out and cannot be renewed.
     fn ends_with(&self, cut: Arc<Cut>);
+    /// The target did not take the login. True when it was with a secret that had been kept for a while, and is forgotten
+    /// now: lending anew, once, reads it where it comes from.
+    fn refused(&self) -> bool {
+        false
+    }
 }
 
 /// Why no credential could be lent; the text is for the operator.

@@ -18,6 +18,15 @@ pub struct ServerError {
     pub why: String,
 }
 
+impl ServerError {
+    /// Whether the login was refused (class 28, invalid authorization specification).
+    pub(super) fn is_login(&self) -> bool {
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|s| s.starts_with("28"))
+    }
+}
+
 /// The targets' servers.
 pub trait Servers: Send + Sync {
     /// The server of a target, as the bundle in force has it. It stays reachable when the bundle changes.

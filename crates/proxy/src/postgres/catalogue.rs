@@ -2,6 +2,7 @@
 //!
 //! Lives here: fetching and sharing. Never: what a picture means.
 
+use super::dial::{self, Opening};
 use super::own::Own;
 use crate::endpoint::Endpoints;
 use arc_swap::ArcSwapOption;
@@ -183,21 +184,20 @@ impl TargetCatalogues {
             place: database,
             purpose: Purpose::Catalogue,
         };
-        let mut lease = self
-            .lender
-            .lend(to)
+        let opening = Opening {
+            name: "brattice catalogue".to_owned(),
+            settings: Vec::new(),
+        };
+        let (lender, limits) = (self.lender.as_ref(), &self.limits);
+        let (lease, dialled) = dial::enter(&endpoint, lender, to, opening, limits)
             .await
             .map_err(|e| unavailable(&e.to_string()))?;
         let over = Arc::new(Cut::new());
-        let held = lease.held.take();
+        let held = lease.held;
         if let Some(held) = &held {
             held.ends_with(over.clone());
         }
-        let name = "brattice catalogue";
-        let settings = Vec::new();
-        let own = Own::connect(&endpoint, database, &lease, name, settings, &self.limits)
-            .await
-            .map_err(|e| unavailable(&e.to_string()))?;
+        let own = Own::of(dialled, limits);
         Ok(Reader {
             queries: catalogue_queries(Major(own.server_major))
                 .ok_or_else(|| unavailable("no reads for this version"))?,

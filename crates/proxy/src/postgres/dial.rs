@@ -5,7 +5,7 @@
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use crate::tls;
-use brattice_core::ports::Lease;
+use brattice_core::ports::{Borrower, CredentialSource, Lease, LendError};
 use brattice_wire::postgres::end_point::tls_server_end_point;
 use brattice_wire::postgres::upstream::{Channel, LoggedIn, Login, LoginFailed, UpstreamLogin};
 use brattice_wire::postgres::{CancelKey, encode};
@@ -58,6 +58,58 @@ pub struct Dialled {
     pub unread: BytesMut,
     /// What the target said of itself.
     pub logged_in: LoggedIn,
+}
+
+/// Why nobody is logged in; for the operator's log.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// There is no credential.
+    #[error(transparent)]
+    Lend(#[from] LendError),
+    /// The target is not reached with it.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+}
+
+/// How a connection begins: its name in the target's own log, and its settings.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Its `application_name`.
+    pub name: String,
+    /// Its settings, in the start-up packet.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Takes a credential and logs in with it. When the target refuses a secret that had been kept for a while, once more with
+/// one that is read anew; never a third time, as some targets count.
+///
+/// # Errors
+/// With the reason, for the operator; clients are told only that the target is not reachable.
+pub async fn enter(
+    endpoint: &Endpoint,
+    lender: &dyn CredentialSource,
+    to: Borrower<'_>,
+    opening: Opening,
+    limits: &Limits,
+) -> Result<(Lease, Dialled), EnterError> {
+    let Opening { name, settings } = opening;
+    let lease = lender.lend(to).await?;
+    let dialled = connect(endpoint, to.place, &lease, &name, settings.clone(), limits).await;
+    match dialled {
+        Ok(dialled) => Ok((lease, dialled)),
+        Err(why) if is_refusal(&why) && lease.held.as_ref().is_some_and(|h| h.refused()) => {
+            drop(lease);
+            let lease = lender.lend(to).await?;
+            let dialled = connect(endpoint, to.place, &lease, &name, settings, limits).await?;
+            Ok((lease, dialled))
+        }
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// Whether the login was refused for what it was (class 28, invalid authorization specification).
+fn is_refusal(why: &DialError) -> bool {
+    matches!(why, DialError::Login(LoginFailed::Refused(said)) if said.sqlstate().starts_with("28"))
 }
 
 /// Logs in to a target.

@@ -3,12 +3,13 @@
 //! Lives here: one such connection, and a few that are kept between two uses. Never: a caller's statement, what a
 //! statement means.
 
-use super::dial::{self, DialError};
+use super::dial::{self, DialError, Dialled};
 use crate::endpoint::Endpoint;
 use crate::stream::Stream;
 use brattice_core::classify::sql::Rows;
 use brattice_core::gate::text_rows;
 use brattice_core::ports::Lease;
+use brattice_wire::postgres::upstream::LoginFailed;
 use brattice_wire::postgres::{Backend, backend, encode};
 use brattice_wire::{Limits, PeerMisbehaved, Unencodable};
 use bytes::{Bytes, BytesMut};
@@ -64,10 +65,11 @@ pub enum OwnError {
 }
 
 impl OwnError {
-    /// The target's code, where it refused.
+    /// The target's code, where it refused the statement or the login.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             OwnError::Refused { sqlstate, .. } => Some(sqlstate),
+            OwnError::Dial(DialError::Login(LoginFailed::Refused(said))) => Some(said.sqlstate()),
             _ => None,
         }
     }
@@ -83,33 +85,14 @@ pub struct Own {
 }
 
 impl Own {
-    /// Logs in. `settings` are those of the connection, in the start-up packet.
-    ///
-    /// # Errors
-    /// With the reason, for the operator.
-    pub async fn connect(
-        endpoint: &Endpoint,
-        database: &str,
-        lease: &Lease,
-        application_name: &str,
-        settings: Vec<(String, String)>,
-        limits: &Limits,
-    ) -> Result<Self, DialError> {
-        let dialled = dial::connect(
-            endpoint,
-            database,
-            lease,
-            application_name,
-            settings,
-            limits,
-        )
-        .await?;
-        Ok(Self {
+    /// What was logged in to.
+    pub fn of(dialled: Dialled, limits: &Limits) -> Self {
+        Self {
             stream: dialled.stream,
             input: dialled.unread,
             limits: limits.clone(),
             server_major: dialled.logged_in.server_major,
-        })
+        }
     }
 
     /// Runs a message of the gateway's own and collects the rows of all its statements.
@@ -227,7 +210,8 @@ impl KeptOwn {
         // otherwise have it run with the rights of this login.
         let path = vec![("search_path".to_owned(), "pg_catalog".to_owned())];
         let name = "brattice leases";
-        let mut own = Own::connect(endpoint, database, lease, name, path, &limits).await?;
+        let dialled = dial::connect(endpoint, database, lease, name, path, &limits).await?;
+        let mut own = Own::of(dialled, &limits);
         let done = bounded(own.query(text)).await;
         self.put(own, endpoint, database, &lease.user, &done);
         done

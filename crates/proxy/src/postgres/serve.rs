@@ -2,9 +2,10 @@
 //!
 //! Lives here: the order. Never: the bytes in between.
 
+use super::dial::{self, EnterError, Opening};
 use super::login::{self, Admitted, NotIn};
 use super::pump::{Ended, Pump};
-use super::{Service, cancel, dial};
+use super::{Service, cancel};
 use crate::endpoint::Endpoint;
 use crate::live::LiveSession;
 use brattice_core::classify::sql::catalogue::Major;
@@ -22,8 +23,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How long the credential for a session may take to come.
-const LEND_MAX: Duration = Duration::from_secs(20);
+/// How long it may take to be lent a credential and to log in with it, twice where the first is refused.
+const ENTER_MAX: Duration = Duration::from_secs(40);
 
 /// A target that has let us in.
 struct Reached {
@@ -285,18 +286,6 @@ impl Service {
                 agent: &admission.identity().chain.acting.name,
             },
         };
-        let lent = tokio::time::timeout(LEND_MAX, self.lender.lend(to)).await;
-        let lease = match lent {
-            Ok(Ok(lease)) => lease,
-            Ok(Err(error)) => {
-                tracing::error!(%error, session = %admission.id(), "no credential could be lent");
-                return Err(unreachable());
-            }
-            Err(_) => {
-                tracing::error!(session = %admission.id(), "lending a credential took too long");
-                return Err(unreachable());
-            }
-        };
         let mut settings = startup.settings.clone();
         if let Some(path) = &startup.search_path {
             settings.push((
@@ -304,22 +293,27 @@ impl Service {
                 brattice_wire::postgres::search_path::render(path),
             ));
         }
-        let application = application_name(admission);
-        let dialled = dial::connect(
-            &endpoint,
-            database,
-            &lease,
-            &application,
+        let opening = Opening {
+            name: application_name(admission),
             settings,
-            &self.limits,
-        )
-        .await
-        .map_err(|error| {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                target,
-                "the target cannot be reached"
-            );
+        };
+        let entered = dial::enter(&endpoint, self.lender.as_ref(), to, opening, &self.limits);
+        let entered = tokio::time::timeout(ENTER_MAX, entered).await;
+        let entered = entered.map_err(|_| {
+            tracing::error!(session = %admission.id(), target, "reaching the target took too long");
+            unreachable()
+        })?;
+        let (lease, dialled) = entered.map_err(|error| {
+            match &error {
+                EnterError::Lend(error) => {
+                    tracing::error!(%error, session = %admission.id(), "no credential could be lent");
+                }
+                EnterError::Dial(error) => tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    target,
+                    "the target cannot be reached"
+                ),
+            }
             unreachable()
         })?;
         Ok(Reached {

@@ -8,7 +8,7 @@ mod statements;
 
 use super::TargetCredential;
 use super::returns::{Debt, Returns};
-use super::server::{Rows, Server};
+use super::server::{Rows, Server, ServerError};
 use super::source::Sources;
 use crate::mint::{self, ITERATIONS, SALT_BYTES};
 use base64::Engine;
@@ -65,6 +65,45 @@ pub(super) struct Site<'a> {
     pub maker: &'a TargetCredential,
 }
 
+impl Sources {
+    /// Logs in as the maker and runs a first message. When the target refuses a secret that had been kept, once more with
+    /// one that is read anew.
+    async fn log_in(
+        &self,
+        server: &dyn Server,
+        site: &Site<'_>,
+        first: &str,
+    ) -> Result<(Lease, Rows), NotIn> {
+        let maker = self.login(site.target, site.maker).await;
+        let maker = maker.map_err(NotIn::NoCredential)?;
+        match server.run(site.place, &maker, first).await {
+            Ok(rows) => Ok((maker, rows)),
+            Err(why) if why.is_login() && maker.held.as_ref().is_some_and(|h| h.refused()) => {
+                let maker = self.login(site.target, site.maker).await;
+                let maker = maker.map_err(NotIn::NoCredential)?;
+                let done = server.run(site.place, &maker, first).await;
+                Ok((maker, done.map_err(NotIn::Server)?))
+            }
+            Err(why) => Err(NotIn::Server(why)),
+        }
+    }
+}
+
+/// Why the maker did not get in.
+enum NotIn {
+    NoCredential(String),
+    Server(ServerError),
+}
+
+impl NotIn {
+    fn when(self, doing: &str) -> String {
+        match self {
+            Self::NoCredential(why) => why,
+            Self::Server(why) => format!("{doing}: {why}"),
+        }
+    }
+}
+
 impl Roles {
     /// Makes a role for a session and lends it.
     pub(super) async fn lend(
@@ -74,11 +113,12 @@ impl Roles {
         session: &SessionId,
         agent: &str,
     ) -> Result<Lease, String> {
-        let maker = self.sources.login(site.target, site.maker).await?;
-        let looked = server
-            .run(site.place, &maker, &statements::look_at(site.template))
+        let look = statements::look_at(site.template);
+        let (maker, looked) = self
+            .sources
+            .log_in(server.as_ref(), &site, &look)
             .await
-            .map_err(|e| format!("the template cannot be looked at: {e}"))?;
+            .map_err(|e| e.when("the template cannot be looked at"))?;
         let known = Known::of(looked, site.template)?;
         let role = name::role_of(agent, session, &self.node);
         let marker = Marker {
@@ -131,11 +171,9 @@ impl Roles {
         server: Arc<dyn Server>,
         site: Site<'_>,
     ) -> Result<usize, String> {
-        let maker = self.sources.login(site.target, site.maker).await?;
-        let listed = server
-            .run(site.place, &maker, &statements::list())
-            .await
-            .map_err(|e| e.to_string())?;
+        let list = statements::list();
+        let logged_in = self.sources.log_in(server.as_ref(), &site, &list).await;
+        let (_, listed) = logged_in.map_err(|e| e.when("they cannot be listed"))?;
         let mut dropped = 0;
         for role in self.left_behind(listed, &site) {
             let debt = RoleDebt {
@@ -271,15 +309,26 @@ struct RoleDebt {
 
 impl RoleDebt {
     async fn drop_role(&self) -> Result<(), String> {
-        // Read anew: the secret may have been rotated while the session was open.
-        let maker = self.sources.login(&self.target, &self.maker).await?;
-        match self.drop_as(&maker).await {
+        // Logged in anew: the secret may have been rotated while the session was open.
+        let site = Site {
+            target: &self.target,
+            place: &self.place,
+            template: &self.template,
+            maker: &self.maker,
+        };
+        let find = statements::find(&self.role);
+        let logged_in = self
+            .sources
+            .log_in(self.server.as_ref(), &site, &find)
+            .await;
+        let (maker, found) = logged_in.map_err(|e| e.when("it cannot be looked for"))?;
+        match self.drop_as(&maker, found).await {
             Ok(()) | Err(Failed::Gone) => Ok(()),
             Err(Failed::Other(why)) => Err(why),
         }
     }
 
-    async fn drop_as(&self, maker: &Lease) -> Result<(), Failed> {
+    async fn drop_as(&self, maker: &Lease, found: Rows) -> Result<(), Failed> {
         let run = async |place: &str, sql: String| -> Result<Rows, Failed> {
             let done = self.server.run(place, maker, &sql).await;
             done.map_err(|e| match e.sqlstate.as_deref() {
@@ -288,7 +337,6 @@ impl RoleDebt {
             })
         };
         let (here, role) = (self.place.as_str(), self.role.as_str());
-        let found = run(here, statements::find(role)).await?;
         let Some([Some(major), Some(superuser)]) = found.first().map(Vec::as_slice) else {
             return Ok(());
         };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lend::server::{ServerError, Servers};
+use crate::lend::tests::Noon;
 use crate::lend::{Environment, Lender, Parts, TargetCredential, UpstreamProof};
 use brattice_core::ports::{Borrower, CredentialSource, Purpose, RecordFailed};
 use std::collections::BTreeMap;
@@ -90,6 +91,7 @@ fn lender(server: Remembers) -> (Arc<Lender>, Arc<Remembers>) {
         sealed: None,
         servers: Arc::new(One(server.clone())),
         randomness: Arc::new(Sevens),
+        clock: Arc::new(Noon),
         node: "0a1b2c3d".to_owned(),
         leases: "/nonexistent".into(),
     });
@@ -100,6 +102,7 @@ fn lender(server: Remembers) -> (Arc<Lender>, Arc<Remembers>) {
     };
     lender.replace(
         BTreeMap::from([("orders-db".to_owned(), credential)]),
+        Vec::new(),
         Vec::new(),
     );
     (Arc::new(lender), server)
