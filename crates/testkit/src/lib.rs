@@ -1,5 +1,6 @@
 //! Real servers, tokens and clients for the tests.
 
+pub mod aws;
 pub mod bao;
 pub mod bench;
 pub mod client;

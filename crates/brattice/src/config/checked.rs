@@ -10,7 +10,7 @@ use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
-use brattice_identity::lend::VaultPath;
+use brattice_identity::lend::{AwsSecret, VaultPath};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +46,8 @@ pub struct Checked {
     pub owners: BTreeMap<String, String>,
     /// Vaults by name.
     pub vaults: BTreeMap<String, Vault>,
+    /// What is known of AWS, by name.
+    pub aws: BTreeMap<String, Aws>,
     /// Targets by name.
     pub targets: BTreeMap<String, TargetConfig>,
     /// Kinds of sensitive data that the bundle names.
@@ -131,6 +133,53 @@ pub enum SecretSource {
     Sealed,
     /// A value that a vault keeps.
     Vault(VaultPath),
+    /// A secret that AWS keeps, or a value of it.
+    Aws(AwsSecret),
+}
+
+/// A region of AWS, and who the gateway is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aws {
+    /// The region.
+    pub region: String,
+    /// What requests are signed with.
+    pub keys: AwsLogin,
+    /// Where Secrets Manager answers, if not at its own address.
+    pub secretsmanager: Option<String>,
+    /// Where STS answers, if not at its own address.
+    pub sts: Option<String>,
+    /// Certificates that theirs must lead to.
+    pub ca: Option<PathBuf>,
+    /// How long a secret is kept.
+    pub secret_age_max: Duration,
+}
+
+/// What requests to AWS are signed with. What is secret comes from the environment or a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwsLogin {
+    /// An access key.
+    Keys {
+        /// Its id.
+        id: SecretSource,
+        /// Its secret.
+        secret: SecretSource,
+        /// Its session token.
+        token: Option<SecretSource>,
+    },
+    /// A role that is taken with a token.
+    WebIdentity {
+        /// The role's ARN.
+        role: String,
+        /// The token.
+        token: SecretSource,
+    },
+    /// The container's role.
+    Container,
+    /// The instance's role.
+    Instance {
+        /// Where its metadata service answers, if not at its usual address.
+        at: Option<String>,
+    },
 }
 
 /// A vault.
@@ -335,7 +384,7 @@ pub struct TargetConfig {
     pub database: Option<String>,
     /// Databases that may be reached; empty for any.
     pub databases: Vec<String>,
-    /// The role the gateway logs in with; empty where a vault makes one for each session.
+    /// The role the gateway logs in with; empty where a vault makes one for each session, or a secret names it.
     pub user: String,
     /// How it proves to be that role.
     pub credential: TargetCredential,
@@ -391,6 +440,10 @@ pub enum TargetCredential {
     Both(SecretSource, TlsFiles),
     /// As a user that a vault makes for each session.
     Issued(VaultPath),
+    /// As the user that a secret of AWS names beside the password.
+    AwsSecret(AwsSecret),
+    /// With a login for RDS, signed by the one of this name.
+    RdsIam(String),
 }
 
 /// A function that the bundle calls harmless.

@@ -4,6 +4,13 @@
 //! about values (`check`). Every key is optional to serde, so that one mistake never hides another; what is required is
 //! said to the schema, and `shape` holds documents to it.
 
+mod sources;
+
+pub use sources::{
+    RawAppRole, RawAws, RawAwsEndpoints, RawAwsInstance, RawAwsKeys, RawAwsWebIdentity, RawVault,
+    RawVaultJwt,
+};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
@@ -84,6 +91,9 @@ pub struct RawConfig {
     /// Where secrets of targets come from besides the environment, files and the sealed store, by name.
     #[serde(default)]
     pub vaults: BTreeMap<String, RawVault>,
+    /// Regions of AWS that secrets and logins of targets come from, by name, and who the gateway is there.
+    #[serde(default)]
+    pub aws: BTreeMap<String, RawAws>,
     /// What is reached through the gateway, by name.
     #[serde(default)]
     pub targets: BTreeMap<String, RawTarget>,
@@ -422,11 +432,15 @@ pub struct RawTarget {
     /// How the connection to it is protected.
     #[serde(default)]
     pub tls: RawTargetTls,
-    /// The role the gateway logs in with. Required, unless a vault makes a user for each session.
+    /// The role the gateway logs in with. Required, unless a vault makes a user for each session or a secret of AWS names
+    /// it.
     pub user: Option<String>,
-    /// Where that role's password comes from: `env:NAME`, `file:PATH`, `sealed`, or `vault:VAULT/MOUNT/PATH#FIELD` for a
-    /// value that a vault keeps. `vault:VAULT/MOUNT/creds/ROLE` has a vault make user and password for each session. Never
-    /// the password itself.
+    /// Where that role's password comes from: `env:NAME`, `file:PATH`, `sealed`, `vault:VAULT/MOUNT/PATH#FIELD` for a value
+    /// that a vault keeps, or `aws:AWS/SECRET#KEY` for a value of a secret that AWS Secrets Manager keeps (by its name or
+    /// its ARN; without `#KEY` the whole of its text). `vault:VAULT/MOUNT/creds/ROLE` has a vault make user and password
+    /// for each session; `aws:AWS/SECRET#KEY,KEY` takes user and password from one secret, by the keys `username` and
+    /// `password` if none are given and there is no `user`. `rds-iam:AWS` signs a login for RDS with the keys of AWS, and
+    /// needs `tls.mode = "verify-full"`. Never the password itself.
     #[schemars(extend("writeOnly" = true))]
     pub password: Option<String>,
     /// The certificate the gateway logs in with, instead of a password or beside it.
@@ -463,55 +477,6 @@ pub struct RawEphemeral {
     /// The role whose rights every session has. `user` must be a member of it with the admin option.
     #[schemars(required)]
     pub template: Option<String>,
-}
-
-/// A HashiCorp Vault or an OpenBao that secrets come from. Exactly one of `token`, `approle` and `jwt` is given.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawVault {
-    /// Where it is: `https://vault.example.com:8200`, or plain http on this machine.
-    #[schemars(required)]
-    pub address: Option<String>,
-    /// PEM file with the certificates that its own must lead to. Default: the system's.
-    pub ca: Option<String>,
-    /// The namespace that everything is in.
-    pub namespace: Option<String>,
-    /// Where a token for it comes from: `env:NAME` or `file:PATH`, as an agent of the vault keeps it.
-    #[schemars(extend("writeOnly" = true))]
-    pub token: Option<String>,
-    /// Log in with an AppRole.
-    pub approle: Option<RawAppRole>,
-    /// Log in with a signed token of the platform: Kubernetes, or any JWT.
-    pub jwt: Option<RawVaultJwt>,
-}
-
-/// An AppRole of a vault.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawAppRole {
-    /// Where the method is mounted. Default: `approle`.
-    pub mount: Option<String>,
-    /// Where the role's id comes from: `env:NAME` or `file:PATH`.
-    #[schemars(required)]
-    pub role_id: Option<String>,
-    /// Where its secret id comes from: `env:NAME` or `file:PATH`.
-    #[schemars(required, extend("writeOnly" = true))]
-    pub secret_id: Option<String>,
-}
-
-/// A login at a vault by a signed token.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawVaultJwt {
-    /// Where the method is mounted. Default: `kubernetes`.
-    pub mount: Option<String>,
-    /// The role at the vault.
-    #[schemars(required)]
-    pub role: Option<String>,
-    /// The token's file, read anew at each login. Default: the pod's own,
-    /// `file:/var/run/secrets/kubernetes.io/serviceaccount/token`.
-    #[schemars(extend("writeOnly" = true))]
-    pub token: Option<String>,
 }
 
 /// The protocols that targets can speak in this version.

@@ -2,7 +2,7 @@
 //!
 //! Lives here: reading them. Never: targets' credentials (the lender's), a secret in an error.
 
-use super::checked::{Checked, SecretSource, TargetCredential, VaultLogin};
+use super::checked::{AwsLogin, Checked, SecretSource, TargetCredential, VaultLogin};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use brattice_core::secret::Secret;
@@ -55,10 +55,10 @@ pub fn read(source: &SecretSource) -> Result<Secret, NoSecret> {
             }
             (from, bytes)
         }
-        SecretSource::Sealed | SecretSource::Vault(_) => {
+        SecretSource::Sealed | SecretSource::Vault(_) | SecretSource::Aws(_) => {
             return Err(fail(
                 "elsewhere".to_owned(),
-                "only targets' credentials are sealed or in a vault",
+                "only targets' credentials are sealed, in a vault or with AWS",
             ));
         }
     };
@@ -75,7 +75,9 @@ pub fn read_key(source: &SecretSource) -> Result<Secret, NoSecret> {
         from: match source {
             SecretSource::Env(name) => format!("env:{name}"),
             SecretSource::File(path) => format!("file:{}", path.display()),
-            SecretSource::Sealed | SecretSource::Vault(_) => "elsewhere".to_owned(),
+            SecretSource::Sealed | SecretSource::Vault(_) | SecretSource::Aws(_) => {
+                "elsewhere".to_owned()
+            }
         },
         why: "it is not 32 bytes, as 64 hexadecimal digits or in base64; make one with `openssl rand -hex 32`".to_owned(),
     })
@@ -121,6 +123,21 @@ impl Checked {
                 VaultLogin::Jwt { token, .. } => vec![(token, "jwt.token")],
             };
             let at = |(source, part)| (source, format!("vaults.{name}.{part}"));
+            sources.extend(parts.into_iter().map(at));
+        }
+        for (name, aws) in &self.aws {
+            let parts: Vec<(&SecretSource, &str)> = match &aws.keys {
+                AwsLogin::Keys { id, secret, token } => [
+                    (id, "keys.access_key_id"),
+                    (secret, "keys.secret_access_key"),
+                ]
+                .into_iter()
+                .chain(token.iter().map(|t| (t, "keys.session_token")))
+                .collect(),
+                AwsLogin::WebIdentity { token, .. } => vec![(token, "web_identity.token")],
+                AwsLogin::Container | AwsLogin::Instance { .. } => Vec::new(),
+            };
+            let at = |(source, part)| (source, format!("aws.{name}.{part}"));
             sources.extend(parts.into_iter().map(at));
         }
         for route in &self.routes {

@@ -4,14 +4,14 @@
 
 use super::bundle::{self, Connections};
 use super::error::{StartError, boxed};
-use super::{Gateway, certificates};
+use super::{Gateway, certificates, credentials};
 use crate::adapt::Routes;
 use crate::config::Checked;
 use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::InForce;
 use brattice_core::ids::{Digest, Revision};
 use brattice_core::ports::AuditLog;
-use brattice_identity::lend::VaultConfig;
+use brattice_identity::lend::{AwsConfig, VaultConfig};
 use brattice_identity::oidc::IssuerConfig;
 use brattice_identity::saml::SamlProvider;
 use brattice_identity::spiffe::SpiffeConfig;
@@ -29,6 +29,7 @@ struct Ready {
     in_force: InForce,
     routes: Routes,
     vaults: Vec<VaultConfig>,
+    aws: Vec<AwsConfig>,
     certificates: certificates::Read,
 }
 
@@ -59,8 +60,8 @@ impl Gateway {
         self.logins.set_saml(ready.saml);
         self.revocations.set_leeway(bundle::leeway(&checked));
         self.endpoints.apply(ready.endpoints);
-        self.lender
-            .replace(bundle::credentials(&checked), ready.vaults);
+        let by_target = credentials::by_target(&checked);
+        self.lender.replace(by_target, ready.vaults, ready.aws);
         self.gate.apply(ready.in_force);
         self.routes.store(Arc::new(ready.routes));
         self.certificates.renew(ready.certificates);
@@ -113,7 +114,8 @@ impl Gateway {
                 self.kept.of(t)
             })?,
             routes: Routes::of(checked, self.clock.clone(), self.randomness.clone())?,
-            vaults: bundle::vaults(checked)?,
+            vaults: credentials::vaults(checked)?,
+            aws: credentials::aws(checked)?,
             certificates: certificates::Read::of(checked, self.certificates.asked())?,
         })
     }

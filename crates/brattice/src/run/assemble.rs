@@ -6,7 +6,7 @@ use super::certificates::{self, Certificates};
 use super::error::{StartError, boxed};
 use super::source::Source;
 use super::tend::SessionList;
-use super::{bundle, catalogues, ended, node};
+use super::{bundle, catalogues, credentials, ended, node};
 use crate::adapt::{
     CountedRecordings, Freezes, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn,
     Seen, StepsIn, Tally, Unrevoked, Unvoided,
@@ -200,10 +200,15 @@ impl Gateway {
             sealed,
             servers: Arc::new(OwnServers::new(endpoints.clone(), own_connections.clone())),
             randomness: randomness.clone(),
+            clock: clock.clone(),
             node: node::name(&checked.data_dir, randomness.as_ref())?,
             leases: checked.data_dir.join(LEASES),
         }));
-        lender.replace(bundle::credentials(&checked), bundle::vaults(&checked)?);
+        lender.replace(
+            credentials::by_target(&checked),
+            credentials::vaults(&checked)?,
+            credentials::aws(&checked)?,
+        );
         let connections = bundle::Connections::default();
         endpoints.apply(bundle::endpoints(&checked, &connections)?);
 

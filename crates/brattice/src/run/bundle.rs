@@ -4,16 +4,13 @@
 
 use super::error::StartError;
 use crate::config::Checked;
-use crate::config::checked::{self, SecretSource, TargetTls as Tls, TlsMode, VaultLogin};
+use crate::config::checked::{self, TargetTls as Tls, TlsMode};
 use brattice_core::classify::sql::Lists;
 use brattice_core::gate::{Catalogues, Guarded, InForce};
 use brattice_core::ids::Revision;
 use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
 use brattice_core::secret::Secret;
-use brattice_identity::lend::{
-    SecretFrom, TargetCredential, UpstreamProof, VaultAuth, VaultConfig,
-};
 use brattice_identity::oidc::{
     Beside, ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, ConfigProblem, GroupRule,
     IssuerConfig, KindRule, SigningAlgorithm,
@@ -24,7 +21,7 @@ use brattice_identity::saml::{
 use brattice_identity::spiffe::SpiffeConfig;
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
 use brattice_proxy::tls;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -204,84 +201,6 @@ fn target_tls(tls: &Tls) -> Result<TargetTls, StartError> {
     })
 }
 
-fn secret(source: &SecretSource) -> SecretFrom {
-    match source {
-        SecretSource::Env(name) => SecretFrom::Env(name.clone()),
-        SecretSource::File(path) => SecretFrom::File(path.clone()),
-        SecretSource::Sealed => SecretFrom::Sealed,
-        SecretSource::Vault(path) => SecretFrom::Vault(path.clone()),
-    }
-}
-
-/// How each target is entered.
-pub(super) fn credentials(checked: &Checked) -> BTreeMap<String, TargetCredential> {
-    checked
-        .targets
-        .iter()
-        .map(|(name, t)| {
-            let proof = match &t.credential {
-                checked::TargetCredential::Password(source) => {
-                    UpstreamProof::Password(secret(source))
-                }
-                checked::TargetCredential::Certificate(files) => UpstreamProof::Certificate {
-                    chain: SecretFrom::File(files.cert.clone()),
-                    key: SecretFrom::File(files.key.clone()),
-                },
-                checked::TargetCredential::Both(source, files) => UpstreamProof::Both {
-                    password: secret(source),
-                    chain: SecretFrom::File(files.cert.clone()),
-                    key: SecretFrom::File(files.key.clone()),
-                },
-                checked::TargetCredential::Issued(path) => UpstreamProof::Issued(path.clone()),
-            };
-            (
-                name.clone(),
-                TargetCredential {
-                    user: t.user.clone(),
-                    proof,
-                    template: t.template.clone(),
-                },
-            )
-        })
-        .collect()
-}
-
-/// The vaults that credentials come from.
-pub(super) fn vaults(checked: &Checked) -> Result<Vec<VaultConfig>, StartError> {
-    let of = |(name, vault): (&String, &checked::Vault)| -> Result<VaultConfig, StartError> {
-        let read = |path: &std::path::PathBuf| {
-            std::fs::read(path).map_err(|cause| StartError::File {
-                path: path.clone(),
-                cause,
-            })
-        };
-        Ok(VaultConfig {
-            name: name.clone(),
-            address: vault.address.clone(),
-            ca: vault.ca.as_ref().map(read).transpose()?,
-            namespace: vault.namespace.clone(),
-            auth: match &vault.login {
-                VaultLogin::Token(token) => VaultAuth::Token(secret(token)),
-                VaultLogin::AppRole {
-                    mount,
-                    role_id,
-                    secret_id,
-                } => VaultAuth::AppRole {
-                    mount: mount.clone(),
-                    role_id: secret(role_id),
-                    secret_id: secret(secret_id),
-                },
-                VaultLogin::Jwt { mount, role, token } => VaultAuth::Jwt {
-                    mount: mount.clone(),
-                    role: role.clone(),
-                    token: secret(token),
-                },
-            },
-        })
-    };
-    checked.vaults.iter().map(of).collect()
-}
-
 /// The identity providers.
 pub(super) fn issuers(checked: &Checked) -> Result<Vec<IssuerConfig>, StartError> {
     checked.issuers.iter().map(issuer).collect()
@@ -394,7 +313,10 @@ fn saml_config(s: &checked::Saml, public_url: &str) -> Result<SamlConfig, StartE
 fn client(sign_in: &checked::SignIn) -> ClientConfig {
     ClientConfig {
         id: sign_in.client_id.clone(),
-        secret: sign_in.client_secret.as_ref().map(secret),
+        secret: sign_in
+            .client_secret
+            .as_ref()
+            .map(super::credentials::secret),
         scopes: sign_in.scopes.clone(),
         recheck_max: sign_in.recheck_max,
     }

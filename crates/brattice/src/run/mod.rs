@@ -7,6 +7,7 @@ mod assemble;
 mod bundle;
 mod catalogues;
 mod certificates;
+mod credentials;
 mod ended;
 mod error;
 mod listeners;

@@ -3,6 +3,7 @@
 //! Lives here: which source each target's credential comes from, the reading of it anew at every lend, and giving back
 //! what was taken for one session alone. Never: who may have it (the gate decides before asking), the targets' protocols.
 
+mod aws;
 mod ephemeral;
 mod file;
 mod returns;
@@ -10,15 +11,22 @@ mod sealed;
 mod server;
 mod source;
 mod vault;
+mod web;
 
+pub use aws::{
+    AwsConfig, AwsKeys, AwsPart, AwsSecret, NotAnAwsSecret, RdsLogin, is_metadata_address,
+    is_region,
+};
 pub use sealed::{SealError, SealedStore, SealingKey, SealingKeys, open, seal};
 pub use server::{Rows, Server, ServerError, Servers};
 pub use source::{Environment, NotASource, ProcessEnvironment, SecretFrom};
 pub use vault::{NotAVaultPath, VaultAuth, VaultConfig, VaultPath};
 
+use aws::Accounts;
 use brattice_core::ports::{
     Borrower, BoxFuture, CredentialSource, Lease, LendError, Purpose, Randomness,
 };
+use brattice_core::time::Clock;
 use ephemeral::{Roles, Site};
 use returns::Returns;
 pub(crate) use source::read_plain;
@@ -65,6 +73,10 @@ pub enum UpstreamProof {
     },
     /// By a user and a password that a vault makes at each lend; the target's own `user` is not looked at.
     Issued(VaultPath),
+    /// By a user and a password that one secret of AWS names; the target's own `user` is not looked at.
+    AwsSecret(AwsSecret),
+    /// By a login at RDS that is signed anew each time.
+    RdsIam(RdsLogin),
 }
 
 /// Lends by target from the sources that the bundle names.
@@ -86,6 +98,8 @@ pub struct Parts {
     pub servers: Arc<dyn Servers>,
     /// Random bytes.
     pub randomness: Arc<dyn Randomness>,
+    /// The present, for what is signed with its date.
+    pub clock: Arc<dyn Clock>,
     /// This gateway's own name in what it leaves on targets: no two gateways have the same.
     pub node: String,
     /// The directory in which leases of vaults are noted while they are out.
@@ -101,6 +115,7 @@ impl Lender {
         let book = Book::new(parts.leases);
         let sources = Arc::new(Sources {
             vaults: Vaults::new(plain.clone(), returns.clone(), book),
+            aws: Accounts::new(plain.clone(), parts.clock, &parts.node),
             plain,
             sealed: parts.sealed,
         });
@@ -119,9 +134,15 @@ impl Lender {
         }
     }
 
-    /// Takes the targets and the vaults of a new bundle.
-    pub fn replace(&self, by_target: BTreeMap<String, TargetCredential>, vaults: Vec<VaultConfig>) {
+    /// Takes the targets of a new bundle, and where their secrets come from.
+    pub fn replace(
+        &self,
+        by_target: BTreeMap<String, TargetCredential>,
+        vaults: Vec<VaultConfig>,
+        aws: Vec<AwsConfig>,
+    ) {
         self.sources.vaults.replace(vaults);
+        self.sources.aws.replace(aws);
         self.by_target.store(Arc::new(by_target));
     }
 

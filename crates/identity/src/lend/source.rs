@@ -1,19 +1,21 @@
 //! Where one secret is read from.
 //!
 //! Lives here: the sources' written form and the reading of each. Never: caching; a rotated secret is seen at the
-//! next lend.
+//! next lend. (What AWS is asked for is kept for a while, by the part that asks it.)
 
+use super::aws::{Accounts, AwsPart, AwsSecret};
 use super::sealed::{SealedStore, SealingKeys};
 use super::vault::{VaultPath, Vaults};
 use super::{TargetCredential, UpstreamProof, file, sealed};
-use brattice_core::ports::Lease;
+use brattice_core::ports::{Lease, LeaseHeld};
 use brattice_core::secret::Secret;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where a secret comes from: `env:NAME`, `file:/absolute/path`, `sealed` or `vault:NAME/MOUNT/PATH#FIELD`.
+/// Where a secret comes from: `env:NAME`, `file:/absolute/path`, `sealed`, `vault:NAME/MOUNT/PATH#FIELD` or
+/// `aws:NAME/SECRET#KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretFrom {
     /// A variable of the gateway's environment.
@@ -24,12 +26,14 @@ pub enum SecretFrom {
     Sealed,
     /// One value of a secret in a vault, read anew each time.
     Vault(VaultPath),
+    /// A secret that AWS keeps, or one value of it; never one that names the user too.
+    Aws(AwsSecret),
 }
 
 /// Text that is not a source. The text itself is not repeated: it may be a secret put in the wrong place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a source of secrets: expected `env:NAME`, `file:/absolute/path`, `sealed` or `vault:NAME/MOUNT/PATH#FIELD`"
+    "not a source of secrets: expected `env:NAME`, `file:/absolute/path`, `sealed`, `vault:NAME/MOUNT/PATH#FIELD` or `aws:NAME/SECRET#KEY`"
 )]
 pub struct NotASource;
 
@@ -55,6 +59,12 @@ impl FromStr for SecretFrom {
                 _ => Err(NotASource),
             };
         }
+        if s.starts_with("aws:") {
+            return match s.parse::<AwsSecret>() {
+                Ok(secret) if !matches!(secret.part, AwsPart::Both { .. }) => Ok(Self::Aws(secret)),
+                _ => Err(NotASource),
+            };
+        }
         match s.strip_prefix("file:").map(PathBuf::from) {
             Some(path) if path.is_absolute() => Ok(Self::File(path)),
             _ => Err(NotASource),
@@ -69,6 +79,7 @@ impl fmt::Display for SecretFrom {
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Sealed => f.write_str("sealed"),
             Self::Vault(path) => path.fmt(f),
+            Self::Aws(secret) => secret.fmt(f),
         }
     }
 }
@@ -113,12 +124,12 @@ impl Plain {
                 let read = file::read(path).await;
                 Some(read.map_err(|why| format!("{from}: {why}")))
             }
-            SecretFrom::Sealed | SecretFrom::Vault(_) => None,
+            SecretFrom::Sealed | SecretFrom::Vault(_) | SecretFrom::Aws(_) => None,
         }
     }
 }
 
-fn one_line(from: &SecretFrom, secret: Secret) -> Result<Secret, String> {
+fn one_line(from: &impl fmt::Display, secret: Secret) -> Result<Secret, String> {
     let secret = without_line_end(secret);
     let bytes = secret.expose();
     if bytes.is_empty() {
@@ -135,6 +146,7 @@ pub(super) struct Sources {
     pub plain: Plain,
     pub sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>,
     pub vaults: Vaults,
+    pub aws: Accounts,
 }
 
 impl Sources {
@@ -153,10 +165,20 @@ impl Sources {
                 key,
             } => (Some(password), Some((chain, key))),
             UpstreamProof::Issued(path) => return self.vaults.issue(path).await,
+            UpstreamProof::AwsSecret(from) => return self.from_aws(from).await,
+            UpstreamProof::RdsIam(to) => {
+                return Ok(Lease {
+                    user: credential.user.clone(),
+                    rights: credential.user.clone(),
+                    password: self.aws.database_login(to).await?,
+                    client_certificate: None,
+                    held: None,
+                });
+            }
         };
-        let password = match password {
+        let (password, held) = match password {
             Some(from) => self.password(target, from).await?,
-            None => Secret::new(Vec::new()),
+            None => (Secret::new(Vec::new()), None),
         };
         let client_certificate = match certificate {
             Some((chain, key)) => {
@@ -171,13 +193,38 @@ impl Sources {
             rights: credential.user.clone(),
             password,
             client_certificate,
-            held: None,
+            held,
+        })
+    }
+
+    /// A user and a password out of one secret. All sessions have the same rights, whichever of its users the secret names
+    /// today: rotation may take turns between two that are alike.
+    async fn from_aws(&self, from: &AwsSecret) -> Result<Lease, String> {
+        let found = self.aws.secret(from).await?;
+        let user = found.user.filter(|u| !u.chars().any(char::is_control));
+        Ok(Lease {
+            user: user.ok_or_else(|| format!("{from} names no user"))?,
+            rights: from.to_string(),
+            password: one_line(from, found.password)?,
+            client_certificate: None,
+            held: Some(found.held),
         })
     }
 
     /// A password: one line, no NUL.
-    async fn password(&self, target: &str, from: &SecretFrom) -> Result<Secret, String> {
-        one_line(from, self.read(target, "password", from).await?)
+    async fn password(
+        &self,
+        target: &str,
+        from: &SecretFrom,
+    ) -> Result<(Secret, Option<Box<dyn LeaseHeld>>), String> {
+        let (secret, held) = match from {
+            SecretFrom::Aws(secret) => {
+                let found = self.aws.secret(secret).await?;
+                (found.password, Some(found.held))
+            }
+            _ => (self.read(target, "password", from).await?, None),
+        };
+        Ok((one_line(from, secret)?, held))
     }
 
     /// PEM text.
@@ -199,6 +246,7 @@ impl Sources {
         }
         match from {
             SecretFrom::Vault(path) => self.vaults.read(path).await,
+            SecretFrom::Aws(secret) => Ok(self.aws.secret(secret).await?.password),
             SecretFrom::Env(_) | SecretFrom::File(_) => Err(format!("{from} cannot be read")),
             SecretFrom::Sealed => {
                 let (store, keys) = self

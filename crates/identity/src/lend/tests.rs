@@ -3,6 +3,7 @@
 use super::*;
 use brattice_core::ports::{RecordFailed, StoreError};
 use brattice_core::secret::Secret;
+use brattice_core::time::Timestamp;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -24,7 +25,7 @@ impl SealedStore for Blobs {
     }
 }
 
-struct Counting(Mutex<u8>);
+pub(super) struct Counting(pub(super) Mutex<u8>);
 impl Randomness for Counting {
     fn fill(&self, buf: &mut [u8]) -> Result<(), RecordFailed> {
         let mut n = self.0.lock().unwrap();
@@ -34,7 +35,15 @@ impl Randomness for Counting {
     }
 }
 
-struct Nowhere;
+/// 2026-01-31T12:00:00Z, whenever asked.
+pub(super) struct Noon;
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_769_860_800)
+    }
+}
+
+pub(super) struct Nowhere;
 impl Servers for Nowhere {
     fn of(&self, _: &str) -> Option<Arc<dyn Server>> {
         None
@@ -44,7 +53,7 @@ impl Servers for Nowhere {
     }
 }
 
-fn to(target: &str) -> Borrower<'_> {
+pub(super) fn to(target: &str) -> Borrower<'_> {
     Borrower {
         target,
         place: "app",
@@ -72,11 +81,13 @@ fn lender_with(from: &str, sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>) 
         sealed,
         servers: Arc::new(Nowhere),
         randomness: Arc::new(Counting(Mutex::new(0))),
+        clock: Arc::new(Noon),
         node: "0a1b2c3d".to_owned(),
         leases: "/nonexistent".into(),
     });
     lender.replace(
         BTreeMap::from([("orders-db".to_owned(), credential)]),
+        Vec::new(),
         Vec::new(),
     );
     lender
@@ -183,7 +194,7 @@ async fn a_target_without_credential_is_refused() {
 #[tokio::test]
 async fn a_new_bundle_replaces_the_targets() {
     let l = lender("env:PW");
-    l.replace(BTreeMap::new(), Vec::new());
+    l.replace(BTreeMap::new(), Vec::new(), Vec::new());
     assert!(password(&l).await.is_err());
 }
 
@@ -245,6 +256,7 @@ async fn lends_a_certificate_and_its_key() {
             chain: from(&chain),
             key: from(&key),
         }),
+        Vec::new(),
         Vec::new(),
     );
     let lease = l.lend(to("orders-db")).await.unwrap();

@@ -45,7 +45,7 @@ mod response;
 mod signature;
 mod time;
 mod used;
-mod xml;
+pub(crate) mod xml;
 
 pub use assertion::ASSERTION_AGE_MAX;
 pub use config::{NameIdFormat, SamlConfig, SubjectFrom};

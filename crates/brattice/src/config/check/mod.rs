@@ -3,6 +3,8 @@
 //! Lives here: the checker with its helpers, and the assembly of [`Checked`]. Never: reading documents, kinds of values
 //! (`shape` has seen to those).
 
+mod aws;
+mod credentials;
 mod issuers;
 mod listen;
 mod rest;
@@ -21,7 +23,7 @@ use super::{Options, rules, suggest};
 use brattice_core::ids::Digest;
 use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
-use brattice_identity::lend::VaultPath;
+use brattice_identity::lend::{AwsSecret, VaultPath};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -99,8 +101,11 @@ pub(super) fn run(
     let names: Vec<String> = raw.targets.keys().cloned().collect();
     let vault_names: Vec<String> = raw.vaults.keys().cloned().collect();
     let vaults = c.vaults(raw.vaults);
+    let aws_names: Vec<String> = raw.aws.keys().cloned().collect();
+    let aws = c.aws(raw.aws);
     let targets = c.targets(raw.targets, holds);
     c.vaults_of(&targets, &vault_names);
+    c.aws_of(&targets, &aws, &aws_names);
     c.sealing(&targets, store.as_ref());
     let classes = c.classes(raw.classes, &names);
     let labels = targets
@@ -130,6 +135,7 @@ pub(super) fn run(
         spiffe,
         owners,
         vaults,
+        aws,
         targets,
         classes,
         data_classes: Arc::new(data_classes),
@@ -330,9 +336,23 @@ impl Checker<'_> {
                     None
                 }
             },
+            Some(("aws", _)) if sealed => match text.parse::<AwsSecret>() {
+                Ok(secret) => Some(SecretSource::Aws(secret)),
+                Err(_) => {
+                    self.bad(
+                        at,
+                        "does not say which secret of AWS it is",
+                        "write aws:NAME/SECRET#KEY with the secret's name or its whole ARN, aws:NAME/SECRET#KEY,KEY for \
+                         user and password, or aws:NAME/SECRET for a secret that is the password itself; a key has \
+                         letters, digits and - _ .",
+                    );
+                    None
+                }
+            },
             _ => {
                 let also = if sealed {
-                    ", sealed for the sealed store, or vault:NAME/MOUNT/PATH#FIELD for a vault"
+                    ", sealed for the sealed store, vault:NAME/MOUNT/PATH#FIELD for a vault, aws:NAME/SECRET#KEY for AWS \
+                     Secrets Manager, or rds-iam:NAME for a signed login at RDS"
                 } else {
                     ""
                 };

@@ -1,11 +1,9 @@
-//! Targets: where they are, how they are reached, with which credential, and what policy knows of them.
+//! Targets: where they are, how they are reached, and what policy knows of them.
 
 use super::{Checker, Pem, is_loopback_host, named};
-use crate::config::checked::{
-    AllowedFunction, SecretSource, TargetConfig, TargetCredential, TargetTls, TlsMode,
-};
+use crate::config::checked::{AllowedFunction, TargetConfig, TargetTls, TlsMode};
 use crate::config::place::Place;
-use crate::config::raw::{RawProtocol, RawTarget, RawTargetTls, RawTlsFiles, RawTlsMode};
+use crate::config::raw::{RawProtocol, RawTarget, RawTargetTls, RawTlsMode};
 use brattice_core::approval::HoldTimes;
 use brattice_core::target::{Protocol, Target};
 use std::collections::BTreeMap;
@@ -37,13 +35,16 @@ impl Checker<'_> {
             .map(|labels| self.labels(&at.key("labels"), labels));
         let host = raw.host.and_then(|host| self.host(&at.key("host"), host));
         let tls = self.target_tls(&at.key("tls"), raw.tls, host.as_deref());
-        let credential = self.credential(at, raw.password, raw.client_certificate);
+        let has_user = raw.user.is_some();
+        let credential = self.credential(at, raw.password, raw.client_certificate, has_user);
+        self.rds_is_verified(&at.key("tls").key("mode"), credential.as_ref(), tls.mode);
         let user = self.user(&at.key("user"), raw.user, credential.as_ref());
         let template = raw.ephemeral.map(|e| {
             self.template(
                 &at.key("ephemeral").key("template"),
                 e.template,
                 user.as_deref(),
+                credential.as_ref(),
             )
         });
         let database = raw
@@ -167,109 +168,6 @@ impl Checker<'_> {
         TargetTls { mode, ca }
     }
 
-    fn credential(
-        &mut self,
-        at: &Place,
-        password: Option<String>,
-        certificate: Option<RawTlsFiles>,
-    ) -> Option<TargetCredential> {
-        let password_at = at.key("password");
-        let given = (password.is_some(), certificate.is_some());
-        let password = password.and_then(|text| self.secret(&password_at, &text, true));
-        let files = certificate.and_then(|f| self.tls_files(&at.key("client_certificate"), f));
-        match given {
-            (true, true) => match password? {
-                SecretSource::Vault(path) if path.field.is_none() => {
-                    self.bad(
-                        &password_at,
-                        "has a user made for each session, to whom no certificate belongs",
-                        "take client_certificate out, or name a value that the vault keeps: vault:NAME/MOUNT/PATH#FIELD",
-                    );
-                    None
-                }
-                kept => Some(TargetCredential::Both(kept, files?)),
-            },
-            (true, false) => password.map(|source| match source {
-                SecretSource::Vault(path) if path.field.is_none() => TargetCredential::Issued(path),
-                kept => TargetCredential::Password(kept),
-            }),
-            (false, true) => files.map(TargetCredential::Certificate),
-            (false, false) => {
-                if !self
-                    .report
-                    .problems
-                    .iter()
-                    .any(|p| p.path.starts_with(&password_at.to_string()))
-                {
-                    self.bad(
-                        &password_at,
-                        "is missing, and there is no client certificate either",
-                        "give password = \"env:NAME\", \"file:PATH\" or \"sealed\", or client_certificate = { cert, key }",
-                    );
-                }
-                None
-            }
-        }
-    }
-
-    /// The role to log in with; none where a vault makes it.
-    fn user(
-        &mut self,
-        at: &Place,
-        user: Option<String>,
-        credential: Option<&TargetCredential>,
-    ) -> Option<String> {
-        match (user, credential) {
-            (None, Some(TargetCredential::Issued(_))) => Some(String::new()),
-            (Some(user), Some(TargetCredential::Issued(_))) => {
-                self.wrong(
-                    at,
-                    &user,
-                    "is not who logs in, since a vault makes a user for each session",
-                    "take it out",
-                );
-                None
-            }
-            (Some(user), _) => self.identifier(at, user),
-            (None, _) => {
-                self.bad(
-                    at,
-                    "is required and missing",
-                    "name the role that the gateway logs in with",
-                );
-                None
-            }
-        }
-    }
-
-    fn template(
-        &mut self,
-        at: &Place,
-        template: Option<String>,
-        user: Option<&str>,
-    ) -> Option<String> {
-        let template = self.identifier(at, template?)?;
-        if user == Some("") {
-            self.wrong(
-                at,
-                &template,
-                "makes a role for each session, and so does the vault that the password comes from",
-                "take one of the two out",
-            );
-            return None;
-        }
-        if Some(template.as_str()) == user {
-            self.wrong(
-                at,
-                &template,
-                "is the role that makes the sessions' roles, so they would have its rights",
-                "name the role whose rights agents should have, and let `user` be a member of it WITH ADMIN OPTION",
-            );
-            return None;
-        }
-        Some(template)
-    }
-
     fn databases(&mut self, at: &Place, default: Option<&str>, listed: Vec<String>) -> Vec<String> {
         let mut databases = self.identifiers(&at.key("databases"), listed);
         if let Some(default) = default {
@@ -295,7 +193,7 @@ impl Checker<'_> {
             .collect()
     }
 
-    fn identifier(&mut self, at: &Place, name: String) -> Option<String> {
+    pub(super) fn identifier(&mut self, at: &Place, name: String) -> Option<String> {
         if name.is_empty()
             || name.len() > IDENTIFIER_BYTES_MAX
             || name.chars().any(char::is_control)

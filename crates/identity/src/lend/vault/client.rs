@@ -4,19 +4,12 @@
 //! vault's own in an error (it may repeat what it was sent).
 
 use super::VaultConfig;
+use crate::lend::web::{self, NoAnswer};
 use brattice_core::secret::Secret;
-use reqwest::{Certificate, Client, Method, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::time::Duration;
 use zeroize::Zeroizing;
-
-/// Largest answer that is read.
-const ANSWER_BYTES_MAX: usize = 256 * 1024;
-/// Longest wait for a connection.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(2);
-/// Longest wait for a whole answer.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Why a vault gave nothing; for the operator.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,19 +41,9 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(config: &VaultConfig) -> Result<Self, reqwest::Error> {
-        let mut client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .https_only(config.address.starts_with("https://"))
-            .connect_timeout(CONNECT_WAIT_MAX)
-            .timeout(ANSWER_WAIT_MAX)
-            .pool_max_idle_per_host(4)
-            .user_agent("brattice");
-        if let Some(pem) = &config.ca {
-            client = client.tls_certs_only(Certificate::from_pem_bundle(pem)?);
-        }
+        let clear = !config.address.starts_with("https://");
         Ok(Self {
-            client: client.build()?,
+            client: web::client(config.ca.as_deref(), clear)?,
             address: config.address.trim_end_matches('/').to_owned(),
             namespace: config.namespace.clone(),
         })
@@ -92,7 +75,8 @@ impl Http {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let mut answer = request.send().await.map_err(no_answer)?;
+        let sent = request.send().await;
+        let answer = sent.map_err(|e| VaultError::NoAnswer(web::why(e)))?;
         match answer.status() {
             StatusCode::OK | StatusCode::NO_CONTENT => {}
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => return Err(VaultError::Denied),
@@ -100,15 +84,11 @@ impl Http {
             StatusCode::SERVICE_UNAVAILABLE => return Err(VaultError::Sealed),
             other => return Err(VaultError::Status(other.as_u16())),
         }
-        // Sized ahead, so that no half-read copy is left behind unwiped when the buffer grows.
-        let mut body = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_MAX));
-        while let Some(chunk) = answer.chunk().await.map_err(no_answer)? {
-            if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
-                return Err(VaultError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
+        match web::whole(answer).await {
+            Ok(body) => Ok(Answer(body)),
+            Err(NoAnswer::Broken(why)) => Err(VaultError::NoAnswer(why)),
+            Err(NoAnswer::TooLarge) => Err(VaultError::TooLarge),
         }
-        Ok(Answer(body))
     }
 }
 
@@ -121,20 +101,4 @@ impl Answer {
         serde_json::from_slice(&self.0)
             .map_err(|_| VaultError::Unexpected("it lacks what was asked for"))
     }
-}
-
-fn no_answer(error: reqwest::Error) -> VaultError {
-    let why = if error.is_timeout() {
-        "it took too long".to_owned()
-    } else {
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            text = inner.to_string();
-            cause = inner.source();
-        }
-        text
-    };
-    VaultError::NoAnswer(why)
 }

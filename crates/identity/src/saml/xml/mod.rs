@@ -13,7 +13,7 @@ mod tests;
 mod text;
 
 pub(super) use canonical::canonical;
-pub(super) use parse::{Limits, parse};
+pub(crate) use parse::{Limits, parse};
 pub(super) use text::escaped;
 
 use super::refusal::SamlRefused;
@@ -21,11 +21,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What each prefix means at some place; the empty prefix is the default namespace.
-pub(super) type Scope = Rc<BTreeMap<String, Rc<str>>>;
+pub(crate) type Scope = Rc<BTreeMap<String, Rc<str>>>;
 
 /// An element, by its expanded name.
 #[derive(Debug)]
-pub(super) struct Element {
+pub(crate) struct Element {
     prefix: String,
     local: String,
     namespace: Rc<str>,
@@ -57,7 +57,7 @@ impl Element {
         &*self.namespace == namespace && self.local == local
     }
     /// The name without its namespace, for asking whether anything *looks* like something.
-    pub(super) fn local(&self) -> &str {
+    pub(crate) fn local(&self) -> &str {
         &self.local
     }
     /// Its namespace.
@@ -92,7 +92,7 @@ impl Element {
         }
     }
     /// Its children, to be taken one by one; it has no text of its own.
-    pub(super) fn children(&self) -> Result<Children<'_>, SamlRefused> {
+    pub(crate) fn children(&self) -> Result<Children<'_>, SamlRefused> {
         let mut list = Vec::new();
         for node in &self.children {
             match node {
@@ -106,7 +106,7 @@ impl Element {
         })
     }
     /// Its text; it has no children.
-    pub(super) fn text(&self) -> Result<&str, SamlRefused> {
+    pub(crate) fn text(&self) -> Result<&str, SamlRefused> {
         match self.children.as_slice() {
             [] => Ok(""),
             [Node::Text(t)] => Ok(t),
@@ -136,7 +136,7 @@ impl Element {
 }
 
 /// An element's children in the order of a schema's sequence.
-pub(super) struct Children<'a> {
+pub(crate) struct Children<'a> {
     list: std::iter::Peekable<std::vec::IntoIter<&'a Element>>,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Children<'a> {
         self.take(namespace, local).ok_or(SamlRefused::Shape(local))
     }
     /// The next, whatever it is.
-    pub(super) fn any(&mut self) -> Option<&'a Element> {
+    pub(crate) fn any(&mut self) -> Option<&'a Element> {
         self.list.next()
     }
     /// Refuses what is left.

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 /// How much a document may hold.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Limits {
+pub(crate) struct Limits {
     pub bytes_max: usize,
     pub depth_max: usize,
     pub elements_max: usize,
@@ -25,11 +25,7 @@ pub(in super::super) struct Limits {
 }
 
 /// Reads a document, or a part of one whose prefixes mean what `scope` says.
-pub(in super::super) fn parse(
-    bytes: &[u8],
-    scope: &Scope,
-    limits: &Limits,
-) -> Result<Element, SamlRefused> {
+pub(crate) fn parse(bytes: &[u8], scope: &Scope, limits: &Limits) -> Result<Element, SamlRefused> {
     if bytes.len() > limits.bytes_max {
         return Err(SamlRefused::TooLong);
     }
