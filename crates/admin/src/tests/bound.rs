@@ -2,11 +2,36 @@
 
 use super::world::*;
 use crate::oauth::{ACCESS_TOKEN, GRANT};
+use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted, ProofsApi};
 use axum::body::to_bytes;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
 const WHOAMI: &str = "https://gateway.example.com/api/v1/whoami";
+
+/// A proof is `key METHOD URL`, and good for that.
+impl ProofsApi for World {
+    fn check(&self, proof: &str, wanted: ProofWanted<'_>) -> Result<KeyProof, ProofRefused> {
+        let wrong = |why: &str| Err(ProofRefused::Wrong(why.to_owned()));
+        let [key, method, url]: [&str; 3] = match proof.split(' ').collect::<Vec<_>>().try_into() {
+            Ok(parts) => parts,
+            Err(_) => return wrong("it is not a signed proof"),
+        };
+        if method != wanted.method || !wanted.urls.iter().any(|u| u == url) {
+            return wrong("it is for another address");
+        }
+        self.did("check a proof");
+        Ok(KeyProof {
+            key: Digest::of(key.as_bytes()),
+            id: Digest::of(proof.as_bytes()),
+            until: NOW,
+        })
+    }
+    fn use_up(&self, _: &KeyProof, _: IpAddr) -> Result<(), ProofRefused> {
+        self.did("use up a proof");
+        Ok(())
+    }
+}
 
 async fn answered(world: &Arc<World>, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {
     let response = world.send(request).await;

@@ -4,7 +4,6 @@ pub(super) use crate::body::{
     ApprovalBody, ApprovalsBody, CredentialBody, DelegationsBody, FreezesBody, GrantsBody,
     SessionsBody,
 };
-pub(super) use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted, ProofsApi};
 pub(super) use crate::ports::*;
 pub(super) use crate::problem::Problem;
 pub(super) use crate::proof::Peer;
@@ -290,30 +289,6 @@ impl Authenticator for World {
     }
     fn spend<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, AuthError>> {
         Box::pin(async { Ok(false) })
-    }
-}
-
-/// A proof is `key METHOD URL`, and good for that.
-impl ProofsApi for World {
-    fn check(&self, proof: &str, wanted: ProofWanted<'_>) -> Result<KeyProof, ProofRefused> {
-        let wrong = |why: &str| Err(ProofRefused::Wrong(why.to_owned()));
-        let [key, method, url]: [&str; 3] = match proof.split(' ').collect::<Vec<_>>().try_into() {
-            Ok(parts) => parts,
-            Err(_) => return wrong("it is not a signed proof"),
-        };
-        if method != wanted.method || !wanted.urls.iter().any(|u| u == url) {
-            return wrong("it is for another address");
-        }
-        self.did("check a proof");
-        Ok(KeyProof {
-            key: Digest::of(key.as_bytes()),
-            id: Digest::of(proof.as_bytes()),
-            until: NOW,
-        })
-    }
-    fn use_up(&self, _: &KeyProof, _: IpAddr) -> Result<(), ProofRefused> {
-        self.did("use up a proof");
-        Ok(())
     }
 }
 
