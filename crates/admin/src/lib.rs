@@ -15,6 +15,7 @@
 pub mod announce;
 pub mod body;
 pub mod call;
+mod crowd;
 mod decision;
 mod guard;
 mod handle;

@@ -2,6 +2,7 @@
 //!
 //! Lives here: sockets of the API and of the metrics. Never: routes.
 
+use crate::crowd::{Crowd, Guest};
 use crate::proof::Peer;
 use axum::Router;
 use brattice_core::sender::Certificate;
@@ -15,7 +16,7 @@ use rustls::{ServerConfig, ServerConnection};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -24,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 /// Bounds of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Connections at once; more are closed unanswered.
+    /// Connections at once, a quarter of them of one address. For one more the oldest that waits for nothing is closed.
     pub connections_max: usize,
     /// How long a TLS handshake, and then each request's head, may take.
     pub head_max: Duration,
@@ -46,6 +47,10 @@ impl Default for Bounds {
 const HEADERS_MAX: usize = 64;
 /// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// What connections and answers hold until they end; far more than there can be.
+const PERMITS: usize = 1 << 20;
+/// How often it is said that connections are closed.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long to rest when no connection can be taken, e.g. for want of file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -57,7 +62,9 @@ pub async fn serve(
     bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(bounds.connections_max));
+    let permits = Arc::new(Semaphore::new(PERMITS));
+    let crowd = Arc::new(Crowd::new(bounds.connections_max));
+    let mut told_at: Option<Instant> = None;
     let acceptor = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
@@ -72,45 +79,58 @@ pub async fn serve(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            tracing::warn!(%peer, "too many connections to the API; one was closed");
+        let guest = crowd.enter(peer);
+        let permit = Arc::clone(&permits).try_acquire_owned();
+        let (Some(guest), Ok(permit)) = (guest, permit) else {
+            if told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                told_at = Some(Instant::now());
+                tracing::warn!(%peer, "too many connections to the API are at work; one was closed, and others may be");
+            }
             continue;
         };
         let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
         // Held by the connection, and by every answer that is being made for it.
-        let held = (bounds, Arc::new(permit));
+        let held = (bounds, Arc::new(permit), guest.clone());
+        let crowd = crowd.clone();
         tokio::spawn(async move {
-            let outcome = match acceptor {
-                None => {
-                    let peer = Peer {
-                        at: peer,
-                        encrypted: false,
-                        certificate: None,
-                    };
-                    converse(socket, peer, router, held, stop).await
-                }
-                Some(acceptor) => {
-                    match tokio::time::timeout(bounds.head_max, acceptor.accept(socket)).await {
-                        Ok(Ok(stream)) => {
-                            let peer = Peer {
-                                at: peer,
-                                encrypted: true,
-                                certificate: shown(stream.get_ref().1),
-                            };
-                            converse(stream, peer, router, held, stop).await
+            let talk = async {
+                match acceptor {
+                    None => {
+                        let peer = Peer {
+                            at: peer,
+                            encrypted: false,
+                            certificate: None,
+                        };
+                        converse(socket, peer, router, held, stop).await
+                    }
+                    Some(acceptor) => {
+                        match tokio::time::timeout(bounds.head_max, acceptor.accept(socket)).await {
+                            Ok(Ok(stream)) => {
+                                let peer = Peer {
+                                    at: peer,
+                                    encrypted: true,
+                                    certificate: shown(stream.get_ref().1),
+                                };
+                                converse(stream, peer, router, held, stop).await
+                            }
+                            Ok(Err(why)) => Err(why),
+                            Err(_) => Err(io::Error::other("the TLS handshake took too long")),
                         }
-                        Ok(Err(why)) => Err(why),
-                        Err(_) => Err(io::Error::other("the TLS handshake took too long")),
                     }
                 }
             };
+            let outcome = tokio::select! {
+                outcome = talk => outcome,
+                () = guest.is_sent_away() => Err(io::Error::other("it made room for another")),
+            };
+            crowd.left(&guest);
             if let Err(why) = outcome {
                 tracing::debug!(%peer, %why, "a connection to the API ended early");
             }
         });
     }
     drop(listener);
-    let all = u32::try_from(bounds.connections_max).unwrap_or(u32::MAX);
+    let all = u32::try_from(PERMITS).unwrap_or(u32::MAX);
     // Whoever is still talking when the time is up is cut off.
     let _ = tokio::time::timeout(bounds.drain_max, permits.acquire_many(all)).await;
 }
@@ -125,7 +145,7 @@ async fn converse<S>(
     stream: S,
     peer: Peer,
     router: Router,
-    (bounds, permit): (Bounds, Arc<OwnedSemaphorePermit>),
+    (bounds, permit, guest): (Bounds, Arc<OwnedSemaphorePermit>, Arc<Guest>),
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()>
 where
@@ -134,12 +154,12 @@ where
     let inner = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        let (answering, permit) = (inner.call(request), permit.clone());
+        let (answering, held) = (inner.call(request), (permit.clone(), guest.busy()));
         // What was begun is brought to its end, whether or not somebody still waits for the answer: nobody stops a
         // revocation half-way by hanging up.
         let answering = tokio::spawn(async move {
             let answer = answering.await;
-            drop(permit);
+            drop(held);
             answer
         });
         async move {

@@ -75,6 +75,17 @@ impl Chain {
             on_behalf_of: Vec::new(),
         }
     }
+    /// Those whom a provider vouches for: workers count as whoever spawned them.
+    pub fn without_workers(&self) -> Chain {
+        let mut vouched = self.actors().filter(|a| a.issuer != OWN_ISSUER).cloned();
+        match vouched.next() {
+            Some(acting) => Chain {
+                acting,
+                on_behalf_of: vouched.collect(),
+            },
+            None => self.clone(),
+        }
+    }
     /// Everyone, the acting one first.
     pub fn actors(&self) -> impl Iterator<Item = &Principal> {
         std::iter::once(&self.acting).chain(&self.on_behalf_of)

@@ -50,7 +50,7 @@ pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
             Problem::new(
                 StatusCode::CONFLICT,
                 "too_many_freezes",
-                "Too many freezes stand; nothing was frozen.",
+                "Too many freezes of yours stand; nothing was frozen.",
             )
             .hint("Freeze everything, or end freezes that are not needed any more.")
         })?;

@@ -99,14 +99,23 @@ pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Shown) -> 
             &asker.sender,
         )
         .await?;
-    Ok(told(admin, &given))
+    noted(admin, given, "sign_in.renew", asker.from).await
 }
 
 /// Puts a sign-in on record and tells its tokens. What cannot be recorded is not given, and ends.
 async fn begun(admin: &Admin, given: SignedIn, from: IpAddr) -> Result<Value, No> {
+    noted(admin, given, "sign_in", from).await
+}
+
+async fn noted(
+    admin: &Admin,
+    given: SignedIn,
+    act: &'static str,
+    from: IpAddr,
+) -> Result<Value, No> {
     let chain = given.identity.chain.to_string();
     let details = format!("from {from}");
-    if let Err(no) = record(admin, chain, "sign_in", &given.sign_in, true, details).await {
+    if let Err(no) = record(admin, chain, act, &given.sign_in, true, details).await {
         admin.ports.login.end(&given.sign_in).await?;
         return Err(no);
     }

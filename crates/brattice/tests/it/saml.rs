@@ -272,7 +272,7 @@ fn a_response_of_another_browser_or_of_nobody_signs_nobody_in() {
     let response = desk.response(&asked, &json!({"name": "victim"}));
     let posting = std::thread::scope(|scope| {
         let posting = scope.spawn(|| desk.post(&victim, &response, &state));
-        for posted in [state.as_str(), &asked["id"].as_str().unwrap()] {
+        for posted in [state.as_str(), asked["id"].as_str().unwrap()] {
             for _ in 0..20 {
                 let url = desk.url(&format!("/oauth/callback/corp?posted={posted}"));
                 let saw = attacker

@@ -18,7 +18,7 @@ pub use account::Account;
 pub use meter::{Kept, Meter, Portion};
 pub use spent::Spent;
 
-use crate::principal::{Chain, Identity, OWN_ISSUER};
+use crate::principal::{Chain, Identity};
 use crate::scope::Allowance;
 use crate::time::Timestamp;
 use std::collections::HashMap;
@@ -104,12 +104,7 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a chain is counted as: its links, but for workers, which count as whoever spawned them.
+/// What a chain is counted as.
 fn key(chain: &Chain) -> String {
-    let links: Vec<String> = chain
-        .actors()
-        .filter(|actor| actor.issuer != OWN_ISSUER)
-        .map(ToString::to_string)
-        .collect();
-    links.join(" ")
+    chain.without_workers().to_string()
 }

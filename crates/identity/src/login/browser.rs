@@ -190,6 +190,8 @@ pub(super) struct Proven {
     pub checked_at: Timestamp,
     /// The provider's refresh token. Kept sealed, as the whole step is.
     pub refresh: Option<String>,
+    /// Whether the provider said when they authenticated.
+    pub dated: bool,
 }
 
 impl Logins {
@@ -360,7 +362,11 @@ impl Logins {
     ) -> Result<Next, No> {
         let why = match vouched {
             Ok(proven) => {
-                let identity = proven.identity();
+                let mut identity = proven.identity();
+                if !proven.dated && !away.again {
+                    // It may be as old as the provider's memory: it counts for somebody who was never revoked.
+                    identity.authenticated_at = Timestamp(0);
+                }
                 if self.parts.still_good.counts(&identity).await? {
                     let confirm = self.ask(away.reply, away.cookie, proven, source).await?;
                     return Ok(Next::Confirm(Box::new(confirm)));
@@ -420,6 +426,7 @@ impl Logins {
             .finish_sign_in(issuer, answer.iss.as_deref(), &callback, &code, secrets)
             .await?;
         Ok(Proven {
+            dated: signed_in.dated,
             refresh: signed_in
                 .refresh
                 .and_then(|r| r.expose_str().map(str::to_owned)),
@@ -558,6 +565,7 @@ impl Proven {
             until: identity.expires_at,
             checked_at: now,
             refresh: None,
+            dated: true,
         }
     }
 

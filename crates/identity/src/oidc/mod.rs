@@ -291,7 +291,11 @@ impl Oidc {
             binding: confirmation::binding_of(claims).map_err(reject)?,
             authenticated_at: span.authenticated_at,
             expires_at: span.ends_at,
-            token_id: people::token_id(claims).map_err(reject)?,
+            token_id: Some(match people::token_id(claims).map_err(reject)? {
+                Some(id) => id,
+                // Every token has a name by which it, and what comes of it, can be revoked.
+                None => brattice_core::ids::Digest::of(token.as_bytes()).to_string(),
+            }),
             credential: None,
             scope: Scope::whole(),
             lineage: Vec::new(),

@@ -66,6 +66,8 @@ pub struct SignedIn {
     pub identity: Identity,
     /// With what the provider can be asked again.
     pub refresh: Option<Secret>,
+    /// Whether the provider said when the person authenticated.
+    pub dated: bool,
 }
 
 /// Why somebody was not signed in. The text is for the operator's log.
@@ -260,7 +262,11 @@ impl Oidc {
             let chain = people::chain(&provider.config, &said);
             let chain = chain.map_err(|why| SignInFailed::from(provider.rejected(&why)))?;
             let identity = party.identity(alone(provider, chain)?, self.now());
-            return Ok(SignedIn { identity, refresh });
+            return Ok(SignedIn {
+                identity,
+                refresh,
+                dated: false,
+            });
         };
         let unverified =
             token::split(id_token).map_err(|why| SignInFailed::from(provider.rejected(&why)))?;
@@ -296,7 +302,11 @@ impl Oidc {
             authenticated_at,
             ..party.identity(alone(provider, chain)?, now)
         };
-        Ok(SignedIn { identity, refresh })
+        Ok(SignedIn {
+            identity,
+            refresh,
+            dated: said.contains_key("auth_time"),
+        })
     }
 }
 

@@ -299,9 +299,10 @@ async fn a_second_factor_is_what_the_provider_says_it_is() {
 }
 
 #[tokio::test]
-async fn a_token_id_is_a_plain_text_or_absent() {
+async fn a_token_id_is_a_plain_text_and_a_token_without_one_is_named_by_its_digest() {
     let w = world().await;
-    assert_eq!(w.accepts(&w.token().without("jti")).await.token_id, None);
+    let unnamed = w.accepts(&w.token().without("jti")).await.token_id;
+    assert_eq!(unnamed.map(|id| id.len()), Some(64));
     for jti in [json!(7), json!(""), json!("a\nb"), json!(null)] {
         w.rejects(&w.token().claim("jti", jti), "`jti` is not a plain text")
             .await;

@@ -188,12 +188,14 @@ impl Db {
         replaced: Option<ApprovalId>,
     ) -> Result<Option<Approval>, StoreError> {
         let operation = write.operation;
+        // Whoever could ask more by spawning workers would have no bound.
+        let root = question.chain.without_workers().names_digest().to_string();
         let (asked, open): (i64, i64) = sqlx::query_as(
             "SELECT COUNT(CASE WHEN asked_at > $2 THEN 1 END),
                     COUNT(CASE WHEN state = 'pending' AND expires_at > $3 THEN 1 END)
-             FROM approvals WHERE chain = $1",
+             FROM approvals WHERE root = $1",
         )
-        .bind(chain)
+        .bind(&root)
         .bind(question.asked_at.minus(MINUTE).0)
         .bind(question.asked_at.0)
         .fetch_one(&mut *write.tx)
@@ -207,8 +209,8 @@ impl Db {
         }
         sqlx::query(
             "INSERT INTO approvals
-                (id, node, session, chain, target, action, question, state, asked_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)",
+                (id, node, session, chain, target, action, question, state, asked_at, expires_at, root)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)",
         )
         .bind(question.id.as_str())
         .bind(&self.0.node)
@@ -219,6 +221,7 @@ impl Db {
         .bind(to_json(operation, question)?)
         .bind(question.asked_at.0)
         .bind(question.expires_at.0)
+        .bind(&root)
         .execute(&mut *write.tx)
         .await
         .map_err(failed(operation))?;

@@ -4,27 +4,40 @@
 
 use super::row::{self, to_json};
 use super::{Change, Db, failed};
-use brattice_core::freeze::Freeze;
+use brattice_core::freeze::{Freeze, Reach};
 use brattice_core::ids::FreezeId;
 use brattice_core::ports::StoreError;
 use brattice_core::principal::Principal;
 use brattice_core::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// Freezes that may stand at once.
-const STANDING_MAX: i64 = 1000;
+/// Freezes of one person that may stand at once. Nobody's keep another from stopping something, and everything can always
+/// be stopped.
+const STANDING_MAX: usize = 100;
 
 type FreezeRow = (String, String, String, String, String, i64);
 
 impl Db {
-    /// Freezes; false when too many freezes stand.
+    /// Freezes; false when too many freezes of this person stand.
     pub async fn freeze(&self, freeze: &Freeze) -> Result<bool, StoreError> {
         let operation = "freeze targets";
         let mut write = self.write(operation).await?;
-        let done = sqlx::query(
+        let standing: Vec<String> =
+            sqlx::query_scalar("SELECT by_whom FROM freezes WHERE ended_at IS NULL")
+                .fetch_all(&mut *write.tx)
+                .await
+                .map_err(failed(operation))?;
+        let mut own = 0;
+        for by in standing {
+            let by: Principal = row::from_json(operation, &by)?;
+            own += usize::from(by.is_same(&freeze.by));
+        }
+        if own >= STANDING_MAX && freeze.reach != Reach::All {
+            return Ok(false);
+        }
+        sqlx::query(
             "INSERT INTO freezes (id, reach, targets, reason, by_whom, at)
-             SELECT $1, $2, $3, $4, $5, $6
-             WHERE (SELECT COUNT(*) FROM freezes WHERE ended_at IS NULL) < $7",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(freeze.id.as_str())
         .bind(to_json(operation, &freeze.reach)?)
@@ -32,16 +45,12 @@ impl Db {
         .bind(&freeze.reason)
         .bind(to_json(operation, &freeze.by)?)
         .bind(freeze.at.0)
-        .bind(STANDING_MAX)
         .execute(&mut *write.tx)
         .await
         .map_err(failed(operation))?;
         write.commit().await?;
-        let frozen = done.rows_affected() == 1;
-        if frozen {
-            self.tell(Change::Frozen(freeze.id.clone()));
-        }
-        Ok(frozen)
+        self.tell(Change::Frozen(freeze.id.clone()));
+        Ok(true)
     }
 
     /// Ends a freeze; false if it did not stand.
@@ -122,7 +131,6 @@ mod tests {
     use super::super::tests::Fixture;
     use super::*;
     use crate::testing::user;
-    use brattice_core::freeze::Reach;
 
     fn freeze(n: u8, reach: Reach) -> Freeze {
         Freeze {
@@ -133,6 +141,22 @@ mod tests {
             by: user("sasha"),
             at: Timestamp(i64::from(n)),
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_keeps_another_from_stopping_something() {
+        let f = Fixture::new().await;
+        let by = |who: &str, n: u8, reach: Reach| Freeze {
+            by: user(who),
+            ..freeze(n, reach)
+        };
+        let target = || Reach::Target("a".to_owned());
+        for n in 0..100 {
+            assert!(f.db.freeze(&by("omar", n, target())).await.unwrap());
+        }
+        assert!(!f.db.freeze(&by("omar", 100, target())).await.unwrap());
+        assert!(f.db.freeze(&by("sasha", 101, target())).await.unwrap());
+        assert!(f.db.freeze(&by("omar", 102, Reach::All)).await.unwrap());
     }
 
     #[tokio::test]

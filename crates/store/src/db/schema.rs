@@ -37,6 +37,13 @@ const STEPS: &[&[&str]] = &[
     DELEGATIONS,
     USAGE,
     ENDINGS,
+    ROOTS,
+];
+
+/// Whose questions count together: workers' as those of whoever spawned them.
+const ROOTS: &[&str] = &[
+    "ALTER TABLE approvals ADD COLUMN root TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX approvals_by_root ON approvals (root, asked_at)",
 ];
 
 /// Until when a revocation is needed, where that can be told; and a number that is another after each, so that nobody
