@@ -49,9 +49,11 @@ READ = json.dumps(
 @functools.cache
 def moto():
     """It takes longer to load than all else, and not every test needs it."""
+    from moto import settings
     from moto.moto_server import werkzeug_app
 
-    return werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    return app, settings
 
 
 class Aws:
@@ -59,7 +61,8 @@ class Aws:
         self.server = make_server("127.0.0.1", 0, self, True)
         self.port = self.server.server_address[1]
         self.faults, self.asked, self.sessions = [], [], set()
-        self.platform = None
+        self.platform, self.checks = None, False
+        self.one_by_one = threading.Lock()
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __call__(self, environ, start_response):
@@ -83,7 +86,12 @@ class Aws:
                 headers.setdefault("content-type", "application/x-amz-json-1.1")
                 answer = Response(fault["body"], fault["status"], headers)
                 return answer(environ, start_response)
-        return moto()(environ, start_response)
+        # STS is asked for a role by whoever has no key yet.
+        checked = self.checks and not ours and self.asked[-1] != "form"
+        app, settings = moto()
+        with self.one_by_one:
+            settings.INITIAL_NO_AUTH_ACTION_COUNT = 0 if checked else float("inf")
+            return app(environ, start_response)
 
     def on_machine(self, request):
         """The metadata service, version 2 alone, and the endpoint of a container."""
@@ -152,7 +160,8 @@ def rds_login(order):
 
 class Door:
     """Logs in at PostgreSQL as RDS does: asks for a password in clear, over TLS, and takes the one that AWS's own library
-    makes of the same keys, for this server, this user and a moment that is not long ago. The server behind trusts it."""
+    makes of the same keys, for this server, this user and a moment that is not long ago. The server behind trusts it, on
+    its socket."""
 
     def __init__(self, order):
         self.order, self.seen = order, []
@@ -175,7 +184,8 @@ class Door:
             caller = self.tls.wrap_socket(plain, server_side=True)
             length = exactly(caller, 4)
             packet = length + exactly(caller, struct.unpack("!i", length)[0] - 4)
-            behind = socket.create_connection(("127.0.0.1", self.order["behind"]))
+            behind = socket.socket(socket.AF_UNIX)
+            behind.connect(self.order["behind"])
             if struct.unpack("!i", packet[4:8])[0] != 80877102:
                 words = packet[8:].split(b"\0")
                 user = dict(zip(words[::2], words[1::2]))[b"user"].decode()
@@ -226,6 +236,13 @@ class Orders:
     def start(self, _):
         return {"address": ADDRESS}
 
+    def tls(self, order):
+        """The same services behind a certificate."""
+        pair = (order["certificate"], order["key"])
+        server = make_server("127.0.0.1", 0, aws, True, ssl_context=pair)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return {"address": f"https://127.0.0.1:{server.server_address[1]}"}
+
     def secret(self, order):
         """Makes a secret, or gives it another value."""
         secretsmanager = client("secretsmanager")
@@ -264,10 +281,8 @@ class Orders:
         return {"arn": role["Arn"]}
 
     def check(self, order):
-        """Whether moto checks signatures and policies. It asks STS's callers as well, whom STS itself does not ask."""
-        from moto import settings
-
-        settings.INITIAL_NO_AUTH_ACTION_COUNT = 0 if order["on"] else float("inf")
+        """Whether moto checks the signatures and the rights of others than ourselves."""
+        aws.checks = order["on"]
 
     def fault(self, order):
         aws.faults.append({"times": 1} | order)

@@ -140,6 +140,14 @@ impl Postgres {
         self.authority.as_ref().map(Authority::certificate)
     }
 
+    /// The server's own certificate and key, for what stands in front of it; nothing when started without TLS.
+    pub fn server_certificate(&self) -> Option<ClientCertificate> {
+        self.authority.as_ref().map(|_| ClientCertificate {
+            certificate: self.base.path().join(tls::SERVER_CERTIFICATE),
+            key: self.base.path().join(tls::SERVER_KEY),
+        })
+    }
+
     /// A client certificate with this common name, signed by the authority that the server trusts.
     pub fn client_certificate(
         &self,

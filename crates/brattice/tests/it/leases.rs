@@ -1,6 +1,7 @@
 //! Credentials that are taken for one session and given back after it. The server is asked who was logged in, what that
 //! role could do, and whether it is still there.
 
+mod aws;
 mod vault;
 
 use crate::records::{export_lines, log_dir};

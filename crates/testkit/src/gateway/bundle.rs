@@ -37,9 +37,9 @@ pub struct TargetOptions {
     pub name: String,
     /// Its port on 127.0.0.1.
     pub port: u16,
-    /// The role the gateway logs in with; empty where a vault makes it.
+    /// The role the gateway logs in with; empty where a vault makes it or a secret names it.
     pub user: String,
-    /// That role's password, or where it comes from: `file:PATH` or `vault:PLACE`.
+    /// That role's password, or where it comes from: `file:PATH`, `vault:PLACE`, `aws:PLACE` or `rds-iam:NAME`.
     pub password: String,
     /// The database when the caller names only the target.
     pub database: String,
@@ -113,7 +113,9 @@ impl TargetOptions {
     }
 
     fn is_source(&self) -> bool {
-        self.password.starts_with("file:") || self.password.starts_with("vault:")
+        ["file:", "vault:", "aws:", "rds-iam:"]
+            .iter()
+            .any(|source| self.password.starts_with(source))
     }
 
     fn write(&self, text: &mut String) {
