@@ -44,10 +44,9 @@ impl Aws {
             process: Mutex::new(Process { child, to, from }),
             address: String::new(),
         };
-        aws.address = aws.tell(json!({"do": "start"}))["address"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let said = aws.tell(json!({"do": "start"}));
+        let address = said.get("address").and_then(Value::as_str);
+        aws.address = address.unwrap_or_default().to_owned();
         aws
     }
 
@@ -84,9 +83,9 @@ impl Aws {
     /// What was asked of it since this was last called, by others than itself.
     pub fn asked(&self) -> Vec<String> {
         let said = self.tell(json!({"do": "asked"}));
-        let asked = said["asked"].as_array().cloned().unwrap_or_default();
-        let text = |one: Value| one.as_str().unwrap_or_default().to_owned();
-        asked.into_iter().map(text).collect()
+        let asked = said.get("asked").and_then(Value::as_array);
+        let text = |one: &Value| one.as_str().unwrap_or_default().to_owned();
+        asked.into_iter().flatten().map(text).collect()
     }
 
     /// Ends it: nobody answers any more.

@@ -165,7 +165,7 @@ impl Sources {
                 key,
             } => (Some(password), Some((chain, key))),
             UpstreamProof::Issued(path) => return self.vaults.issue(path).await,
-            UpstreamProof::AwsSecret(from) => return self.from_aws(from).await,
+            UpstreamProof::AwsSecret(from) => return self.both(from).await,
             UpstreamProof::RdsIam(to) => {
                 return Ok(Lease {
                     user: credential.user.clone(),
@@ -199,7 +199,7 @@ impl Sources {
 
     /// A user and a password out of one secret. All sessions have the same rights, whichever of its users the secret names
     /// today: rotation may take turns between two that are alike.
-    async fn from_aws(&self, from: &AwsSecret) -> Result<Lease, String> {
+    async fn both(&self, from: &AwsSecret) -> Result<Lease, String> {
         let found = self.aws.secret(from).await?;
         let user = found.user.filter(|u| !u.chars().any(char::is_control));
         Ok(Lease {

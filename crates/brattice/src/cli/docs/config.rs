@@ -13,7 +13,7 @@ pub fn document() -> String {
          read and checked whole; `brattice check` tells everything that is wrong with it at once. The same as a JSON \
          Schema: [configuration.schema.json](configuration.schema.json).\n\nSpans of time are a number and a unit: \
          `500ms`, `15s`, `2m`, `1h`, `30d`. Secrets are never written into the file, only where they come from: \
-         `env:NAME`, `file:PATH`, and for targets `sealed`.\n\n",
+         `env:NAME`, `file:PATH`, and for targets `sealed`, a vault or AWS.\n\n",
     );
     table(&raw::schema(), "", &mut text);
     text.push_str("## Built-in classes of data\n\n| class | within |\n|---|---|\n");

@@ -168,7 +168,7 @@ impl Checker<'_> {
             };
             let at = Place::root().keys(&["targets", name, "password"]);
             if !names.contains(of) {
-                self.no_such(&at, of, "[aws] table", names.iter().map(String::as_str));
+                self.no_such(&at, of, "name in [aws]", names.iter().map(String::as_str));
             }
             let Some(here) = aws.get(of) else { continue };
             if let Some(there) = secret.and_then(|s| s.region())

@@ -140,12 +140,12 @@ fn a_credential_of_aws_that_cannot_be_meant_is_told_with_what_to_write() {
         (
             "user = \"app\"\npassword = \"aws:mian/orders\"\n",
             AT,
-            "is not a [aws] table",
+            "is not a name in [aws]",
         ),
         (
             "user = \"app\"\npassword = \"rds-iam:mian\"\n",
             AT,
-            "is not a [aws] table",
+            "is not a name in [aws]",
         ),
         ("user = \"app\"\npassword = \"rds-iam:\"\n", AT, "who signs"),
         (

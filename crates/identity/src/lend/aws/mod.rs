@@ -37,6 +37,8 @@ use tokio::time::Instant;
 
 /// How long is waited before the one further try when AWS was busy.
 const AGAIN: Duration = Duration::from_millis(250);
+/// Longest wait for all that one login needs.
+const ALL_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A region of AWS, and who the gateway is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +203,12 @@ impl Accounts {
         from: &impl fmt::Display,
         work: impl Future<Output = Result<T, AwsError>> + Send + 'static,
     ) -> Result<T, String> {
-        match self.runtime.spawn(work).await {
+        let bounded = async move {
+            let slow = |_| AwsError::NoAnswer("it took too long".to_owned());
+            let done = tokio::time::timeout(ALL_WAIT_MAX, work).await;
+            done.map_err(slow).flatten()
+        };
+        match self.runtime.spawn(bounded).await {
             Ok(done) => done.map_err(|why| format!("{from}: {why}")),
             Err(_) => Err(format!("{from}: the gateway is stopping")),
         }

@@ -4,8 +4,17 @@ use super::super::region;
 use super::super::sign::{Keys, Request, Scope, database_login, headers};
 use super::*;
 
-/// From the signing test suite that AWS publishes: what is signed, and the signature.
-const VECTORS: &[(&str, &str, &[(&str, &str)], &str, &str)] = &[
+/// Method, path, headers, body, signature.
+type Vector = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
+
+/// From the signing test suite that AWS publishes.
+const VECTORS: &[Vector] = &[
     (
         "GET",
         "/",
