@@ -447,7 +447,10 @@ fn nobody_is_signed_in_by_a_link_of_somebody_else() {
     let victim = Person::new().unwrap();
     let saw = victim.go(&link, "dana", "yes", "127.0.0.1:9/").unwrap();
     assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
-    // It is spent: not even the attacker can use it now.
+    // Nobody else used it up: whoever began goes on, as who they are, and once.
+    let saw = attacker.go(&link, "omar", "yes", "127.0.0.1:9/").unwrap();
+    let back = saw["stopped"].as_str().unwrap();
+    assert!(parameter(back, "code").is_some(), "{saw}");
     let saw = attacker.go(&link, "omar", "yes", "127.0.0.1:9/").unwrap();
     assert_eq!(saw["title"], "Nobody signed in · Brattice", "{saw}");
     // An agent is no person, whatever it types.
