@@ -77,16 +77,14 @@ impl Logins {
             client: client.to_owned(),
             from: from.to_owned(),
         };
-        // Counted apart from people on their way: anybody may begin, and pushes nobody else's steps out.
-        let source = format!("device at {}", crate::throttle::key_of(from));
-        self.keep(&user_code, &waiting, &source).await?;
+        self.keep(&user_code, &waiting, from).await?;
         let polling = Polling {
             client: client.to_owned(),
             from: from.to_owned(),
             user_code: user_code.clone(),
             asked_at: None,
         };
-        self.keep(&device_code, &polling, &source).await?;
+        self.keep(&device_code, &polling, from).await?;
         Ok(DeviceCodes {
             device_code,
             user_code: shown(&user_code),

@@ -70,7 +70,8 @@ impl Logins {
         let key = key_of::<S>(handle);
         let body = self.sealed(key, step)?;
         let until = self.now().plus(S::WAIT_MAX);
-        let source = key_of_source(source);
+        // Each kind is counted apart: what anybody may begin pushes out nothing of those whom a provider vouched for.
+        let source = format!("{} {}", S::KIND, key_of_source(source));
         Ok(self
             .parts
             .store

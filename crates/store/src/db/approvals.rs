@@ -334,10 +334,7 @@ impl Db {
         ids: Vec<String>,
     ) -> Result<Vec<ApprovalId>, StoreError> {
         let operation = write.operation;
-        let ids: Vec<ApprovalId> = ids
-            .iter()
-            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
-            .collect::<Result<_, _>>()?;
+        let ids: Vec<ApprovalId> = row::ids(operation, &ids)?;
         write.commit().await?;
         for id in &ids {
             self.tell(Change::Settled(id.clone()));

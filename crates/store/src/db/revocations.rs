@@ -55,16 +55,15 @@ impl Write<'_> {
         .fetch_one(&mut *self.tx)
         .await
         .map_err(failed(self.operation))?;
-        for text in [
-            "UPDATE revocations_turn SET turn = turn + 1 WHERE $1 = $1",
-            "DELETE FROM revocations WHERE needed_until <= $1",
-        ] {
-            sqlx::query(text)
-                .bind(now.0)
-                .execute(&mut *self.tx)
-                .await
-                .map_err(failed(self.operation))?;
-        }
+        sqlx::query("UPDATE revocations_turn SET turn = turn + 1")
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed(self.operation))?;
+        sqlx::query("DELETE FROM revocations WHERE needed_until <= $1")
+            .bind(now.0)
+            .execute(&mut *self.tx)
+            .await
+            .map_err(failed(self.operation))?;
         Ok(Timestamp(at))
     }
 }

@@ -10,10 +10,10 @@ use brattice_core::principal::Principal;
 use brattice_core::time::Timestamp;
 
 /// What was ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Voided {
-    /// Up to when their proofs are void; `None` before anything was.
-    pub at: Option<Timestamp>,
+    /// Up to when their proofs are void.
+    pub at: Timestamp,
     /// Credentials with them anywhere in the chain.
     pub credentials: Vec<CredentialId>,
     /// Delegations by them or to them, or that one itself.
@@ -47,7 +47,7 @@ impl Db {
             self.tell(Change::GrantEnded(id.clone()));
         }
         Ok(Voided {
-            at: Some(at),
+            at,
             credentials,
             delegations,
             standing,

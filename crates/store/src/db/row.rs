@@ -12,6 +12,7 @@ use brattice_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// A column that does not hold what was put there.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,16 @@ pub(crate) fn from_json<T: DeserializeOwned>(
         operation,
         cause: Box::new(cause),
     })
+}
+
+/// Ids as they were kept.
+pub(crate) fn ids<T: FromStr>(
+    operation: &'static str,
+    kept: &[String],
+) -> Result<Vec<T>, StoreError> {
+    kept.iter()
+        .map(|id| id.parse().map_err(|_| strange(operation, "id")))
+        .collect()
 }
 
 pub(crate) fn digest(operation: &'static str, text: String) -> Result<Digest, StoreError> {

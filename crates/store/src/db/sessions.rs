@@ -185,9 +185,7 @@ impl Db {
         .await
         .map_err(failed(operation))?;
         write.commit().await?;
-        left.iter()
-            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
-            .collect()
+        row::ids(operation, &left)
     }
 }
 

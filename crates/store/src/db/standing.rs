@@ -94,9 +94,7 @@ impl Write<'_> {
         .fetch_all(&mut *self.tx)
         .await
         .map_err(failed(operation))?;
-        ids.iter()
-            .map(|id| id.parse().map_err(|_| row::strange(operation, "id")))
-            .collect()
+        row::ids(operation, &ids)
     }
 
     async fn grants_with(
