@@ -5,14 +5,14 @@
 //! rights, what makes a proof good.
 
 use crate::call::Admin;
-use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted};
+use crate::ports::proofs::ProofRefused;
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use brattice_core::ports::AuthError;
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
-use brattice_core::sender::{Certificate, Missing, Sender};
+use brattice_core::sender::{Certificate, KeyProof, Missing, ProofWanted, Sender};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

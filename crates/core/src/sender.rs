@@ -3,6 +3,8 @@
 //! Lives here: both, and whether one meets the other. Never: how a key is shown (TLS, DPoP), what a certificate says.
 
 use crate::ids::Digest;
+use crate::secret::Secret;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -126,6 +128,28 @@ impl Sender {
             (None, None) => Binding::default(),
         }
     }
+}
+
+/// What a proof that a request's sender holds a key has to be for (RFC 9449).
+#[derive(Debug, Clone, Copy)]
+pub struct ProofWanted<'a> {
+    /// The request's method.
+    pub method: &'a str,
+    /// The addresses that lead to where it went; one of them is meant.
+    pub urls: &'a [String],
+    /// The token that is sent with it, where one is.
+    pub token: Option<&'a Secret>,
+}
+
+/// Such a proof that holds, and was not used up yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyProof {
+    /// The thumbprint of the key that made it.
+    pub key: Digest,
+    /// What tells it from others.
+    pub id: Digest,
+    /// When it is good no longer.
+    pub until: Timestamp,
 }
 
 #[cfg(test)]

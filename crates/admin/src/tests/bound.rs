@@ -2,9 +2,10 @@
 
 use super::world::*;
 use crate::oauth::{ACCESS_TOKEN, GRANT};
-use crate::ports::proofs::{KeyProof, ProofRefused, ProofWanted, ProofsApi};
+use crate::ports::proofs::{ProofRefused, ProofsApi};
 use axum::body::to_bytes;
 use axum::http::HeaderMap;
+use brattice_core::sender::{KeyProof, ProofWanted};
 use serde_json::Value;
 
 const WHOAMI: &str = "https://gateway.example.com/api/v1/whoami";

@@ -3,8 +3,9 @@
 //! Lives here: translation. Never: what makes one good.
 
 use crate::run::Gateway;
-use brattice_admin::ports::proofs::{KeyProof, ProofRefused, ProofWanted, ProofsApi};
-use brattice_identity::dpop::{self, Proof, Wanted};
+use brattice_admin::ports::proofs::{ProofRefused, ProofsApi};
+use brattice_core::sender::{KeyProof, ProofWanted};
+use brattice_identity::dpop;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,20 +14,12 @@ pub struct Possession(pub Arc<Gateway>);
 
 impl ProofsApi for Possession {
     fn check(&self, proof: &str, wanted: ProofWanted<'_>) -> Result<KeyProof, ProofRefused> {
-        let wanted = Wanted {
-            method: wanted.method,
-            urls: wanted.urls,
-            token: wanted.token,
-        };
         let checked = self.0.proofs.check(proof, wanted, self.0.clock.now());
-        let Proof { key, id, until } = checked.map_err(refused)?;
-        Ok(KeyProof { key, id, until })
+        checked.map_err(refused)
     }
 
     fn use_up(&self, proof: &KeyProof, from: IpAddr) -> Result<(), ProofRefused> {
-        let KeyProof { key, id, until } = *proof;
-        let proof = Proof { key, id, until };
-        let used = self.0.proofs.use_up(&proof, from, self.0.clock.now());
+        let used = self.0.proofs.use_up(proof, from, self.0.clock.now());
         used.map_err(refused)
     }
 }

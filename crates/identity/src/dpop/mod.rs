@@ -20,7 +20,7 @@ use crate::oidc::json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_core::ids::{Digest, Hasher};
-use brattice_core::secret::Secret;
+use brattice_core::sender::{KeyProof, ProofWanted};
 use brattice_core::time::Timestamp;
 use key::ProofKey;
 use seen::{Seen, Used};
@@ -91,28 +91,6 @@ pub enum ProofRefused {
     NoRoom,
 }
 
-/// What a proof has to be for.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The request's method.
-    pub method: &'a str,
-    /// The addresses that lead here; one of them is meant.
-    pub urls: &'a [String],
-    /// The token that is sent with it, where one is.
-    pub token: Option<&'a Secret>,
-}
-
-/// A proof that holds, and was not used up yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Proof {
-    /// The thumbprint of the key that made it.
-    pub key: Digest,
-    /// What tells it from others.
-    pub id: Digest,
-    /// When it is good no longer.
-    pub until: Timestamp,
-}
-
 /// Checks proofs, and remembers which were used.
 pub struct Proofs {
     seen: Seen,
@@ -136,9 +114,9 @@ impl Proofs {
     pub fn check(
         &self,
         proof: &str,
-        wanted: Wanted<'_>,
+        wanted: ProofWanted<'_>,
         now: Timestamp,
-    ) -> Result<Proof, ProofRefused> {
+    ) -> Result<KeyProof, ProofRefused> {
         let (key, claims) = signed(proof)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let id = text("jti").filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()));
@@ -167,7 +145,7 @@ impl Proofs {
         }
         let mut name = Hasher::new();
         name.field(&key.0).field(id.as_bytes());
-        Ok(Proof {
+        Ok(KeyProof {
             key,
             id: name.finish(),
             // A second more than it is good.
@@ -180,7 +158,12 @@ impl Proofs {
     ///
     /// # Errors
     /// When it was used before, or that could not be remembered.
-    pub fn use_up(&self, proof: &Proof, from: IpAddr, now: Timestamp) -> Result<(), ProofRefused> {
+    pub fn use_up(
+        &self,
+        proof: &KeyProof,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), ProofRefused> {
         match self.seen.use_up(proof.id, proof.until, from, now) {
             Used::First => Ok(()),
             Used::Again => Err(ProofRefused::Again),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sts::Signer;
+use brattice_core::secret::Secret;
 use serde_json::json;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -52,9 +53,9 @@ impl Maker {
     }
 }
 
-fn checked(proof: &str) -> Result<Proof, ProofRefused> {
+fn checked(proof: &str) -> Result<KeyProof, ProofRefused> {
     let token = token();
-    let wanted = Wanted {
+    let wanted = ProofWanted {
         method: "GET",
         urls: &urls(),
         token: Some(&token),
@@ -216,7 +217,7 @@ fn a_proof_cut_or_changed_is_none() {
 fn where_no_token_is_sent_no_digest_of_one_is_wanted() {
     let mut maker = Maker::new();
     maker.claims.as_object_mut().unwrap().remove("ath");
-    let wanted = Wanted {
+    let wanted = ProofWanted {
         method: "GET",
         urls: &urls(),
         token: None,
@@ -236,7 +237,7 @@ fn a_proof_is_good_once_even_across_a_restart() {
     assert_eq!(proofs.use_up(&proof, from, last), Err(ProofRefused::Again));
     let started = Proofs::new(NOW.plus(Duration::from_secs(1)));
     let token = token();
-    let wanted = Wanted {
+    let wanted = ProofWanted {
         method: "GET",
         urls: &urls(),
         token: Some(&token),
