@@ -16,6 +16,7 @@ use axum::response::Response;
 use brattice_core::approval::Approval;
 use brattice_core::audit::Event;
 use brattice_core::denial::{Code, Denial};
+use brattice_core::elsewhere::Elsewhere;
 use brattice_core::policy::builtin;
 use brattice_core::ports::Authenticator;
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
@@ -57,6 +58,8 @@ pub struct Ports {
     pub proofs: Arc<dyn ProofsApi>,
     /// Who is calling.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Where proofs of identity were used from.
+    pub elsewhere: Arc<Elsewhere>,
     /// What they may do.
     pub authorizer: Arc<dyn Authorizer>,
     /// The audit log, for writing.

@@ -5,7 +5,8 @@
 //! A connection that waits for nothing of ours makes room for a new one: whoever opens many and says nothing keeps nobody
 //! from stopping a fleet.
 
-use std::net::{IpAddr, SocketAddr};
+use brattice_core::elsewhere::Origin;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -27,28 +28,19 @@ pub(crate) struct Guest {
     leave: Notify,
 }
 
-/// One source: an IPv4 address, or an IPv6 /64. This machine's own are bounded with all others alone.
+/// One source. This machine's own are bounded with all others alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Here,
-    There([u8; 8]),
+    There(Origin),
 }
 
 impl Source {
     fn of(peer: SocketAddr) -> Self {
-        let mut prefix = [0; 8];
         match peer.ip().to_canonical() {
-            ip if ip.is_loopback() => return Source::Here,
-            IpAddr::V4(v4) => prefix
-                .iter_mut()
-                .zip([0xff; 4].into_iter().chain(v4.octets()))
-                .for_each(|(to, from)| *to = from),
-            IpAddr::V6(v6) => prefix
-                .iter_mut()
-                .zip(v6.octets())
-                .for_each(|(to, from)| *to = from),
+            ip if ip.is_loopback() => Source::Here,
+            ip => Source::There(Origin::of(ip)),
         }
-        Source::There(prefix)
     }
 }
 

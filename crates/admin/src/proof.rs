@@ -9,7 +9,7 @@ use crate::ports::proofs::ProofRefused;
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use brattice_core::ports::AuthError;
+use brattice_core::ports::{AuthError, RecordFailed};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::sender::{Certificate, KeyProof, Missing, ProofWanted, Sender};
@@ -153,7 +153,25 @@ pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<Identity, Proble
         return Err(Problem::unauthenticated());
     }
     shown.use_up(admin).map_err(not_shown)?;
+    notice(admin, &identity, shown.from)
+        .await
+        .map_err(|_| Problem::unavailable())?;
     Ok(identity)
+}
+
+/// Puts on record where a proof was used from another place than before.
+pub(crate) async fn notice(
+    admin: &Admin,
+    identity: &Identity,
+    from: IpAddr,
+) -> Result<(), RecordFailed> {
+    let Some(event) = admin.ports.elsewhere.noted(identity, from) else {
+        return Ok(());
+    };
+    let written = admin.ports.recorder.write(event).await;
+    written.inspect_err(
+        |why| tracing::error!(%why, "where a proof was used from could not be recorded, and it was refused"),
+    )
 }
 
 /// The token of exactly one `Authorization` header (RFC 6750, section 2.1).

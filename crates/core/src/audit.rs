@@ -74,6 +74,17 @@ pub enum Event {
         /// The reason, for the operator.
         reason: String,
     },
+    /// A token or credential that was used from one place is used from another: it may have been stolen.
+    SeenElsewhere {
+        /// Whose: the whole chain.
+        chain: String,
+        /// Which: the token's `jti`, or the credential's id.
+        proof: String,
+        /// The caller's address.
+        client: String,
+        /// The places it was used from before: addresses, or prefixes of 64 bits.
+        before: Vec<String>,
+    },
     /// A command is about to be forwarded.
     Intent {
         /// Digest of the exact action.

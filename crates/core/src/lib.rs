@@ -9,6 +9,7 @@ pub mod audit;
 pub mod classify;
 pub mod delegation;
 pub mod denial;
+pub mod elsewhere;
 pub mod freeze;
 pub mod gate;
 pub mod ids;

@@ -2,6 +2,7 @@
 //!
 //! Lives here: a leaky count of failures per source, in bounded memory. Never: who the source is, successful proofs.
 
+use brattice_core::elsewhere::Origin;
 use brattice_core::time::Timestamp;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -95,18 +96,14 @@ impl Throttle {
     }
 }
 
-/// One source per IPv4 address and per IPv6 /64, whatever the port: a caller picks those freely.
+/// One source per origin, whatever the port: a caller picks that freely.
 pub(crate) fn key_of(source: &str) -> String {
     let ip = source
         .parse::<SocketAddr>()
         .map(|a| a.ip())
         .or_else(|_| source.parse::<IpAddr>());
-    match ip.map(|ip| ip.to_canonical()) {
-        Ok(IpAddr::V4(v4)) => v4.to_string(),
-        Ok(IpAddr::V6(v6)) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+    match ip {
+        Ok(ip) => Origin::of(ip).to_string(),
         Err(_) => source.chars().take(64).collect(),
     }
 }

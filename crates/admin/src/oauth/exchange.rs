@@ -7,7 +7,7 @@ use super::form::{No, Parameters, one, only};
 use super::{ACCESS_TOKEN, DELEGATION, LIFETIME, X509_SVID};
 use crate::call::Admin;
 use crate::ports::{Exchange, ExchangeRefused};
-use crate::proof::Shown;
+use crate::proof::{Shown, notice};
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -137,7 +137,11 @@ async fn record(
 pub(super) async fn prove(admin: &Admin, token: &Secret, asker: &Shown) -> Result<Identity, No> {
     let (authenticator, source) = (&admin.ports.authenticator, asker.from.to_string());
     let proven = authenticator.verify_token(token, &asker.sender, &source);
-    proven.await.map_err(not_proven)
+    let identity = proven.await.map_err(not_proven)?;
+    notice(admin, &identity, asker.from)
+        .await
+        .map_err(|_| No::unavailable())?;
+    Ok(identity)
 }
 
 fn not_proven(why: AuthError) -> No {

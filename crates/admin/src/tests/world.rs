@@ -205,6 +205,7 @@ impl World {
             bundle: self.clone(),
             proofs: self.clone(),
             authenticator: self.clone(),
+            elsewhere: Arc::default(),
             authorizer: self.clone(),
             recorder: self.clone(),
             clock: self.clone(),

@@ -49,6 +49,8 @@ metrics! {
     SESSIONS_CLOSED = Counter "brattice_sessions_closed_total" &[], "Sessions closed since the start.";
     /// Logins.
     LOGINS_REFUSED = Counter "brattice_logins_refused_total" &["code"], "Callers refused at the door, by the reason's code.";
+    /// Proofs seen elsewhere.
+    SEEN_ELSEWHERE = Counter "brattice_proofs_seen_elsewhere_total" &[], "Tokens and credentials that were used from another address than before, which may mean that they were stolen.";
     /// Commands.
     COMMANDS = Counter "brattice_commands_total" &["target", "verdict"], "Commands decided: forwarded (allow) or refused (deny).";
     /// Questions.
@@ -113,6 +115,7 @@ impl Figures {
         page.figure(&NOT_APPLIED, figure(gateway.refused_bundles()));
         page.figure(&SESSIONS_OPENED, of(&totals.sessions_opened));
         page.figure(&SESSIONS_CLOSED, of(&totals.sessions_closed));
+        page.figure(&SEEN_ELSEWHERE, of(&totals.seen_elsewhere));
         page.metric(
             &ANSWERED,
             [

@@ -59,6 +59,8 @@ pub struct Totals {
     pub sessions_opened: AtomicU64,
     /// Sessions closed.
     pub sessions_closed: AtomicU64,
+    /// Proofs of identity that were used from another place than before.
+    pub seen_elsewhere: AtomicU64,
     /// Answers that said yes.
     pub answers_yes: AtomicU64,
     /// Answers that said no.
@@ -181,6 +183,18 @@ impl Tally {
             }
             (Event::LoginRefused { code, .. }, _) => {
                 *held(&self.logins_refused).entry(code.clone()).or_default() += 1;
+            }
+            (
+                Event::SeenElsewhere {
+                    chain,
+                    proof,
+                    client,
+                    ..
+                },
+                _,
+            ) => {
+                add(&self.totals.seen_elsewhere);
+                tracing::warn!(%chain, %proof, %client, "a proof of identity is used from another place than before");
             }
             (Event::ApprovalAnswered { yes: true, .. }, _) => add(&self.totals.answers_yes),
             (Event::ApprovalAnswered { yes: false, .. }, _) => add(&self.totals.answers_no),

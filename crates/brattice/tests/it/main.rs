@@ -31,6 +31,7 @@ mod replay;
 mod revoke;
 mod saml;
 mod secrets;
+mod seen;
 mod sign_in;
 mod tamper;
 mod tokens;

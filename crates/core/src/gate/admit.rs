@@ -8,7 +8,7 @@ use super::connect::{Connecting, Granted, moment};
 use super::cut::Cut;
 use super::session::{Admission, Session};
 use crate::action::{Act, Object, Verb};
-use crate::audit::{Entry, Event};
+use crate::audit::{Entry, Event, Position};
 use crate::classify::sql::catalogue::{Major, SearchPath};
 use crate::denial::{Code, Denial};
 use crate::ids::{Digest, SessionId};
@@ -50,6 +50,10 @@ pub type Admitted = Result<Admission, Denial>;
 impl Gate {
     /// May this principal open this target? Records refusals.
     pub async fn admit(&self, opening: Opening) -> Admitted {
+        if let Some(event) = self.elsewhere.noted(&opening.identity, opening.client) {
+            // It is news to whoever watches, and holds up nobody.
+            let _ = self.note_aside(event);
+        }
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);
         let account = self.meters.account(&opening.identity);
@@ -62,36 +66,34 @@ impl Gate {
 
     /// Records a caller that was refused before or at admission.
     pub fn refuse_login(&self, denial: &Denial, target: &str, client: IpAddr, who: Option<String>) {
-        let event = Event::LoginRefused {
+        // A refusal that cannot be recorded is still a refusal.
+        let _ = self.note_aside(Event::LoginRefused {
             code: denial.code.as_str().to_owned(),
             target: super::note::cut(target),
             client: client.to_string(),
             who,
             reason: denial.reason.clone(),
-        };
-        // A refusal that cannot be recorded is still a refusal.
-        let _ = self.audit.append(&Entry {
-            at: self.clock.now(),
-            session: None,
-            sequence: None,
-            revision: self.in_force.load().revision,
-            event,
         });
     }
 
     /// Records a request to stop a running statement.
     pub fn note_cancel(&self, client: IpAddr, accepted: bool) {
         // The request is answered by silence either way.
-        let _ = self.audit.append(&Entry {
+        let _ = self.note_aside(Event::CancelRequested {
+            client: client.to_string(),
+            accepted,
+        });
+    }
+
+    /// Appends an entry that belongs to no session.
+    fn note_aside(&self, event: Event) -> Result<Position, RecordFailed> {
+        self.audit.append(&Entry {
             at: self.clock.now(),
             session: None,
             sequence: None,
             revision: self.in_force.load().revision,
-            event: Event::CancelRequested {
-                client: client.to_string(),
-                accepted,
-            },
-        });
+            event,
+        })
     }
 
     async fn decide_admission(&self, opening: Opening, account: Arc<Account>) -> Admitted {

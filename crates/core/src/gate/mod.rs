@@ -41,6 +41,7 @@ pub use proof::{Cleared, Lane};
 pub use results::Results;
 pub use session::{Admission, Session};
 
+use crate::elsewhere::Elsewhere;
 use crate::ports::{Approvals, AuditLog, Freezes, People, Randomness};
 use crate::time::Clock;
 use crate::usage::{Account, Meters, Portion};
@@ -62,6 +63,7 @@ pub struct Gate {
     freezes: Arc<dyn Freezes>,
     cache: understand::Cache,
     meters: Meters,
+    elsewhere: Arc<Elsewhere>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -91,6 +93,7 @@ impl Gate {
             freezes,
             cache: understand::Cache::new(),
             meters: Meters::default(),
+            elsewhere: Arc::default(),
         }
     }
 
@@ -117,6 +120,11 @@ impl Gate {
     /// What chains have used up.
     pub fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    /// Where proofs of identity were used from.
+    pub fn elsewhere(&self) -> &Arc<Elsewhere> {
+        &self.elsewhere
     }
 
     /// Counts a part of a result. False when it goes beyond a budget of the session's token: then the session is cut, and

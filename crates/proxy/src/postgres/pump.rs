@@ -9,7 +9,7 @@ mod end;
 mod sockets;
 
 use self::sockets::{READ_BYTES_MIN, TO_TARGET_BYTES_MAX};
-use super::cancel::WaitStop;
+use super::cancel::{Aim, WaitStop};
 use crate::stream::Stream;
 use brattice_core::gate::{
     Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, Session, Thought, Waited,
@@ -37,8 +37,6 @@ pub(super) struct Ended {
     pub reason: String,
     pub bytes_to_client: u64,
     pub recording: Option<Digest>,
-    /// The target was at work for it.
-    pub cancel_target: bool,
 }
 
 /// Why the pump stops.
@@ -90,6 +88,8 @@ enum Woken {
 pub(super) struct Pump {
     gate: Arc<Gate>,
     waiting: Arc<WaitStop>,
+    /// Where to stop what the target does for this session.
+    aim: Option<Aim>,
     machine: Machine,
     recorder: Box<dyn Recorder>,
     mind: Mind,
@@ -118,6 +118,7 @@ impl Pump {
     pub fn new(
         gate: Arc<Gate>,
         waiting: Arc<WaitStop>,
+        aim: Option<Aim>,
         session: Session,
         machine: Machine,
         recorder: Box<dyn Recorder>,
@@ -133,6 +134,7 @@ impl Pump {
             account: session.account().clone(),
             gate,
             waiting,
+            aim,
             machine,
             recorder,
             mind: Mind::Free(Box::new(session)),

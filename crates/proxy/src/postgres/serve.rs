@@ -116,20 +116,17 @@ impl Service {
             held.ends_with(cut.clone());
         }
         let waiting = Arc::new(cancel::WaitStop::default());
-        let target_key = dialled.logged_in.cancel_key.clone();
-        let issued = match &target_key {
-            Some(key) => {
-                let aim = cancel::Aim {
-                    endpoint: endpoint.clone(),
-                    key: key.clone(),
-                    waiting: waiting.clone(),
-                };
-                Some(
-                    self.cancels
-                        .issue(startup.minor, aim, self.randomness.as_ref())
-                        .map_err(|_| failing())?,
-                )
-            }
+        let aim = dialled.logged_in.cancel_key.clone().map(|key| cancel::Aim {
+            endpoint,
+            key,
+            waiting: waiting.clone(),
+        });
+        let issued = match &aim {
+            Some(aim) => Some(
+                self.cancels
+                    .issue(startup.minor, aim.clone(), self.randomness.as_ref())
+                    .map_err(|_| failing())?,
+            ),
             None => None,
         };
         let live = LiveSession {
@@ -184,6 +181,7 @@ impl Service {
         let pump = Pump::new(
             self.gate.clone(),
             waiting,
+            aim,
             session,
             machine,
             recorder,
@@ -193,17 +191,6 @@ impl Service {
             dialled.unread,
         );
         let (session, ended) = pump.run().await;
-        if let (
-            Ended {
-                cancel_target: true,
-                ..
-            },
-            Some(key),
-        ) = (&ended, &target_key)
-            && let Err(error) = dial::cancel(&endpoint, key).await
-        {
-            tracing::warn!(%error, session = %id, "the target's statement could not be cancelled");
-        }
         match session {
             Some(mut session) => self.close(&mut session, &ended),
             None => {

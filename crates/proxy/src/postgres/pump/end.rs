@@ -3,12 +3,14 @@
 //! Lives here: everything after the last turn. Never: a decision to end.
 
 use super::{Ended, Mind, Pump, Stop};
+use crate::postgres::cancel::Aim;
+use crate::postgres::dial;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{CutReason, Session, Thought, Verdict};
 use brattice_core::ids::Digest;
 use brattice_core::ports::{RecordFailed, Recorder};
 use brattice_core::record::Frame;
-use brattice_wire::postgres::session::Plumbing;
+use brattice_wire::postgres::session::{Machine, Plumbing};
 use brattice_wire::postgres::{ErrorFields, Severity, reply};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -20,7 +22,6 @@ const GATE_MAX: Duration = Duration::from_secs(10);
 
 impl Pump {
     pub(super) async fn end(mut self, stop: Stop) -> (Option<Box<Session>>, Ended) {
-        let at_work = self.machine.awaits_target();
         let reason = match &stop {
             Stop::Goodbye => "goodbye".to_owned(),
             Stop::ClientGone => "client gone".to_owned(),
@@ -30,12 +31,30 @@ impl Pump {
             Stop::Misbehaved(sin) => sin.to_string(),
             Stop::Record => "failing".to_owned(),
         };
+        self.last_words(&stop);
+        // Who is cut has to be out at once, also when a thousand are: no disk and no store is waited for before.
+        let at_work = self.machine.awaits_target();
+        let aim = self.aim.take().filter(|_| at_work);
+        let farewell = tokio::time::timeout(FAREWELL_MAX, self.farewell());
+        let (_heard, ()) = tokio::join!(farewell, stop_target(aim));
+        let recording = self.seal().await;
         if let Some(id) = self.parked_id.take() {
             self.gate.abandon_id(id).await;
         }
-        self.last_words(&stop);
-        let recording = self.seal().await;
-        let session = match std::mem::replace(&mut self.mind, Mind::Moving) {
+        let session = self.mind_back().await;
+        (
+            session,
+            Ended {
+                reason,
+                bytes_to_client: self.bytes_to_client,
+                recording,
+            },
+        )
+    }
+
+    /// The session, from wherever it is.
+    async fn mind_back(&mut self) -> Option<Box<Session>> {
+        match std::mem::replace(&mut self.mind, Mind::Moving) {
             Mind::Free(session) => Some(session),
             Mind::Parked(w) => Some(w.session),
             // The gate has it: it comes back as soon as the disk or the store has answered.
@@ -50,17 +69,7 @@ impl Pump {
                 Err(_) => None,
             },
             Mind::Moving => None,
-        };
-        let _ = tokio::time::timeout(FAREWELL_MAX, self.farewell()).await;
-        (
-            session,
-            Ended {
-                reason,
-                bytes_to_client: self.bytes_to_client,
-                recording,
-                cancel_target: at_work,
-            },
-        )
+        }
     }
 
     /// What the client is told, if it can still hear.
@@ -93,16 +102,33 @@ impl Pump {
         }
     }
 
-    /// Writes what is left and says goodbye on both sides.
+    /// Writes what is left and says goodbye on both sides, neither waiting for the other.
     async fn farewell(&mut self) {
-        let _ = self.client.write_all_buf(&mut self.machine.to_client).await;
-        let _ = self.client.shutdown().await;
-        self.machine.outbox.plumbing(&Plumbing::Terminate);
-        let rest = self.machine.outbox.bytes().to_vec();
-        if !self.machine.awaits_target() {
-            let _ = self.target.write_all(&rest).await;
-        }
-        let _ = self.target.shutdown().await;
+        let at_work = self.machine.awaits_target();
+        let Machine {
+            to_client, outbox, ..
+        } = &mut self.machine;
+        let (client, target) = (&mut self.client, &mut self.target);
+        let to_client = async {
+            let _ = client.write_all_buf(to_client).await;
+            let _ = client.shutdown().await;
+        };
+        let to_target = async {
+            outbox.plumbing(&Plumbing::Terminate);
+            if !at_work {
+                let _ = target.write_all(outbox.bytes()).await;
+            }
+            let _ = target.shutdown().await;
+        };
+        tokio::join!(to_client, to_target);
+    }
+}
+
+/// Stops what the target is doing for a session that ends: it does not notice by itself that nobody listens.
+async fn stop_target(aim: Option<Aim>) {
+    let Some(aim) = aim else { return };
+    if let Err(error) = dial::cancel(&aim.endpoint, &aim.key).await {
+        tracing::warn!(%error, "the target's statement could not be cancelled");
     }
 }
 
