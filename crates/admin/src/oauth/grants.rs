@@ -51,7 +51,8 @@ pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Shown) -> Res
             needed(form, "code_verifier")?,
             &asker.sender,
         )
-        .await?;
+        .await;
+    let given = or_ended(admin, given, asker.from).await?;
     begun(admin, given, asker.from).await
 }
 
@@ -98,8 +99,26 @@ pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Shown) -> 
             needed(form, "refresh_token")?,
             &asker.sender,
         )
-        .await?;
+        .await;
+    let given = or_ended(admin, given, asker.from).await?;
     noted(admin, given, "sign_in.renew", asker.from).await
+}
+
+/// Puts a sign-in that was ended over what was brought on record.
+async fn or_ended(
+    admin: &Admin,
+    given: Result<SignedIn, LoginRefused>,
+    from: IpAddr,
+) -> Result<SignedIn, No> {
+    if let Err(LoginRefused {
+        ended: Some(ended), ..
+    }) = &given
+    {
+        let details = format!("{}; brought from {from}", ended.why);
+        let (by, id) = (ended.chain.clone(), &ended.sign_in);
+        record(admin, by, "sign_in.end", id, true, details).await?;
+    }
+    Ok(given?)
 }
 
 /// Puts a sign-in on record and tells its tokens. What cannot be recorded is not given, and ends.

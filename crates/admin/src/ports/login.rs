@@ -151,6 +151,19 @@ pub struct LoginRefused {
     pub error: &'static str,
     /// For people.
     pub why: String,
+    /// The sign-in that was ended over it.
+    pub ended: Option<Ending>,
+}
+
+/// A sign-in that was ended without its person's doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Which.
+    pub sign_in: String,
+    /// Whose.
+    pub chain: String,
+    /// Why, for the record.
+    pub why: String,
 }
 
 /// The authorization server.

@@ -29,6 +29,7 @@ fn not_here<T>() -> Result<T, LoginRefused> {
     Err(LoginRefused {
         error: "invalid_grant",
         why: "no <such> thing".to_owned(),
+        ended: None,
     })
 }
 
@@ -144,6 +145,7 @@ impl LoginApi for Desk {
             Err(LoginRefused {
                 error: "authorization_pending",
                 why: "nobody has answered yet".to_owned(),
+                ended: None,
             })
         })
     }

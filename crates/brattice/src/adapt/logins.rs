@@ -6,8 +6,8 @@ use super::Revocations;
 use super::revocations::token;
 use crate::run::Gateway;
 use brattice_admin::ports::login::{
-    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, LoginApi, LoginRefused,
-    Next, Returned, SignInView, SignedIn,
+    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, Ending, LoginApi,
+    LoginRefused, Next, Returned, SignInView, SignedIn,
 };
 use brattice_core::ids::Digest;
 use brattice_core::ports::{BoxFuture, StoreError};
@@ -408,11 +408,28 @@ fn refused(why: No) -> LoginRefused {
     let plain = |error, why: &str| LoginRefused {
         error,
         why: why.to_owned(),
+        ended: None,
     };
     match why {
         No::Request(why) => plain("invalid_request", why),
         No::Client(why) => plain("invalid_client", why),
         No::Grant(why) => plain("invalid_grant", why),
+        No::Ended(ending) => {
+            let login::Ending {
+                sign_in,
+                chain,
+                why,
+            } = *ending;
+            tracing::warn!(%sign_in, %chain, %why, "a sign-in is ended");
+            LoginRefused {
+                ended: Some(Ending {
+                    sign_in,
+                    chain,
+                    why,
+                }),
+                ..plain("invalid_grant", "this sign-in has ended: sign in again")
+            }
+        }
         No::Denied(why) => {
             tracing::warn!(%why, "somebody was not signed in");
             plain("access_denied", "nobody was signed in")

@@ -4,7 +4,7 @@
 
 use super::args::GatewayArgs;
 use super::exit::{Exit, Failure};
-use super::gateway;
+use super::gateway::{self, TOKEN};
 use super::key::Key;
 use super::saved::Saved;
 use brattice_admin::call::NEXT_HEADER;
@@ -37,6 +37,8 @@ pub struct Client {
     token: Secret,
     /// What the token is bound to.
     key: Option<Key>,
+    /// What to do when the token is not taken, which depends on where it came from.
+    mend: String,
 }
 
 impl Link {
@@ -170,14 +172,37 @@ impl Client {
         let saved = Saved::open()?;
         let place = gateway::place(args, &saved)?;
         let link = Link::new(place.url, place.ca.as_deref())?;
-        let (token, key) = match gateway::given_token(args)? {
+        let given = gateway::given_token(args)?;
+        let mend = match (&given, &args.token_file) {
+            (None, _) => "your sign-in has ended: sign in again with `brattice login`".to_owned(),
+            (Some(_), Some(file)) if file.as_os_str() == "-" => {
+                "the token from standard input has ended or was revoked, or is not for this gateway: get a fresh one".to_owned()
+            }
+            (Some(_), Some(file)) => {
+                let file = file.display();
+                format!("the token in {file} has ended or was revoked, or is not for this gateway: get a fresh one")
+            }
+            (Some(_), None) => {
+                let instead = match saved.of(link.base())? {
+                    Some(_) => ", or unset it and your sign-in is used",
+                    None => "",
+                };
+                format!("the token in {TOKEN} has ended or was revoked, or is not for this gateway: get a fresh one{instead}")
+            }
+        };
+        let (token, key) = match given {
             Some(token) => {
                 let key = saved.key_of(&token)?;
                 (token, key)
             }
             None => saved.token(&link)?,
         };
-        Ok(Self { link, token, key })
+        Ok(Self {
+            link,
+            token,
+            key,
+            mend,
+        })
     }
 
     /// Reads a JSON document.
@@ -269,7 +294,16 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.link.send(request)
+        self.link.send(request).map_err(|failure| {
+            let refused = failure.problem.as_ref();
+            match refused.is_some_and(|p| p.status == 401) {
+                true => Failure {
+                    what: format!("{} did not take your token", self.link.base),
+                    ..failure.hint(self.mend.clone())
+                },
+                false => failure,
+            }
+        })
     }
 }
 
@@ -333,6 +367,7 @@ mod tests {
             link: Link::new(base.parse().unwrap(), None).unwrap(),
             token: Secret::new("the-token"),
             key: None,
+            mend: "mend it".to_owned(),
         };
         (client, server)
     }
@@ -343,6 +378,9 @@ mod tests {
             .get::<serde_json::Value>(&["whoami"], &[])
             .unwrap_err();
         server.join().unwrap();
+        if failure.exit == Exit::NotPermitted && answer.contains(" 401 ") {
+            assert_eq!(failure.hint.as_deref(), Some("mend it"));
+        }
         failure.exit
     }
 

@@ -9,7 +9,7 @@
 use super::browser::Proven;
 use super::step::{Step, challenge_of};
 use super::store::{NewSignIn, SignInRow, Turned};
-use super::{Logins, No};
+use super::{Ending, Logins, No};
 use crate::lend::{open, seal};
 use crate::oidc::SignInFailed;
 use aws_lc_rs::hmac;
@@ -78,8 +78,10 @@ impl Logins {
         let wrong = No::Grant("no such code, or no longer, or not for this client");
         let Some(step) = self.take::<Code>(code).await? else {
             if let Some((spent, _)) = self.look::<Spent>(code).await? {
-                tracing::warn!(sign_in = %spent.sign_in, "a code was brought twice, and its sign-in is ended");
-                self.parts.store.end(&spent.sign_in).await?;
+                let row = self.parts.store.sign_in(&spent.sign_in).await?;
+                if let Some(row) = row {
+                    return Err(self.ended(&row, "its code was brought twice").await);
+                }
             }
             return Err(wrong);
         };
@@ -158,14 +160,11 @@ impl Logins {
         }
         if row.turn != turn {
             // It was good once: either the client or a thief holds what came after it, and nobody can tell which.
-            tracing::warn!(sign_in = %row.id, who = %row.identity.chain, "a used refresh token was brought again, and its sign-in is ended");
-            self.parts.store.end(&row.id).await?;
-            return Err(unknown);
+            let why = "a used refresh token of it was brought again";
+            return Err(self.ended(&row, why).await);
         }
-        let ended = No::Grant("this sign-in has ended: sign in again");
         if !self.parts.still_good.counts(&row.identity).await? {
-            self.parts.store.end(&row.id).await?;
-            return Err(ended);
+            return Err(self.ended(&row, "its person was revoked").await);
         }
         let turned = match self.checked(&row).await {
             Ok(turned) => turned,
@@ -174,9 +173,7 @@ impl Logins {
                 return Err(No::Unavailable(why.to_string()));
             }
             Err(why @ (SignInFailed::Refused(_) | SignInFailed::NotHere(_))) => {
-                tracing::info!(sign_in = %row.id, who = %row.identity.chain, %why, "a sign-in is ended");
-                self.parts.store.end(&row.id).await?;
-                return Err(ended);
+                return Err(self.ended(&row, &why.to_string()).await);
             }
         };
         let fresh = refresh_token(&secret, &row.id, turn.saturating_add(1));
@@ -196,9 +193,20 @@ impl Logins {
         if self.parts.store.turn(&row.id, turn, turned).await? {
             return Ok(given);
         }
-        // Another brought the same token at the same time.
-        self.parts.store.end(&row.id).await?;
-        Err(ended)
+        let why = "two brought the same refresh token at the same time";
+        Err(self.ended(&row, why).await)
+    }
+
+    /// Ends a sign-in over a token that was brought.
+    async fn ended(&self, row: &SignInRow, why: &str) -> No {
+        match self.parts.store.end(&row.id).await {
+            Ok(_) => No::Ended(Box::new(Ending {
+                sign_in: row.id.clone(),
+                chain: row.identity.chain.to_string(),
+                why: why.to_owned(),
+            })),
+            Err(why) => why.into(),
+        }
     }
 
     /// The person as their provider knows them now, and the provider's next refresh token.

@@ -49,6 +49,9 @@ pub enum No {
     /// `invalid_grant`: the code, the device code or the refresh token is not good, or no longer.
     #[error("{0}")]
     Grant(&'static str),
+    /// `invalid_grant` as well, and a sign-in was ended over it.
+    #[error("a sign-in is ended: {}", .0.why)]
+    Ended(Box<Ending>),
     /// `access_denied`: the person, or their provider, said no. The text is for the operator's log.
     #[error("{0}")]
     Denied(String),
@@ -67,6 +70,17 @@ pub enum No {
     /// `temporarily_unavailable`. The text is for the operator's log.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// A sign-in that was ended without its person's doing, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Which.
+    pub sign_in: String,
+    /// Whose.
+    pub chain: String,
+    /// Why, for the operator.
+    pub why: String,
 }
 
 impl From<StoreError> for No {

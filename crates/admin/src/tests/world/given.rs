@@ -1,0 +1,81 @@
+//! The world's credentials and principals.
+
+use super::*;
+
+impl CredentialsApi for World {
+    fn create<'a>(
+        &'a self,
+        _: &'a Identity,
+        target: &'a str,
+        _: Duration,
+        _: brattice_core::ports::Bounds,
+    ) -> BoxFuture<'a, Result<Minted, CreateError>> {
+        Box::pin(async move {
+            self.did("create");
+            Ok(Minted {
+                id: credential_id(),
+                password: Secret::new("pw"),
+                target: target.to_owned(),
+                host: HOST.to_owned(),
+                port: 5432,
+                database: "orders-db/app".to_owned(),
+                expires_at: NOW,
+            })
+        })
+    }
+    fn get<'a>(
+        &'a self,
+        id: &'a CredentialId,
+    ) -> BoxFuture<'a, Result<Option<CredentialView>, Failed>> {
+        Box::pin(async move {
+            Ok((*id == credential_id()).then(|| CredentialView {
+                id: credential_id(),
+                target: "orders-db".to_owned(),
+                chain: asking_chain(),
+            }))
+        })
+    }
+    fn revoke<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>> {
+        Box::pin(async {
+            self.did("revoke");
+            Ok(true)
+        })
+    }
+}
+
+impl IdentitiesApi for World {
+    fn suspend<'a>(
+        &'a self,
+        _: &'a Principal,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Suspended, Failed>> {
+        Box::pin(async {
+            self.did("suspend");
+            Ok(Suspended::default())
+        })
+    }
+    fn seen<'a>(
+        &'a self,
+        kind: PrincipalKind,
+        _: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Principal>, Failed>> {
+        Box::pin(async move { Ok(Some(principal(kind, name, &[]))) })
+    }
+    fn person<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Identity>, Failed>> {
+        Box::pin(async move {
+            let user = |name| {
+                identity(Chain::of(principal(
+                    PrincipalKind::User,
+                    name,
+                    &["okta/dba"],
+                )))
+            };
+            Ok(match id {
+                "okta/alice" => Some(user("alice")),
+                "okta/bob" => Some(user("bob")),
+                _ => None,
+            })
+        })
+    }
+}
