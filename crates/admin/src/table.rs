@@ -4,7 +4,7 @@
 
 use crate::body::{
     AnswerRequest, ApprovalBody, ApprovalsBody, AuditFilesBody, AuditLineBody, BundleBody,
-    CheckBody, CredentialBody, CredentialRequest, DecisionRequest, DelegatedBody,
+    CheckBody, CredentialBody, CredentialRequest, CredentialsBody, DecisionRequest, DelegatedBody,
     DelegationRequest, DelegationsBody, DoneBody, FrameBody, FreezeRequest, FreezesBody,
     FrozenBody, GrantRequest, GrantsBody, PrincipalRequest, ReasonRequest, RequestedBody,
     SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
@@ -388,6 +388,17 @@ pub static ROUTES: &[Route] = &[
         body: optional::<ReasonRequest>(),
         answers: Answers::Json(of::<DoneBody>),
         handle: freezes::thaw,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/credentials",
+        id: "credentials.list",
+        summary: "Credentials that are good now and that you may revoke; the newest first.",
+        right: Right::OwnOr(&["credential.revoke"]),
+        query: &[],
+        body: None,
+        answers: Answers::Json(of::<CredentialsBody>),
+        handle: credentials::list,
     },
     Route {
         method: Method::Post,

@@ -1,6 +1,8 @@
 //! Short-lived credentials: minting one for oneself, and ending one.
 
-use crate::body::{CredentialBody, CredentialRequest, DoneBody};
+use crate::body::{
+    CredentialBody, CredentialLineBody, CredentialRequest, CredentialsBody, DoneBody,
+};
 use crate::call::{Call, Reply};
 use crate::ports::{Act, CreateError};
 use crate::problem::Problem;
@@ -48,6 +50,24 @@ pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
             })?;
         let body = CredentialBody::of(&minted).ok_or_else(Problem::unavailable)?;
         Reply::json(&permit, StatusCode::CREATED, &body)
+    })
+}
+
+pub(crate) fn list(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
+    Box::pin(async move {
+        let permit = call.anyone()?;
+        let credentials = &call.admin.ports.credentials;
+        let own = credentials.list(Some(&call.who()?.chain.acting)).await?;
+        // Those of others are many, and their list ends somewhere: one's own are asked for by themselves.
+        let mut found = credentials.list(None).await?;
+        found.retain(|c| !own.iter().any(|o| o.id == c.id));
+        found.extend(own);
+        found.retain(|c| call.may(&Act::RevokeCredential(c)).is_ok());
+        found.sort_by(|a, b| (b.issued_at, &b.id).cmp(&(a.issued_at, &a.id)));
+        let body = CredentialsBody {
+            credentials: found.iter().map(CredentialLineBody::from).collect(),
+        };
+        Reply::json(&permit, StatusCode::OK, &body)
     })
 }
 

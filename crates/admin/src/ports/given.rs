@@ -40,6 +40,10 @@ pub struct CredentialView {
     pub target: String,
     /// Whose it is.
     pub chain: Chain,
+    /// When it was minted.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
 }
 
 /// What is asked for a token.
@@ -102,6 +106,11 @@ pub trait CredentialsApi: Send + Sync {
         lifetime: Duration,
         bounds: Bounds,
     ) -> BoxFuture<'a, Result<Minted, CreateError>>;
+    /// Those that are good now, the newest first, at most some hundreds: those of one principal, or all.
+    fn list<'a>(
+        &'a self,
+        of: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Vec<CredentialView>, Failed>>;
     /// What it is and whose; `None` if there is none.
     fn get<'a>(
         &'a self,

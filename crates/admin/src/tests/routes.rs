@@ -69,6 +69,14 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
                         .is_empty()
                 )
             }
+            "credentials.list" => {
+                assert!(
+                    read::<CredentialsBody>(response)
+                        .await
+                        .credentials
+                        .is_empty()
+                )
+            }
             "grants.list" => assert!(read::<GrantsBody>(response).await.grants.is_empty()),
             "freezes.list" => assert!(read::<FreezesBody>(response).await.freezes.is_empty()),
             "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),

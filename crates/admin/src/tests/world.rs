@@ -5,8 +5,8 @@ mod records;
 mod rights;
 
 pub(super) use crate::body::{
-    ApprovalBody, ApprovalsBody, CredentialBody, DelegationsBody, FreezesBody, GrantsBody,
-    SessionsBody,
+    ApprovalBody, ApprovalsBody, CredentialBody, CredentialsBody, DelegationsBody, FreezesBody,
+    GrantsBody, SessionsBody,
 };
 pub(super) use crate::ports::*;
 pub(super) use crate::problem::Problem;
@@ -408,6 +408,7 @@ pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>
             some("{\"target\":\"orders-db\",\"ttl_seconds\":60}"),
             Some("create"),
         ),
+        ("credentials.list", None, None),
         ("delegations.list", None, None),
         ("delegations.end", some("{}"), Some("end delegation")),
         ("grants.list", None, None),

@@ -9,8 +9,9 @@ use brattice_admin::ports::{CreateError, CredentialView, CredentialsApi, Failed,
 use brattice_core::gate::CutReason;
 use brattice_core::ids::CredentialId;
 use brattice_core::ports::{Bounds, BoxFuture};
-use brattice_core::principal::{Identity, LoginBy};
+use brattice_core::principal::{Identity, LoginBy, Principal};
 use brattice_identity::mint::{MintError, mint};
+use brattice_store::db::CredentialSummary;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,26 +91,37 @@ impl CredentialsApi for Credentials {
         Box::pin(self.mint_for(who, target, lifetime, bounds))
     }
 
+    fn list<'a>(
+        &'a self,
+        of: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Vec<CredentialView>, Failed>> {
+        Box::pin(async move {
+            let found = self.0.db.credentials(of, self.0.clock.now()).await;
+            Ok(found.map_err(failed)?.into_iter().map(view).collect())
+        })
+    }
+
     fn get<'a>(
         &'a self,
         id: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<CredentialView>, Failed>> {
         Box::pin(async move {
-            let found = self
-                .0
-                .db
-                .credential(id, self.0.clock.now())
-                .await
-                .map_err(failed)?;
-            Ok(found.map(|c| CredentialView {
-                id: c.id,
-                target: c.target,
-                chain: c.identity.chain,
-            }))
+            let found = self.0.db.credential_summary(id, self.0.clock.now()).await;
+            Ok(found.map_err(failed)?.map(view))
         })
     }
 
     fn revoke<'a>(&'a self, id: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>> {
         Box::pin(self.end(id))
+    }
+}
+
+fn view(c: CredentialSummary) -> CredentialView {
+    CredentialView {
+        id: c.id,
+        target: c.target,
+        chain: c.chain,
+        issued_at: c.issued_at,
+        expires_at: c.expires_at,
     }
 }

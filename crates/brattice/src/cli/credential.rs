@@ -8,7 +8,7 @@ use super::show;
 use crate::config::checked::{SecretSource, TargetCredential};
 use crate::config::{Checked, secrets};
 use crate::run::{SystemClock, SystemRandomness};
-use brattice_admin::body::{CredentialBody, CredentialRequest, DoneBody};
+use brattice_admin::body::{CredentialBody, CredentialRequest, CredentialsBody, DoneBody};
 use brattice_core::secret::Secret;
 use brattice_identity::lend::{self, SealingKey, SealingKeys};
 use brattice_store::db::{Db, Limits, Settings};
@@ -24,6 +24,7 @@ const PASSWORD_BYTES_MAX: u64 = 64 * 1024;
 pub fn run(gateway: &GatewayArgs, args: CredentialArgs, out: &mut Output) -> Result<(), Failure> {
     match args.command {
         CredentialCommand::Seal { target, config } => seal(&target, &config, out),
+        CredentialCommand::List => list(&Client::new(gateway)?, out),
         CredentialCommand::Revoke { id } => revoke(&Client::new(gateway)?, &id, out),
         CredentialCommand::Create {
             target,
@@ -55,6 +56,29 @@ pub fn run(gateway: &GatewayArgs, args: CredentialArgs, out: &mut Output) -> Res
             Ok(())
         }
     }
+}
+
+fn list(client: &Client, out: &mut Output) -> Result<(), Failure> {
+    let found: CredentialsBody = client.get(&["credentials"], &[])?;
+    if out.is_json() {
+        out.json(&found);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = found
+        .credentials
+        .iter()
+        .map(|c| {
+            vec![
+                show::cell(&c.id, 24),
+                show::cell(&c.target, 32),
+                show::cell(&c.who, 60),
+                show::cell(&c.issued_at, 32),
+                show::cell(&c.expires_at, 32),
+            ]
+        })
+        .collect();
+    out.table(&["id", "target", "who", "since", "until"], &rows);
+    Ok(())
 }
 
 fn revoke(client: &Client, id: &str, out: &mut Output) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 //!
 //! Lives here: keeping, finding, voiding. Never: minting, the SCRAM exchange.
 
+use super::list::ROWS_MAX;
 use super::row::{self, IdentityRow, kind_name, to_json};
 use super::{Change, Db, Write, failed};
 use brattice_core::ids::{CredentialId, SessionId};
@@ -22,8 +23,6 @@ pub struct CredentialSummary {
     pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
-    /// When it was voided, if it was.
-    pub revoked_at: Option<Timestamp>,
 }
 
 impl Db {
@@ -141,34 +140,68 @@ impl Db {
         Ok(revoked)
     }
 
-    /// Credentials that have not expired, newest first; voided ones too.
-    pub async fn credentials(&self, now: Timestamp) -> Result<Vec<CredentialSummary>, StoreError> {
+    /// Credentials that are good now, the newest first: those with this principal anywhere in their chain, or all; at most
+    /// [`ROWS_MAX`].
+    pub async fn credentials(
+        &self,
+        of: Option<&Principal>,
+        now: Timestamp,
+    ) -> Result<Vec<CredentialSummary>, StoreError> {
         let operation = "list credentials";
-        let rows: Vec<(String, String, String, i64, i64, Option<i64>)> = sqlx::query_as(
-            "SELECT id, target, identity, issued_at, expires_at, revoked_at FROM credentials
-             WHERE expires_at > $1 ORDER BY issued_at DESC, id LIMIT $2",
+        let of = of.map(|p| (kind_name(p.kind), p.issuer.as_str(), p.name.as_str()));
+        let rows = sqlx::query_as(
+            "SELECT id, target, identity, issued_at, expires_at FROM credentials
+             WHERE revoked_at IS NULL AND expires_at > $1
+               AND ($2 = '' OR id IN (
+                 SELECT credential FROM credential_actors
+                 WHERE kind = $2 AND issuer = $3 AND name = $4))
+             ORDER BY issued_at DESC, id LIMIT $5",
         )
         .bind(now.0)
-        .bind(i64::from(super::list::ROWS_MAX))
+        .bind(of.map_or("", |o| o.0))
+        .bind(of.map_or("", |o| o.1))
+        .bind(of.map_or("", |o| o.2))
+        .bind(i64::from(ROWS_MAX))
         .fetch_all(&self.0.readers)
         .await
         .map_err(failed(operation))?;
-        rows.into_iter()
-            .map(
-                |(id, target, identity, issued_at, expires_at, revoked_at)| {
-                    let identity: IdentityRow = row::from_json(operation, &identity)?;
-                    Ok(CredentialSummary {
-                        id: id.parse().map_err(|_| row::strange(operation, "id"))?,
-                        target,
-                        chain: Identity::from(identity).chain,
-                        issued_at: Timestamp(issued_at),
-                        expires_at: Timestamp(expires_at),
-                        revoked_at: revoked_at.map(Timestamp),
-                    })
-                },
-            )
-            .collect()
+        rows.into_iter().map(|r| summary(operation, r)).collect()
     }
+
+    /// One that is good now.
+    pub async fn credential_summary(
+        &self,
+        id: &CredentialId,
+        now: Timestamp,
+    ) -> Result<Option<CredentialSummary>, StoreError> {
+        let operation = "look at a credential";
+        let row = sqlx::query_as(
+            "SELECT id, target, identity, issued_at, expires_at FROM credentials
+             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        )
+        .bind(id.as_str())
+        .bind(now.0)
+        .fetch_optional(&self.0.readers)
+        .await
+        .map_err(failed(operation))?;
+        row.map(|r| summary(operation, r)).transpose()
+    }
+}
+
+type Row = (String, String, String, i64, i64);
+
+fn summary(
+    operation: &'static str,
+    (id, target, identity, issued_at, expires_at): Row,
+) -> Result<CredentialSummary, StoreError> {
+    let identity: IdentityRow = row::from_json(operation, &identity)?;
+    Ok(CredentialSummary {
+        id: id.parse().map_err(|_| row::strange(operation, "id"))?,
+        target,
+        chain: Identity::from(identity).chain,
+        issued_at: Timestamp(issued_at),
+        expires_at: Timestamp(expires_at),
+    })
 }
 
 impl Write<'_> {

@@ -63,10 +63,22 @@ async fn a_credential_is_good_until_it_expires_or_is_voided() {
     assert!(!f.db.revoke_credential(&one).await.unwrap());
     assert!(f.db.credential(&one, f.now()).await.unwrap().is_none());
     assert!(f.db.credential(&two, f.now()).await.unwrap().is_some());
-    assert_eq!(f.db.credentials(f.now()).await.unwrap().len(), 2);
+    let listed = f.db.credentials(None, f.now()).await.unwrap();
+    assert_eq!(listed.iter().map(|c| &c.id).collect::<Vec<_>>(), [&two]);
+    let look = f.db.credential_summary(&two, f.now()).await.unwrap();
+    assert_eq!(look.unwrap().target, listed[0].target);
+    let acting = &listed[0].chain.acting;
+    let other = Principal {
+        name: "other".to_owned(),
+        ..acting.clone()
+    };
+    for (of, many) in [(acting, 1), (&other, 0)] {
+        let found = f.db.credentials(Some(of), f.now()).await.unwrap();
+        assert_eq!(found.len(), many, "{of}");
+    }
     f.minutes(10);
     assert!(f.db.credential(&two, f.now()).await.unwrap().is_none());
-    assert!(f.db.credentials(f.now()).await.unwrap().is_empty());
+    assert!(f.db.credentials(None, f.now()).await.unwrap().is_empty());
     let again =
         f.db.insert_credential(&minted(1, chain("x", "y"), until), None)
             .await;

@@ -27,13 +27,14 @@ impl CredentialsApi for World {
         &'a self,
         id: &'a CredentialId,
     ) -> BoxFuture<'a, Result<Option<CredentialView>, Failed>> {
-        Box::pin(async move {
-            Ok((*id == credential_id()).then(|| CredentialView {
-                id: credential_id(),
-                target: "orders-db".to_owned(),
-                chain: asking_chain(),
-            }))
-        })
+        Box::pin(async move { Ok((*id == credential_id()).then(credential)) })
+    }
+    fn list<'a>(
+        &'a self,
+        of: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Vec<CredentialView>, Failed>> {
+        let is_of = of.is_none_or(|p| asking_chain().acting.is_same(p));
+        Box::pin(async move { Ok(is_of.then(credential).into_iter().collect()) })
     }
     fn revoke<'a>(&'a self, _: &'a CredentialId) -> BoxFuture<'a, Result<bool, Failed>> {
         Box::pin(async {
@@ -77,5 +78,15 @@ impl IdentitiesApi for World {
                 _ => None,
             })
         })
+    }
+}
+
+fn credential() -> CredentialView {
+    CredentialView {
+        id: credential_id(),
+        target: "orders-db".to_owned(),
+        chain: asking_chain(),
+        issued_at: NOW,
+        expires_at: NOW,
     }
 }

@@ -87,6 +87,9 @@ pub enum CredentialCommand {
         #[arg(long, value_name = "ADDRESS")]
         from: Vec<String>,
     },
+    /// List those that are good now: yours, and those that you may revoke.
+    #[command(visible_alias = "ls")]
+    List,
     /// End one, and the sessions that were opened with it.
     Revoke {
         /// The credential.
