@@ -6,10 +6,11 @@ use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
 
 pub const HELP: &str = "\
-cargo xtask bench [--quick] [--only NAME]... [--like TEXT]
+cargo xtask bench [identity] [--quick] [--only NAME]... [--like TEXT]
 
 Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds, and writes the
-figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory.";
+figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory, agents, revoke;
+`identity` stands for the last two.";
 
 /// Makes ready, builds, measures.
 pub fn run(workspace: &Workspace, args: &[&str]) -> Outcome {

@@ -1,7 +1,7 @@
 //! A client over TLS that reads results as fast as they come and keeps nothing: what is measured is the way, not the
 //! client. Also what holds idle connections open.
 //!
-//! Here live logging in and counting messages. Nothing here looks at a value.
+//! Here live logging in, counting messages and reading slowly. Nothing here looks at a value.
 
 use super::error::{BenchError, During};
 use super::way::Route;
@@ -10,7 +10,7 @@ use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +19,12 @@ use std::time::Duration;
 const READ_BYTES: usize = 64 * 1024;
 /// No answer is waited for longer.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// A slow reader takes so much at once, and waits no longer for it.
+const SIP_BYTES: usize = 16 * 1024;
+const SIP_MAX: Duration = Duration::from_millis(20);
+/// The end of a connection that the other side has closed is waited for no longer.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+const LAST_WORDS_BYTES: usize = 1024;
 
 /// Whom our client believes.
 pub(super) struct Trust(Arc<ClientConfig>);
@@ -98,9 +104,51 @@ impl Client {
         self
     }
 
+    /// Our end of the connection.
+    pub fn port(&self) -> Result<u16, BenchError> {
+        let own = self.stream.sock.local_addr().during("asking for a port")?;
+        Ok(own.port())
+    }
+
+    /// Sends a query and waits for nothing.
+    pub fn ask(&mut self, sql: &str) -> Result<(), BenchError> {
+        self.send(&frames::query(sql.as_bytes()))
+    }
+
+    /// Reads a little of what there is, if it comes at once, and keeps nothing.
+    pub fn sip(&mut self) {
+        // When it ends is for others to see.
+        let _ = self.stream.sock.set_read_timeout(Some(SIP_MAX));
+        let _ = self.stream.read(&mut [0; SIP_BYTES]);
+    }
+
+    /// Reads to the end of the connection, whatever kind of end, and gives the last that came.
+    pub fn last_words(mut self) -> Result<String, BenchError> {
+        let patience = Some(LAST_WORDS_MAX);
+        (self.stream.sock.set_read_timeout(patience)).during("waiting for the end")?;
+        let mut kept = Vec::new();
+        let mut piece = [0; SIP_BYTES];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => {
+                    kept.extend_from_slice(piece.get(..n).unwrap_or_default());
+                    kept.drain(..kept.len().saturating_sub(LAST_WORDS_BYTES));
+                }
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    let why = "the gateway let a connection go, and its client saw no end";
+                    return Err(BenchError::Wrong(why.to_owned()));
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        Ok(readable(&kept))
+    }
+
     /// Runs a query to its end and counts what comes.
     pub fn drain(&mut self, sql: &str) -> Result<Came, BenchError> {
-        self.send(&frames::query(sql.as_bytes()))?;
+        self.ask(sql)?;
         let mut came = Came::default();
         let mut error = None;
         loop {

@@ -3,6 +3,7 @@
 use super::way::Way;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,10 @@ pub enum Unit {
     Kib,
     /// Things.
     Count,
+    /// Things in a minute.
+    PerMinute,
+    /// Milliseconds that somebody waits.
+    Milliseconds,
 }
 
 /// One thing that was measured, several times, each way.
@@ -61,6 +66,19 @@ impl Ledger {
         }
     }
 
+    /// Puts down how long many waited, in milliseconds: the median, and what one in a hundred waits longer than.
+    pub fn note_waits(&mut self, name: &str, way: Way, waits: &[Duration]) {
+        let mut sorted: Vec<f64> = waits.iter().map(|w| w.as_secs_f64() * 1e3).collect();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().saturating_sub(1);
+        let high = sorted.get((sorted.len() * 99 / 100).min(last));
+        if let Some((median, high)) = median(&sorted).zip(high) {
+            self.note(name, Unit::Milliseconds, way, median);
+            let name = format!("{name}, 99th percentile");
+            self.note(&name, Unit::Milliseconds, way, *high);
+        }
+    }
+
     /// Everything.
     pub fn all(&self) -> &[Measured] {
         &self.measured
@@ -95,6 +113,18 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn waits_are_told_by_their_middle_and_their_end() {
+        let mut ledger = Ledger::default();
+        let waits: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
+        ledger.note_waits("end", Way::Gateway, &waits);
+        let told = |name: &str| {
+            let found = ledger.find(name, Unit::Milliseconds).unwrap();
+            found.median(Way::Gateway).unwrap()
+        };
+        assert_eq!((told("end"), told("end, 99th percentile")), (100.5, 199.0));
     }
 
     #[test]

@@ -11,16 +11,11 @@ use std::time::Duration;
 
 /// Idle connections, where the limit of open files allows.
 const CONNECTIONS_MAX: u64 = 1000;
-/// Files that one connection may need in one process: its sockets and its recording.
-const FILES_EACH: u64 = 4;
-/// Files for everything else.
-const FILES_RESERVED: u64 = 200;
 /// Let what a login leaves behind be tidied away.
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) fn measure(world: &World, _: &Plan, ledger: &mut Ledger) -> Result<(), BenchError> {
-    let room = process::files_max().saturating_sub(FILES_RESERVED) / FILES_EACH;
-    let count = CONNECTIONS_MAX.min(room).max(1);
+    let count = process::connections_max(CONNECTIONS_MAX);
     say(&format!("memory of {count} idle connections"));
     for route in world.routes()?.into_iter().filter(|r| r.way != Way::Direct) {
         let Some(pid) = route.pid else { continue };

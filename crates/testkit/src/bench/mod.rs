@@ -4,6 +4,7 @@
 //! Here live the plan of a run and the measurements, one a file. Nothing here changes what is measured: the gateway is
 //! the program as its users run it, with TLS, policy, masking, recording and the audit log.
 
+mod agents;
 mod burst;
 mod client;
 mod connect;
@@ -16,6 +17,7 @@ mod plot;
 mod process;
 mod report;
 mod results;
+mod revoke;
 mod way;
 mod world;
 
@@ -29,9 +31,12 @@ use std::path::Path;
 use world::World;
 
 /// The measurements, by the names that `--only` takes.
-pub const NAMES: [&str; 7] = [
-    "select", "tpcb", "connect", "rows", "copy", "burst", "memory",
+pub const NAMES: [&str; 9] = [
+    "select", "tpcb", "connect", "rows", "copy", "burst", "memory", "agents", "revoke",
 ];
+
+/// What of these is about who comes and who goes: `bench identity`.
+pub const IDENTITY: [&str; 2] = ["agents", "revoke"];
 
 /// How much is measured.
 #[derive(Debug, Clone)]
@@ -40,6 +45,10 @@ pub struct Plan {
     rounds: u32,
     /// How long one load runs.
     seconds: u32,
+    /// How long new agents keep coming.
+    agents_seconds: u32,
+    /// How many sessions are open when their principal is revoked.
+    sessions: u64,
     only: Vec<String>,
     /// Of a measurement's loads, those whose names hold this.
     like: String,
@@ -51,6 +60,8 @@ impl Plan {
         Plan {
             rounds: 3,
             seconds: 5,
+            agents_seconds: 60,
+            sessions: 1000,
             only: Vec::new(),
             like: String::new(),
         }
@@ -61,6 +72,8 @@ impl Plan {
         Plan {
             rounds: 2,
             seconds: 2,
+            agents_seconds: 20,
+            sessions: 100,
             only: Vec::new(),
             like: String::new(),
         }
@@ -88,7 +101,7 @@ pub fn run(plan: &Plan, binary: &Path, out: &Path) -> Result<Report, BenchError>
     say("starting PostgreSQL, pgbouncer and the gateway");
     let world = World::start(binary)?;
     let mut ledger = Ledger::default();
-    let measurements: [(&str, Measurement); 7] = [
+    let measurements: [(&str, Measurement); 9] = [
         ("memory", memory::measure),
         ("select", load::select),
         ("tpcb", load::tpcb),
@@ -96,6 +109,8 @@ pub fn run(plan: &Plan, binary: &Path, out: &Path) -> Result<Report, BenchError>
         ("rows", results::rows),
         ("copy", results::copy),
         ("burst", burst::measure),
+        ("agents", agents::measure),
+        ("revoke", revoke::measure),
     ];
     for (name, measure) in measurements {
         if plan.wants(name) {

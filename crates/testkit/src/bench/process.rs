@@ -1,9 +1,15 @@
 //! What a process has used, as the kernel counts it.
 
 use super::error::{BenchError, During};
+use std::collections::HashSet;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
+
+/// Files that one connection may need in one process: its sockets and its recording.
+const FILES_EACH: u64 = 4;
+/// Files for everything else.
+const FILES_RESERVED: u64 = 200;
 
 /// The CPU time of a process so far, all threads, its own and the kernel's on its behalf (proc_pid_stat(5)).
 pub(super) fn cpu(pid: u32) -> Result<Duration, BenchError> {
@@ -24,8 +30,21 @@ pub(super) fn resident_kib(pid: u32) -> Result<u64, BenchError> {
         .ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/status tells no VmRSS")))
 }
 
+/// How many connections can be held open, of so many that are wanted, by the limit of open files.
+pub(super) fn connections_max(wanted: u64) -> u64 {
+    let room = files_max().saturating_sub(FILES_RESERVED) / FILES_EACH;
+    wanted.min(room).max(1)
+}
+
+/// The ports of those who are connected to this port of 127.0.0.1, as the side that listens has it (proc_net_tcp(5)): a
+/// connection that it has closed is none, whatever is still on its way.
+pub(super) fn peers(port: u16) -> Result<HashSet<u16>, BenchError> {
+    let text = fs::read_to_string("/proc/net/tcp").during("reading the connections")?;
+    Ok(text.lines().filter_map(|line| peer(line, port)).collect())
+}
+
 /// How many files this process and those it starts may have open.
-pub(super) fn files_max() -> u64 {
+fn files_max() -> u64 {
     fs::read_to_string("/proc/self/limits")
         .ok()
         .and_then(|text| {
@@ -33,6 +52,14 @@ pub(super) fn files_max() -> u64 {
             line.split_whitespace().nth(3)?.parse().ok()
         })
         .unwrap_or(1024)
+}
+
+/// The second field is this side's address, the third the other's, the fourth the state: one is `ESTABLISHED`.
+fn peer(line: &str, port: u16) -> Option<u16> {
+    let mut fields = line.split_whitespace().skip(1);
+    let of = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    let (own, other) = (of(fields.next()?)?, of(fields.next()?)?);
+    (own == port && fields.next()? == "01").then_some(other)
 }
 
 /// The fourteenth and fifteenth field; the second, the program's name, may hold anything but ends with the last bracket.
@@ -61,6 +88,17 @@ mod tests {
     fn times_are_found_behind_any_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 1 2 3";
         assert_eq!(ticks(stat), Some(300));
+    }
+
+    #[test]
+    fn only_open_connections_to_the_port_are_counted() {
+        let line = |own: &str, state: &str| {
+            format!("   1: 0100007F:{own} 0100007F:C35A {state} 00000000:00000000 00:00000000")
+        };
+        assert_eq!(peer(&line("1938", "01"), 0x1938), Some(0xC35A));
+        for other in [line("1938", "04"), line("1939", "01"), String::new()] {
+            assert_eq!(peer(&other, 0x1938), None, "{other}");
+        }
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Report {
                 let reached = aim.reached(measured)?;
                 let met = match aim.bound {
                     Bound::AtLeastOf(_, least) => reached >= least,
-                    Bound::AddedAtMost(most) => reached <= most,
+                    Bound::AddedAtMost(most) | Bound::AtMost(most) => reached <= most,
+                    Bound::AtLeast(least) => reached >= least,
                 };
                 Some(json!({"aim": aim.to_string(), "reached": reached, "met": met}))
             })
@@ -107,9 +108,13 @@ enum Bound {
     AtLeastOf(Way, f64),
     /// At most so much more than the direct way.
     AddedAtMost(f64),
+    /// At most so many milliseconds, by itself.
+    AtMost(f64),
+    /// At least so many a minute, by itself.
+    AtLeast(f64),
 }
 
-const AIMS: [Aim; 9] = [
+const AIMS: [Aim; 12] = [
     aim(
         "select, simple, 8 clients",
         Unit::PerSecond,
@@ -155,6 +160,18 @@ const AIMS: [Aim; 9] = [
         Unit::PerSecond,
         Bound::AtLeastOf(Way::Direct, 0.7),
     ),
+    // The last of a minute's agents needs a moment of the next.
+    aim("new agents", Unit::PerMinute, Bound::AtLeast(990.0)),
+    aim(
+        "session ended, 99th percentile",
+        Unit::Milliseconds,
+        Bound::AtMost(2000.0),
+    ),
+    aim(
+        "statement stopped, 99th percentile",
+        Unit::Milliseconds,
+        Bound::AtMost(2000.0),
+    ),
 ];
 
 const fn aim(name: &'static str, unit: Unit, bound: Bound) -> Aim {
@@ -167,6 +184,7 @@ impl Aim {
         match self.bound {
             Bound::AtLeastOf(other, _) => Some(ours / measured.median(other)?),
             Bound::AddedAtMost(_) => Some(ours - measured.median(Way::Direct)?),
+            Bound::AtMost(_) | Bound::AtLeast(_) => Some(ours),
         }
     }
 }
@@ -180,6 +198,8 @@ impl fmt::Display for Aim {
             Bound::AddedAtMost(most) => {
                 write!(f, "{}: at most {most} µs added to the median", self.name)
             }
+            Bound::AtMost(most) => write!(f, "{}: at most {most} ms", self.name),
+            Bound::AtLeast(least) => write!(f, "{}: at least {least} a minute", self.name),
         }
     }
 }
@@ -198,6 +218,8 @@ impl fmt::Display for Report {
                 Unit::CpuMicroseconds,
                 "µs of CPU time in the process between",
             ),
+            (Unit::PerMinute, "in a minute"),
+            (Unit::Milliseconds, "ms waited, median"),
             (Unit::Kib, "KiB"),
             (Unit::Count, "counted"),
         ] {

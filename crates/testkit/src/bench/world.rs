@@ -10,7 +10,7 @@ use super::way::{Route, Way};
 use crate::gateway::{Gateway, GatewayOptions, TargetOptions};
 use crate::idp::Idp;
 use crate::postgres::{Postgres, PostgresOptions, random_hex};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,9 @@ pub(super) const NAME: &str = "bench";
 const SCALE: &str = "10";
 /// Connections that the server takes: the idle ones among them.
 const CONNECTIONS_MAX: u32 = 1200;
+/// What an exchange of tokens is called (RFC 8693, sections 2.1 and 3).
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// All of it. Dropped in this order: clients of a server before the server.
 pub(super) struct World {
@@ -87,7 +90,7 @@ impl World {
 
     /// Direct, pgbouncer, gateway; the last with a fresh token.
     pub fn routes(&self) -> Result<Vec<Route>, BenchError> {
-        let [direct, pgbouncer, gateway] = self.trusts.clone();
+        let [direct, pgbouncer, _] = self.trusts.clone();
         let route = |way, port, ca: PathBuf, trust, pid| Route {
             way,
             port,
@@ -108,18 +111,23 @@ impl World {
                 pgbouncer,
                 Some(self.pgbouncer.pid()),
             ),
-            Route {
-                password: self.token()?,
-                database: format!("{NAME}/{NAME}"),
-                ..route(
-                    Way::Gateway,
-                    self.gateway.port(),
-                    self.gateway.ca_certificate(),
-                    gateway,
-                    self.gateway.pid(),
-                )
-            },
+            self.with_token(self.token()?),
         ])
+    }
+
+    /// Through the gateway, with this token.
+    pub fn with_token(&self, token: String) -> Route {
+        let [.., trust] = &self.trusts;
+        Route {
+            way: Way::Gateway,
+            port: self.gateway.port(),
+            user: NAME.to_owned(),
+            password: token,
+            database: format!("{NAME}/{NAME}"),
+            ca: self.gateway.ca_certificate(),
+            trust: trust.clone(),
+            pid: self.gateway.pid(),
+        }
     }
 
     /// Through the gateway, with a credential that it mints now.
@@ -144,20 +152,45 @@ impl World {
         }
     }
 
-    /// An agent's token, good for the hour that a bundle's default allows.
+    /// The measured agent's token.
     pub fn token(&self) -> Result<String, BenchError> {
+        self.proof("bench-1", "agent", NAME)
+    }
+
+    /// A token of the provider for somebody of one group, good for the hour that a bundle's default allows.
+    pub fn proof(&self, subject: &str, kind: &str, group: &str) -> Result<String, BenchError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
         let token = self
             .idp
             .token(now)
-            .claim("sub", "bench-1")
-            .claim("kind", "agent")
-            .claim("groups", json!([NAME]))
+            .claim("sub", subject)
+            .claim("kind", kind)
+            .claim("groups", json!([group]))
             .claim("exp", now + 3600)
             .claim("jti", random_hex()?);
         Ok(token.sign()?)
+    }
+
+    /// Trades a token for one of the gateway's own (RFC 8693).
+    pub fn traded(&self, token: &str, more: &[(&str, &str)]) -> Result<String, BenchError> {
+        let mut fields = vec![
+            ("grant_type", EXCHANGE),
+            ("subject_token", token),
+            ("subject_token_type", ACCESS_TOKEN),
+        ];
+        fields.extend(more);
+        let reply = self.gateway.form("/oauth/token", &fields)?;
+        let given = reply.json();
+        match given.get("access_token").and_then(Value::as_str) {
+            Some(token) if reply.status == 200 => Ok(token.to_owned()),
+            _ => Err(BenchError::Wrong(format!(
+                "no token was given for another: status {}, {}",
+                reply.status,
+                reply.text()
+            ))),
+        }
     }
 
     /// For scripts and logs of the load.

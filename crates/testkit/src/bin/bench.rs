@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-bench [--quick] [--only NAME]... [--like TEXT]
+bench [identity] [--quick] [--only NAME]... [--like TEXT]
 
+  identity     only the measurements of who comes and who goes: agents and revoke
   --quick      fewer and shorter rounds
   --only NAME  only this measurement; may be repeated
   --draw FILE  no measuring: the picture of a last.json, as SVG on standard output
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
                 Some(like) => plan = plan.like(like),
                 None => return usage("--like takes a text"),
             },
+            "identity" => only.extend(bench::IDENTITY.map(str::to_owned)),
             "--draw" => {
                 let drawn = args.next().map(|file| bench::draw(&PathBuf::from(file)));
                 return match drawn {
