@@ -36,7 +36,7 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
     say(&format!("{count} new agents in {seconds} s"));
     // Signing is their platform's work, done beforehand.
     let tokens: Result<Vec<String>, BenchError> = (0..count)
-        .map(|n| world.proof(&format!("bench-agent-{n}"), "agent", NAME))
+        .map(|n| world.proof(&format!("bench-agent-{n}"), "agent", &[NAME]))
         .collect();
     let tokens = tokens?;
     let pid = world.gateway.pid().ok_or_else(no_gateway)?;

@@ -82,7 +82,7 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
 
 /// A third of them each. Whoever gives the gateway most to do comes last.
 fn open(world: &World, count: u64) -> Result<Open, BenchError> {
-    let orchestrator = world.proof(ORCHESTRATOR, "agent", NAME)?;
+    let orchestrator = world.proof(ORCHESTRATOR, "agent", &[NAME, "sleepers"])?;
     let workers: Result<Vec<String>, BenchError> = (0..WORKERS)
         .map(|n| world.traded(&orchestrator, &[("worker", &format!("w{n}"))]))
         .collect();
@@ -153,7 +153,7 @@ fn settle(world: &World, ports: &[Vec<u16>; 3]) -> Result<(), BenchError> {
 
 /// Revokes as the command line does, and watches from that moment.
 fn revoke(world: &World, count: u64, ports: &[Vec<u16>; 3]) -> Result<Seen, BenchError> {
-    let security = world.proof("bench-security", "user", "security")?;
+    let security = world.proof("bench-security", "user", &["security"])?;
     let wanted = json!({"id": format!("dev/{ORCHESTRATOR}"), "reason": "measured"});
     let mut server = server(world)?;
     let all = ports.each_ref().map(Vec::len);

@@ -154,11 +154,11 @@ impl World {
 
     /// The measured agent's token.
     pub fn token(&self) -> Result<String, BenchError> {
-        self.proof("bench-1", "agent", NAME)
+        self.proof("bench-1", "agent", &[NAME])
     }
 
-    /// A token of the provider for somebody of one group, good for the hour that a bundle's default allows.
-    pub fn proof(&self, subject: &str, kind: &str, group: &str) -> Result<String, BenchError> {
+    /// A token of the provider for somebody, good for the hour that a bundle's default allows.
+    pub fn proof(&self, subject: &str, kind: &str, groups: &[&str]) -> Result<String, BenchError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
@@ -167,7 +167,7 @@ impl World {
             .token(now)
             .claim("sub", subject)
             .claim("kind", kind)
-            .claim("groups", json!([group]))
+            .claim("groups", json!(groups))
             .claim("exp", now + 3600)
             .claim("jti", random_hex()?);
         Ok(token.sign()?)
