@@ -40,7 +40,10 @@ pub(super) fn connections_max(wanted: u64) -> u64 {
 /// connection that it has closed is none, whatever is still on its way.
 pub(super) fn peers(port: u16) -> Result<HashSet<u16>, BenchError> {
     let text = fs::read_to_string("/proc/net/tcp").during("reading the connections")?;
-    Ok(text.lines().filter_map(|line| peer(line, port)).collect())
+    // There may be tens of thousands that are others'.
+    let own = format!(":{port:04X} ");
+    let ours = text.lines().filter(|line| line.contains(&own));
+    Ok(ours.filter_map(|line| peer(line, port)).collect())
 }
 
 /// How many files this process and those it starts may have open.

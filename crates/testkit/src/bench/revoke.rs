@@ -41,13 +41,20 @@ struct Open {
     reading: Vec<Client>,
 }
 
-/// When what had ended, from the start of the request.
+/// What had ended when, from the start of the request.
 struct Seen {
     answered: Duration,
     /// Connections: of the idle, the sleeping, the reading.
-    sessions: [Vec<Duration>; 3],
+    sessions: Gone<3>,
     /// Statements: of the sleeping, the reading.
-    statements: [Vec<Duration>; 2],
+    statements: Gone<2>,
+}
+
+/// When each of so many kinds of things was first seen to be gone.
+struct Gone<const KINDS: usize> {
+    after: [Vec<Duration>; KINDS],
+    /// The longest time between the ends of two looks: by so much an end may have been earlier than it was seen.
+    unseen: Duration,
 }
 
 pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result<(), BenchError> {
@@ -192,23 +199,25 @@ fn revoke(world: &World, count: u64, ports: &[Vec<u16>; 3]) -> Result<Seen, Benc
     })
 }
 
-/// When each of so many was seen to be gone, by looking until none is left: no earlier than it was, and one look later at
-/// most.
+/// Looks until none of so many is left. What is missed in a look has ended before the look has.
 fn watch<const KINDS: usize>(
     what: &str,
     began: Instant,
     all: [usize; KINDS],
     mut left: impl FnMut() -> Result<[usize; KINDS], BenchError>,
-) -> Result<[Vec<Duration>; KINDS], BenchError> {
-    let mut gone = all.map(Vec::with_capacity);
+) -> Result<Gone<KINDS>, BenchError> {
+    let mut after = all.map(Vec::with_capacity);
+    let (mut unseen, mut last) = (Duration::ZERO, Duration::ZERO);
     loop {
         let left = left()?;
         let now = began.elapsed();
-        for ((gone, all), left) in gone.iter_mut().zip(all).zip(left) {
+        unseen = unseen.max(now.saturating_sub(last));
+        last = now;
+        for ((gone, all), left) in after.iter_mut().zip(all).zip(left) {
             gone.resize(all.saturating_sub(left).max(gone.len()), now);
         }
         if left.iter().all(|left| *left == 0) {
-            return Ok(gone);
+            return Ok(Gone { after, unseen });
         }
         if now > END_MAX {
             return Err(BenchError::Wrong(format!(
@@ -239,29 +248,34 @@ fn statements(server: &mut Client) -> Result<[usize; 2], BenchError> {
 }
 
 fn note(seen: &Seen, count: u64, ledger: &mut Ledger) {
-    let way = Way::Gateway;
-    ledger.note("sessions revoked", Unit::Count, way, count as f64);
-    let answered = seen.answered.as_secs_f64() * 1e3;
-    ledger.note("revocation answered", Unit::Milliseconds, way, answered);
-    let mut told = |name: &str, kinds: &[(&str, &Vec<Duration>)]| {
-        let all: Vec<Duration> = kinds.iter().flat_map(|(_, w)| w.iter().copied()).collect();
-        ledger.note_waits(name, way, &all);
-        let longest = all.iter().max().copied().unwrap_or_default();
-        let longest = longest.as_secs_f64() * 1e3;
-        let last = format!("{name}, the last of all");
-        ledger.note(&last, Unit::Milliseconds, way, longest);
-        for (kind, waits) in kinds {
-            ledger.note_waits(&format!("{name}, {kind}"), way, waits);
-        }
-    };
-    let [idle, asleep, reading] = &seen.sessions;
-    let kinds = [("idle", idle), ("asleep", asleep), ("reading", reading)];
-    told("session ended", &kinds);
-    let [asleep, reading] = &seen.statements;
-    told(
-        "statement stopped",
-        &[("asleep", asleep), ("reading", reading)],
-    );
+    let name = "sessions revoked";
+    ledger.note(name, Unit::Count, Way::Gateway, count as f64);
+    note_one("revocation answered", seen.answered, ledger);
+    let kinds = ["idle", "asleep", "reading"];
+    note_gone("session ended", kinds, &seen.sessions, ledger);
+    let kinds = ["asleep", "reading"];
+    note_gone("statement stopped", kinds, &seen.statements, ledger);
+}
+
+fn note_gone<const KINDS: usize>(
+    name: &str,
+    kinds: [&str; KINDS],
+    gone: &Gone<KINDS>,
+    ledger: &mut Ledger,
+) {
+    let all = gone.after.concat();
+    ledger.note_waits(name, Way::Gateway, &all);
+    let last = all.iter().max().copied().unwrap_or_default();
+    note_one(&format!("{name}, the last of all"), last, ledger);
+    for (kind, after) in kinds.iter().zip(&gone.after) {
+        ledger.note_waits(&format!("{name}, {kind}"), Way::Gateway, after);
+    }
+    note_one(&format!("{name}, longest unseen"), gone.unseen, ledger);
+}
+
+fn note_one(name: &str, took: Duration, ledger: &mut Ledger) {
+    let took = took.as_secs_f64() * 1e3;
+    ledger.note(name, Unit::Milliseconds, Way::Gateway, took);
 }
 
 fn panicked() -> BenchError {
@@ -278,7 +292,7 @@ mod tests {
         let gone = watch("sessions", Instant::now(), [2, 1], || {
             Ok(looks.next().unwrap())
         });
-        let [first, second] = gone.unwrap();
+        let [first, second] = gone.unwrap().after;
         assert_eq!((first.len(), second.len()), (2, 1));
         assert!(first[0] < first[1] && first[1] == second[0]);
     }
