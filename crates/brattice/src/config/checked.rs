@@ -530,6 +530,8 @@ pub struct Match {
 pub struct Limits {
     /// Callers' connections at once.
     pub connections_max: u32,
+    /// Connections to the API at once.
+    pub api_connections_max: u32,
     /// Bytes of one statement with its parameters.
     pub statement_bytes_max: u32,
     /// How long logging in may take.

@@ -605,6 +605,9 @@ pub struct RawLimits {
     /// Callers' connections at once. Default: 1000.
     #[schemars(range(min = 1, max = 1000000))]
     pub connections_max: Option<u32>,
+    /// Connections to the API at once, a quarter of them from one address; idle ones make room. Default: 256.
+    #[schemars(range(min = 4, max = 1000000))]
+    pub api_connections_max: Option<u32>,
     /// Bytes of one statement with its parameters. Default: 1048576.
     #[schemars(range(min = 1024, max = 1073741824))]
     pub statement_bytes_max: Option<u32>,

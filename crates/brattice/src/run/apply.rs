@@ -171,6 +171,10 @@ fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
             old.connections_max != new.connections_max,
             "limits.connections_max",
         ),
+        (
+            old.api_connections_max != new.api_connections_max,
+            "limits.api_connections_max",
+        ),
         (old.login_max != new.login_max, "limits.login_max"),
         (
             old.questions_per_minute_max != new.questions_per_minute_max,

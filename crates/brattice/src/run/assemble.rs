@@ -348,6 +348,11 @@ impl Gateway {
         usize::try_from(self.checked.load().limits.connections_max).unwrap_or(usize::MAX)
     }
 
+    /// The same on the API.
+    pub(super) fn api_connections_max(&self) -> usize {
+        usize::try_from(self.checked.load().limits.api_connections_max).unwrap_or(usize::MAX)
+    }
+
     /// How long sessions may go on after the gateway was told to stop.
     pub(super) fn drain_max(&self) -> Duration {
         self.checked.load().limits.drain_max

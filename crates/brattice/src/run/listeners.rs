@@ -142,7 +142,10 @@ impl Bound {
                 },
             ))
         });
-        let bounds = Bounds::default();
+        let bounds = Bounds {
+            connections_max: gateway.api_connections_max(),
+            ..Bounds::default()
+        };
         let (listener, tls) = self.admin;
         let api = Arc::new(ArcSwap::from_pointee(api(gateway, self.addresses.admin)));
         tokio::spawn(renew(

@@ -319,6 +319,7 @@ impl Checker<'_> {
         let seconds = Duration::from_secs;
         Some(Limits {
             connections_max: raw.connections_max.unwrap_or(1000),
+            api_connections_max: raw.api_connections_max.unwrap_or(256),
             statement_bytes_max: raw.statement_bytes_max.unwrap_or(1024 * 1024),
             login_max: self.span(&at.key("login_max"), raw.login_max, seconds(10), minutes(2)),
             expiry_grace: self.span(
