@@ -2,4 +2,5 @@
 //!
 //! Lives here: a folder for each language. Never: policy, sockets.
 
+pub mod shell;
 pub mod sql;

@@ -1,0 +1,421 @@
+//! What is known of programs beforehand.
+//!
+//! Lives here: the form of the files in `catalogue/shell`, and looking things up. Never: reading a command line.
+
+use crate::action::Effect;
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
+/// The version of the catalogue: it grows whenever an entry means something else than before.
+pub const VERSION: u32 = 1;
+
+const FILES: &[&str] = &[
+    include_str!("../../../../../catalogue/shell/builtins.toml"),
+    include_str!("../../../../../catalogue/shell/files.toml"),
+    include_str!("../../../../../catalogue/shell/text.toml"),
+    include_str!("../../../../../catalogue/shell/system.toml"),
+    include_str!("../../../../../catalogue/shell/services.toml"),
+    include_str!("../../../../../catalogue/shell/tools.toml"),
+    include_str!("../../../../../catalogue/shell/wrappers.toml"),
+];
+const PLACES: &str = include_str!("../../../../../catalogue/shell/places.toml");
+const VARIABLES: &str = include_str!("../../../../../catalogue/shell/variables.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProgramsFile {
+    version: u32,
+    program: Vec<Entry>,
+}
+
+/// One entry of a file, for one or more programs that are alike.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    names: String,
+    reason: String,
+    effect: Effect,
+    #[serde(default)]
+    worst: Option<Effect>,
+    #[serde(default)]
+    operands: Operands,
+    #[serde(default)]
+    special: Option<Special>,
+    #[serde(default)]
+    pages: bool,
+    #[serde(default)]
+    stops: bool,
+    #[serde(default)]
+    before: usize,
+    #[serde(default)]
+    options: String,
+    #[serde(default)]
+    write: String,
+    #[serde(default)]
+    administer: String,
+    #[serde(default)]
+    destroy: String,
+    #[serde(default)]
+    sub: Vec<SubEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubEntry {
+    names: String,
+    effect: Effect,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    operands: Operands,
+    #[serde(default)]
+    options: String,
+    #[serde(default)]
+    write: String,
+    #[serde(default)]
+    administer: String,
+    #[serde(default)]
+    destroy: String,
+}
+
+/// What the arguments of a program are that are no options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Operands {
+    /// There are none: one more is not understood.
+    #[default]
+    None,
+    /// Text without effect.
+    Text,
+    /// Files that are read.
+    Read,
+    /// Files that are written.
+    Write,
+    /// Files that are destroyed.
+    Destroy,
+    /// Files whose rights are changed.
+    Administer,
+    /// A pattern, then files that are read.
+    PatternRead,
+    /// Something that is no file, then files whose rights are changed.
+    TextAdminister,
+    /// Files that are read, and last the one that is written.
+    LastWrite,
+    /// Files that are written, the last one as well: they move.
+    Move,
+    /// Names of variables that the shell sets.
+    Variables,
+    /// Numbers, literally: zsh computes what it is given.
+    Number,
+    /// References that are pushed: `+` and `:` in front destroy.
+    References,
+}
+
+/// Programs whose arguments are read in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Special {
+    /// Runs the command that its operands are.
+    Wrapper,
+    /// The same, with assignments in front.
+    Env,
+    /// The same, with arguments that come from its input.
+    Xargs,
+    /// Runs its operands as the text of a command line.
+    Eval,
+    /// `exec`: with redirections alone, nothing.
+    Exec,
+    /// `find`.
+    Find,
+    /// `sed`: its script is read.
+    Sed,
+    /// `tar`: options without a dash.
+    Tar,
+    /// `dd`: operands are settings.
+    Dd,
+    /// `psql`: hands SQL on.
+    Psql,
+    /// `sh -c`, `bash -c`, `zsh -c`.
+    Shell,
+    /// `test`, `[`.
+    Test,
+    /// `set`.
+    Set,
+    /// `trap`.
+    Trap,
+    /// `printf`.
+    Printf,
+    /// Changes how the rest of the line is read.
+    Changes,
+}
+
+/// Whether an option takes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    /// No.
+    None,
+    /// In the same argument, or it has none.
+    Attached,
+    /// In the same argument or the next.
+    Needed,
+}
+
+/// An option that is known.
+#[derive(Debug)]
+pub(super) struct OptionSpec {
+    /// With its dashes; `-#` is any number.
+    pub(super) name: &'static str,
+    pub(super) value: Value,
+    /// Its value names a file, and that is what is done to it.
+    pub(super) file: Option<Effect>,
+    /// What it makes the program do.
+    pub(super) effect: Effect,
+}
+
+/// A subcommand that is known.
+#[derive(Debug)]
+pub(super) struct Sub {
+    pub(super) effect: Effect,
+    pub(super) reason: &'static str,
+    pub(super) operands: Operands,
+    pub(super) options: Vec<OptionSpec>,
+}
+
+/// A program that is known.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) reason: &'static str,
+    pub(super) effect: Effect,
+    /// What it could do with any options at all.
+    pub(super) worst: Effect,
+    pub(super) operands: Operands,
+    pub(super) special: Option<Special>,
+    /// On a terminal it may show its output in a pager, from which anything can be run.
+    pub(super) pages: bool,
+    /// Options end at the first operand.
+    pub(super) stops: bool,
+    /// Operands of its own in front of the command that it runs.
+    pub(super) before: usize,
+    pub(super) options: Vec<OptionSpec>,
+    /// Empty for a program without subcommands.
+    pub(super) subs: HashMap<&'static str, Sub>,
+}
+
+impl Program {
+    /// Whether its first operand is a subcommand.
+    pub(super) fn has_subs(&self) -> bool {
+        !self.subs.is_empty()
+    }
+}
+
+/// `-n= -o=> --color? -v`: options by white space, each with what its value is.
+fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
+    text.split_whitespace()
+        .map(|token| {
+            let (name, value, file) = if let Some(name) = token.strip_suffix("=>") {
+                (name, Value::Needed, Some(Effect::Write))
+            } else if let Some(name) = token.strip_suffix("=<") {
+                (name, Value::Needed, Some(Effect::Read))
+            } else if let Some(name) = token.strip_suffix('=') {
+                (name, Value::Needed, None)
+            } else if let Some(name) = token.strip_suffix('?') {
+                (name, Value::Attached, None)
+            } else {
+                (token, Value::None, None)
+            };
+            OptionSpec {
+                name,
+                value,
+                file,
+                effect: effect.max(file.unwrap_or(Effect::Read)),
+            }
+        })
+        .collect()
+}
+
+fn all_specs(
+    own: (&'static str, Effect),
+    write: &'static str,
+    administer: &'static str,
+    destroy: &'static str,
+) -> Vec<OptionSpec> {
+    let mut all = specs(own.0, own.1);
+    all.extend(specs(write, Effect::Write));
+    all.extend(specs(administer, Effect::Administer));
+    all.extend(specs(destroy, Effect::Destroy));
+    all
+}
+
+/// Places where what is written there decides what runs later, and names of variables.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlacesFile {
+    pub(super) place: Vec<Place>,
+}
+
+/// Places that are alike.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    /// What writing there is.
+    pub(super) effect: Effect,
+    pub(super) reason: String,
+    /// Directories and files by their whole path.
+    #[serde(default)]
+    pub(super) below: Vec<String>,
+    /// Names of files and directories, wherever they are.
+    #[serde(default)]
+    pub(super) named: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct VariablesFile {
+    harmless: Vec<Harmless>,
+    special: Vec<Harmless>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Harmless {
+    names: String,
+    #[serde(rename = "reason")]
+    _reason: String,
+}
+
+/// All that is known. Files that do not read leave nothing known, which refuses; a test reads them all.
+#[derive(Default)]
+pub(super) struct Known {
+    programs: HashMap<&'static str, &'static Program>,
+    pub(super) places: Vec<Place>,
+    harmless: BTreeSet<&'static str>,
+    /// Names in lower case that mean something to some program.
+    special: BTreeSet<&'static str>,
+}
+
+pub(super) static KNOWN: LazyLock<Known> = LazyLock::new(|| read().unwrap_or_default());
+
+fn read() -> Result<Known, toml::de::Error> {
+    let mut known = Known {
+        places: toml::from_str::<PlacesFile>(PLACES)?.place,
+        ..Known::default()
+    };
+    for text in FILES {
+        let file: &'static ProgramsFile = Box::leak(Box::new(toml::from_str(text)?));
+        for entry in file.program.iter().filter(|_| file.version == VERSION) {
+            let program: &'static Program = Box::leak(Box::new(program(entry)));
+            for name in entry.names.split_whitespace() {
+                known.programs.insert(name, program);
+            }
+        }
+    }
+    let variables: &'static VariablesFile = Box::leak(Box::new(toml::from_str(VARIABLES)?));
+    let names = |list: &'static [Harmless]| list.iter().flat_map(|h| h.names.split_whitespace());
+    known.harmless = names(&variables.harmless).collect();
+    known.special = names(&variables.special).collect();
+    Ok(known)
+}
+
+fn program(entry: &'static Entry) -> Program {
+    let own = (entry.options.as_str(), Effect::Read);
+    let mut subs = HashMap::new();
+    for sub in &entry.sub {
+        for name in sub.names.split_whitespace() {
+            let own = (sub.options.as_str(), Effect::Read);
+            let options = all_specs(own, &sub.write, &sub.administer, &sub.destroy);
+            let reason = sub.reason.as_deref().unwrap_or(&entry.reason);
+            let known = Sub {
+                effect: sub.effect,
+                reason,
+                operands: sub.operands,
+                options,
+            };
+            subs.insert(name, known);
+        }
+    }
+    Program {
+        reason: &entry.reason,
+        effect: entry.effect,
+        worst: entry.worst.unwrap_or(Effect::Execute).max(entry.effect),
+        operands: entry.operands,
+        special: entry.special,
+        pages: entry.pages,
+        stops: entry.stops,
+        before: entry.before,
+        options: all_specs(own, &entry.write, &entry.administer, &entry.destroy),
+        subs,
+    }
+}
+
+impl Known {
+    /// The program of that name. A path counts only where systems keep their own programs.
+    pub(super) fn program(&self, name: &str) -> Option<&'static Program> {
+        let base = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"]
+            .iter()
+            .find_map(|place| name.strip_prefix(place))
+            .unwrap_or(name);
+        self.programs.get(base).copied()
+    }
+    /// Whether no shell and no known program runs otherwise for that variable.
+    pub(super) fn is_harmless(&self, name: &str, lower_case: bool) -> bool {
+        if self.harmless.contains(name) {
+            return true;
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        lower_case
+            && !name.starts_with('_')
+            && name.chars().all(plain)
+            && !name.ends_with("_proxy")
+            && !self.special.contains(name)
+    }
+}
+
+/// Every program that is known, by name, with its effect when nothing makes it worse, and why.
+pub fn programs() -> Vec<(&'static str, Effect, &'static str)> {
+    let mut all: Vec<_> = KNOWN
+        .programs
+        .iter()
+        .map(|(name, program)| (*name, program.effect, program.reason))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_read_and_no_program_is_listed_twice() {
+        read().unwrap();
+        let mut seen = BTreeSet::new();
+        for text in FILES {
+            let file: ProgramsFile = toml::from_str(text).unwrap();
+            assert_eq!(file.version, VERSION);
+            for entry in &file.program {
+                assert!(entry.reason.len() > 5, "{}", entry.names);
+                for name in entry.names.split_whitespace() {
+                    assert!(seen.insert(name.to_owned()), "{name} is listed twice");
+                }
+            }
+        }
+        assert!(seen.len() > 150, "{}", seen.len());
+    }
+
+    #[test]
+    fn options_are_spelled_with_dashes_and_listed_once() {
+        for (name, program) in &KNOWN.programs {
+            let subs = program.subs.values().map(|sub| &sub.options);
+            for options in subs.chain([&program.options]) {
+                let mut seen = BTreeSet::new();
+                for option in options {
+                    assert!(option.name.starts_with('-'), "{name} {}", option.name);
+                    assert!(seen.insert(option.name), "{name} {}", option.name);
+                    let short = option.name.len() == 2 || option.name.starts_with("--");
+                    assert!(short, "{name} {}", option.name);
+                }
+            }
+        }
+    }
+}

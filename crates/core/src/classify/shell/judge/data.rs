@@ -1,0 +1,136 @@
+//! Programs that move data, and read their arguments in ways of their own: `tar`, `dd`, `psql`.
+//!
+//! Lives here: those ways. Never: what an option does, which the catalogue says.
+
+use super::options::read;
+use super::{Judge, Judged, Sql};
+use crate::action::Effect;
+use crate::classify::shell::arg::Arg;
+use crate::classify::shell::catalogue::{Program, Value};
+
+/// Settings of `dd` that are no files.
+const DD_SETTINGS: &[&str] = &[
+    "bs", "ibs", "obs", "cbs", "count", "skip", "iseek", "seek", "oseek", "status", "conv", "iflag", "oflag",
+];
+
+impl Judge<'_> {
+    pub(super) fn tar(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+        let spelled = with_dashes(args, program);
+        let reading = read(&spelled, &[&program.options], None);
+        let mut judged = Judged::new(argv, program.effect, program.reason);
+        self.options(&mut judged, &reading);
+        if reading.maybe {
+            judged.raise(program.worst, "An argument that is not known may be any of its options.");
+        }
+        let writes = reading.has(&["-c", "-r", "-u", "--create", "--append", "--update"]);
+        let extracts = reading.has(&["-x", "--extract", "--get"]);
+        for path in reading.values(&["-f", "--file"]) {
+            if may_be_remote(path) {
+                judged.raise(Effect::Execute, "An archive on another machine is reached by running a program.");
+            }
+            let effect = if writes { Effect::Write } else { Effect::Read };
+            self.touches(&mut judged, path, effect, true);
+        }
+        for path in reading.values(&["-C", "--directory"]) {
+            let effect = if extracts { Effect::Write } else { Effect::Read };
+            self.touches(&mut judged, path, effect, false);
+        }
+        if writes {
+            for path in &reading.operands {
+                self.touches(&mut judged, path, Effect::Read, false);
+            }
+        }
+        judged
+    }
+
+    pub(super) fn dd(&self, argv: &[Arg], args: &[Arg], program: &Program) -> Judged {
+        let mut judged = Judged::new(argv, program.effect, program.reason);
+        for arg in args {
+            let text = match arg {
+                Arg::Exact(text) => text.as_str(),
+                Arg::Opaque(opaque) if !opaque.many => opaque.prefix.as_str(),
+                _ => "",
+            };
+            match text.split_once('=') {
+                Some(("if", path)) => self.touches(&mut judged, &valued(arg, path), Effect::Read, true),
+                Some(("of", path)) => self.touches(&mut judged, &valued(arg, path), Effect::Write, true),
+                Some((name, _)) if DD_SETTINGS.contains(&name) => {}
+                _ => judged.raise(Effect::Execute, "A setting of it is not known."),
+            }
+        }
+        judged
+    }
+
+    pub(super) fn psql(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+        let reading = read(args, &[&program.options], None);
+        let mut judged = Judged::new(argv, program.effect, program.reason);
+        judged.pages = program.pages;
+        self.options(&mut judged, &reading);
+        let texts: Vec<&Arg> = reading.values(&["-c", "--command"]).collect();
+        let text = match texts.as_slice() {
+            [one] => one.literal(),
+            _ => None,
+        };
+        // What begins so is psql's own, and can run programs.
+        let is_sql = |text: &&str| !text.contains('\\');
+        if let (Some(text), true) = (text.filter(is_sql), reading.is_clear()) {
+            judged.sql = Some(Sql {
+                text: text.to_owned(),
+            });
+        }
+        let names = reading.values(&["-v", "--set", "--variable"]);
+        let known = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with("ON_ERROR_STOP="));
+        let is_plain = |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['=', ':', '/']));
+        let pipes = |arg: &Arg| !arg.literal().is_some_and(|text| !text.starts_with('|'));
+        if !names.into_iter().all(known)
+            || reading.values(&["-o", "--output", "-L", "--log-file"]).any(pipes)
+            || !reading.operands.iter().all(is_plain)
+        {
+            judged.sql = None;
+        }
+        judged
+    }
+}
+
+/// The path behind `of=`.
+fn valued(arg: &Arg, path: &str) -> Arg {
+    match arg {
+        Arg::Opaque(_) => Arg::beginning(path),
+        _ => Arg::exact(path),
+    }
+}
+
+/// `host:file` is reached by running `rsh`; a slash before the colon says that it is a path.
+fn may_be_remote(path: &Arg) -> bool {
+    match path {
+        Arg::Exact(text) => {
+            let before = text.split_once(':').map(|(before, _)| before);
+            before.is_some_and(|before| !before.contains('/'))
+        }
+        Arg::Home(_) => false,
+        Arg::Opaque(opaque) => opaque.split || !opaque.prefix.contains('/'),
+    }
+}
+
+/// `tar xzf a.tgz`: the first argument is letters without a dash, and their values follow in order.
+fn with_dashes(args: &[Arg], program: &'static Program) -> Vec<Arg> {
+    let (Some(Arg::Exact(letters)), Some(rest)) = (args.first(), args.get(1..)) else {
+        return args.to_vec();
+    };
+    if letters.starts_with('-') {
+        return args.to_vec();
+    }
+    let mut rest = rest.iter().cloned();
+    let mut spelled = Vec::new();
+    for letter in letters.chars() {
+        let name = format!("-{letter}");
+        let spec = program.options.iter().find(|spec| spec.name == name);
+        let has_value = spec.is_some_and(|spec| spec.value == Value::Needed);
+        spelled.push(Arg::exact(name));
+        if has_value {
+            spelled.extend(rest.next());
+        }
+    }
+    spelled.extend(rest);
+    spelled
+}

@@ -1,0 +1,293 @@
+//! What a command line does, program by program.
+//!
+//! Lives here: walking the tree, assignments and redirections. Never: what a single program does (`program` and its
+//! neighbours), whether it may.
+
+mod builtin;
+mod data;
+mod find;
+mod options;
+mod place;
+mod program;
+mod sed;
+mod wrap;
+
+use super::arg::{Arg, args};
+use super::catalogue::KNOWN;
+use super::tree::{Command, Compound, Direction, Item, Part, Redirection, Script, Simple, Word};
+use super::{Reason, Shell, ShellLimits};
+use crate::action::Effect;
+use std::collections::BTreeSet;
+
+/// Directories that are followed; with more, where a relative path leads is not known.
+const DIRECTORIES_MAX: usize = 32;
+
+/// A program that is run, or an effect of the shell itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The program as it is called: a name, or a path. Empty for redirections that stand alone, `name=` for an assignment.
+    pub program: String,
+    /// Everything it is given, the program first.
+    pub argv: Vec<Arg>,
+    /// What it does. That of what it runs in turn is with that.
+    pub effect: Effect,
+    /// Why it has that effect.
+    pub why: String,
+    /// Files it touches, as far as they are named. Paths are as written: relative ones are relative to wherever it runs.
+    pub files: Vec<File>,
+    /// SQL that it hands to a database. Its effect is then whatever the statements do, and until these are judged,
+    /// `execute`.
+    pub sql: Option<Sql>,
+    /// On a terminal it may show its output in a pager, from which anything can be run: without a terminal only has it
+    /// the effect that is said.
+    pub pages: bool,
+}
+
+impl Judged {
+    fn new(argv: &[Arg], effect: Effect, why: impl Into<String>) -> Self {
+        Self {
+            program: argv.first().and_then(Arg::literal).unwrap_or_default().to_owned(),
+            argv: argv.to_vec(),
+            effect,
+            why: why.into(),
+            files: Vec::new(),
+            sql: None,
+            pages: false,
+        }
+    }
+    /// Makes it at least as bad, and says why if it is worse.
+    fn raise(&mut self, effect: Effect, why: impl Into<String>) {
+        if effect > self.effect {
+            self.effect = effect;
+            self.why = why.into();
+        }
+    }
+}
+
+/// A file that is touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path.
+    pub path: Arg,
+    /// What is done to it.
+    pub effect: Effect,
+}
+
+/// SQL for a database server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sql {
+    /// Its text: one statement or several, sent as one message.
+    pub text: String,
+}
+
+/// Everything that a command line can run.
+pub(super) fn judge(
+    script: &Script,
+    shell: Shell,
+    limits: &ShellLimits,
+) -> Result<Vec<Judged>, Reason> {
+    let mut judge = Judge {
+        shell,
+        limits,
+        depth: 0,
+        commands: Vec::new(),
+        directories: BTreeSet::from([String::new()]),
+        anywhere: false,
+    };
+    // A loop comes back to what stood before a change of directory: the second time all of them are known.
+    judge.script(script)?;
+    judge.commands.clear();
+    judge.script(script)?;
+    Ok(judge.commands)
+}
+
+struct Judge<'a> {
+    shell: Shell,
+    limits: &'a ShellLimits,
+    depth: usize,
+    commands: Vec<Judged>,
+    /// Where relative paths may begin: the empty one is where the account's commands begin.
+    directories: BTreeSet<String>,
+    /// It changed to a directory that is not known.
+    anywhere: bool,
+}
+
+impl Judge<'_> {
+    fn deeper(&mut self, judge: impl FnOnce(&mut Self) -> Result<(), Reason>) -> Result<(), Reason> {
+        self.depth = self.depth.saturating_add(1);
+        if self.depth > self.limits.nesting_max {
+            return Err(Reason::TooDeep);
+        }
+        judge(self)?;
+        self.depth = self.depth.saturating_sub(1);
+        Ok(())
+    }
+
+    fn push(&mut self, judged: Judged) -> Result<(), Reason> {
+        if self.commands.len() >= self.limits.programs_max {
+            return Err(Reason::TooMany);
+        }
+        self.commands.push(judged);
+        Ok(())
+    }
+
+    fn script(&mut self, script: &Script) -> Result<(), Reason> {
+        self.deeper(|judge| script.items.iter().try_for_each(|item| judge.item(item)))
+    }
+
+    fn item(&mut self, item: &Item) -> Result<(), Reason> {
+        let rest = item.rest.iter().map(|(_, pipeline)| pipeline);
+        for pipeline in std::iter::once(&item.first).chain(rest) {
+            for command in &pipeline.stages {
+                self.command(command)?;
+            }
+        }
+        item.documents.iter().try_for_each(|word| self.inside(word))
+    }
+
+    fn command(&mut self, command: &Command) -> Result<(), Reason> {
+        match command {
+            Command::Simple(simple) => self.simple(simple),
+            Command::Compound(compound, redirections) => {
+                self.compound(compound)?;
+                self.bare_redirections(redirections)
+            }
+        }
+    }
+
+    fn compound(&mut self, compound: &Compound) -> Result<(), Reason> {
+        match compound {
+            Compound::Subshell(script) | Compound::Group(script) => self.script(script),
+            Compound::If { arms, otherwise } => {
+                for (asked, then) in arms {
+                    self.script(asked)?;
+                    self.script(then)?;
+                }
+                otherwise.iter().try_for_each(|script| self.script(script))
+            }
+            Compound::Loop { condition, body } => {
+                self.script(condition)?;
+                self.script(body)
+            }
+            Compound::For { name, words, body } => {
+                words.iter().try_for_each(|word| self.inside(word))?;
+                self.assigned(name, words)?;
+                self.script(body)
+            }
+            Compound::Case { word, arms } => {
+                self.inside(word)?;
+                for (patterns, script) in arms {
+                    patterns.iter().try_for_each(|word| self.inside(word))?;
+                    self.script(script)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Commands within a word.
+    fn inside(&mut self, word: &Word) -> Result<(), Reason> {
+        word.parts.iter().try_for_each(|part| match part {
+            Part::Expansion {
+                script: Some(script),
+                ..
+            }
+            | Part::Process(script) => self.script(script),
+            _ => Ok(()),
+        })
+    }
+
+    fn simple(&mut self, simple: &Simple) -> Result<(), Reason> {
+        let argv: Vec<Arg> = simple.words.iter().flat_map(args).collect();
+        let reads = argv.first().and_then(Arg::literal) == Some("read");
+        for (name, value) in &simple.assignments {
+            self.inside(value)?;
+            // `IFS= read` splits what is read in another way, and nothing else.
+            if !(reads && name == "IFS") {
+                self.assigned(name, std::slice::from_ref(value))?;
+            }
+        }
+        simple.words.iter().try_for_each(|word| self.inside(word))?;
+        if argv.is_empty() {
+            return self.bare_redirections(&simple.redirections);
+        }
+        let at = self.commands.len();
+        self.run(&argv)?;
+        let files = self.redirected(&simple.redirections)?;
+        let Some(mut judged) = self.commands.get(at).cloned() else {
+            return Ok(());
+        };
+        for (file, why) in files {
+            judged.raise(file.effect, why);
+            judged.files.push(file);
+        }
+        if let Some(slot) = self.commands.get_mut(at) {
+            *slot = judged;
+        }
+        Ok(())
+    }
+
+    /// A variable that the shell sets.
+    fn assigned(&mut self, name: &str, values: &[Word]) -> Result<(), Reason> {
+        // zsh gives meaning to names in lower case as well.
+        if KNOWN.is_harmless(name, self.shell != Shell::Zsh) {
+            return Ok(());
+        }
+        let mut judged = Judged::new(
+            &values.iter().flat_map(args).collect::<Vec<_>>(),
+            Effect::Execute,
+            format!("{name} is not known to leave alone which programs run, and how."),
+        );
+        judged.program = format!("{name}=");
+        self.push(judged)
+    }
+
+    /// Redirections without a program of their own.
+    fn bare_redirections(&mut self, redirections: &[Redirection]) -> Result<(), Reason> {
+        let files = self.redirected(redirections)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut judged = Judged::new(&[], Effect::Read, "A redirection reads a file.");
+        for (file, why) in files {
+            judged.raise(file.effect, why);
+            judged.files.push(file);
+        }
+        self.push(judged)
+    }
+
+    /// The files of redirections, each with why it has its effect.
+    fn redirected(&mut self, redirections: &[Redirection]) -> Result<Vec<(File, String)>, Reason> {
+        let mut files = Vec::new();
+        for redirection in redirections {
+            match redirection {
+                Redirection::Descriptor | Redirection::Document => {}
+                Redirection::Here(word) => self.inside(word)?,
+                Redirection::File(direction, word) => {
+                    self.inside(word)?;
+                    if matches!(word.parts.as_slice(), [Part::Process(_)]) {
+                        continue;
+                    }
+                    for path in args(word) {
+                        files.extend(self.opened(*direction, path));
+                    }
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    fn opened(&self, direction: Direction, path: Arg) -> Option<(File, String)> {
+        if self.shell != Shell::Sh && place::may_connect(&path) {
+            let effect = Effect::Execute;
+            let why = "bash opens a network connection for such a path.".to_owned();
+            return Some((File { path, effect }, why));
+        }
+        let (effect, why) = match direction {
+            Direction::Read => (Effect::Read, "A redirection reads a file.".to_owned()),
+            Direction::Write if place::is_sink(&path) => return None,
+            Direction::Write => self.written(&path, Effect::Write, "A redirection writes a file."),
+        };
+        Some((File { path, effect }, why))
+    }
+}

@@ -1,0 +1,162 @@
+//! `sed`, whose scripts can run programs and write files.
+//!
+//! Lives here: reading its commands as far as they only change text. Never: other programs.
+
+use super::options::read;
+use super::{Judge, Judged};
+use crate::action::Effect;
+use crate::classify::shell::arg::Arg;
+use crate::classify::shell::catalogue::Program;
+
+/// Flags of `s` that do no more than change what is replaced.
+const FLAGS: &str = "gpiI0123456789";
+
+impl Judge<'_> {
+    pub(super) fn sed(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+        let reading = read(args, &[&program.options], None);
+        let mut judged = Judged::new(argv, program.effect, program.reason);
+        self.options(&mut judged, &reading);
+        if reading.maybe {
+            judged.raise(program.worst, "An argument that is not known may be its script.");
+        }
+        let mut scripts: Vec<&Arg> = reading.values(&["-e", "--expression"]).collect();
+        let mut files = reading.operands.as_slice();
+        if scripts.is_empty() {
+            let Some((first, rest)) = files.split_first() else {
+                return judged;
+            };
+            scripts.push(first);
+            files = rest;
+        }
+        let literal: Option<Vec<&str>> = scripts.iter().map(|script| script.literal()).collect();
+        let text = literal.map(|scripts| scripts.join("\n"));
+        if !text.is_some_and(|text| only_edits(&text)) {
+            judged.raise(
+                Effect::Execute,
+                "Its script is not known to only edit text: it may run programs and write files.",
+            );
+        }
+        let in_place = reading.has(&["-i", "--in-place"]);
+        let effect = if in_place { Effect::Write } else { Effect::Read };
+        for path in files {
+            self.touches(&mut judged, path, effect, false);
+        }
+        judged
+    }
+}
+
+/// Whether a script does nothing but edit what passes through.
+fn only_edits(script: &str) -> bool {
+    // Which end a line has that goes on is read in different ways.
+    if script.contains("\\\n") || !script.is_ascii() {
+        return false;
+    }
+    let mut rest = script.trim_start();
+    while !rest.is_empty() {
+        match command(rest) {
+            Some(behind) => rest = behind.trim_start_matches([' ', '\t', '\n', ';']),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// What follows the command at the beginning, if that is one that only edits.
+fn command(text: &str) -> Option<&str> {
+    let mut rest = address(text)?.trim_start_matches([' ', '\t']);
+    if let Some(behind) = rest.strip_prefix(',') {
+        rest = address(behind.trim_start_matches([' ', '\t', '+', '~']))?.trim_start_matches([' ', '\t']);
+    }
+    let rest = rest.trim_start_matches(['!', ' ', '\t']);
+    let letter = rest.chars().next()?;
+    let behind = rest.strip_prefix(letter)?;
+    match letter {
+        '{' | '}' => Some(behind),
+        'p' | 'd' | '=' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | 'z' => ended(behind),
+        'q' | 'Q' => ended(behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')),
+        's' => {
+            let delimiter = delimiter(behind)?;
+            let (pattern, behind) = delimited(behind.strip_prefix(delimiter)?, delimiter)?;
+            let (_, behind) = delimited(behind, delimiter)?;
+            is_closed(pattern).then_some(())?;
+            ended(behind.trim_start_matches(|c| FLAGS.contains(c)))
+        }
+        'y' => {
+            let delimiter = delimiter(behind)?;
+            let (_, behind) = delimited(behind.strip_prefix(delimiter)?, delimiter)?;
+            let (_, behind) = delimited(behind, delimiter)?;
+            ended(behind)
+        }
+        // The rest of the line is text.
+        'a' | 'i' | 'c' => Some(behind.split_once('\n').map_or("", |(_, behind)| behind)),
+        _ => None,
+    }
+}
+
+/// What follows an address, or the text itself when there is none.
+fn address(text: &str) -> Option<&str> {
+    if let Some(behind) = text.strip_prefix('$') {
+        return Some(behind);
+    }
+    if let Some(behind) = text.strip_prefix('/') {
+        let (pattern, behind) = delimited(behind, '/')?;
+        return is_closed(pattern).then(|| behind.trim_start_matches('I'));
+    }
+    Some(text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '~'))
+}
+
+fn delimiter(text: &str) -> Option<char> {
+    let c = text.chars().next()?;
+    "/|#,:@%!_+".contains(c).then_some(c)
+}
+
+/// What stands before and behind the next delimiter that is not escaped.
+fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\n' => return None,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == delimiter => {
+                let (before, behind) = text.split_at(at);
+                return Some((before, behind.strip_prefix(delimiter)?));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether every bracket expression ends: some versions take a delimiter within one for text.
+fn is_closed(pattern: &str) -> bool {
+    pattern.rfind('[').is_none_or(|open| pattern.rfind(']').is_some_and(|close| close > open))
+}
+
+/// What follows a command that ends here.
+fn ended(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches([' ', '\t']);
+    (text.is_empty() || text.starts_with([';', '\n', '}'])).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_that_only_edit_are_told_from_others() {
+        for script in [
+            "s/a/b/", "s/a/b/g;p", "1,5p", "/a/d", "$!N", "/a/,/b/p", "s|/x|/y|2", "1d;$d", "/x/{p;q}",
+            "a text; e rm", "y/abc/xyz/", "10q", "s/[0-9]*$//", "/^$/d", "1!G;h;$!d", "1~2p",
+        ] {
+            assert!(only_edits(script), "{script}");
+        }
+        for script in [
+            "e", "1e rm x", "s/a/b/e", "s/a/b/w f", "w f", "s/a/b/ge", "r f", "W f", "p;e ls", "/a/w f",
+            "s/[/]/b/;e rm", "s/a/b", "a\\\ne rm", "/a/{e rm\n}", "R f", "s/x/y/\ne rm", "s\nx\ny\n", "b x", "F",
+            "s/x/y/M;e", "v", "l", ":a;e",
+        ] {
+            assert!(!only_edits(script), "{script}");
+        }
+    }
+}
