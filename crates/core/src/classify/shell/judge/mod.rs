@@ -278,7 +278,7 @@ impl Judge<'_> {
     }
 
     fn opened(&self, direction: Direction, path: Arg) -> Option<(File, String)> {
-        if self.shell != Shell::Sh && place::may_connect(&path) {
+        if self.shell != Shell::Zsh && place::may_connect(&path) {
             let effect = Effect::Execute;
             let why = "bash opens a network connection for such a path.".to_owned();
             return Some((File { path, effect }, why));

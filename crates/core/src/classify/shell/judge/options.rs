@@ -91,7 +91,7 @@ impl Reader<'_> {
         } else if text.strip_prefix('-').is_some_and(is_number) {
             match self.spec("-#") {
                 Some(spec) => self.reading.options.push((spec, None)),
-                None => self.unknown(text),
+                None => self.cluster(text),
             }
         } else {
             self.cluster(text);

@@ -32,13 +32,13 @@ pub(super) fn may_connect(path: &Arg) -> bool {
 impl Judge<'_> {
     /// What it is to do that to a file, and why.
     pub(super) fn written(&self, path: &Arg, effect: Effect, why: &str) -> (Effect, String) {
-        if effect == Effect::Read {
+        // Taking something away, or changing who may use it, is what it is wherever that is.
+        if effect != Effect::Write {
             return (effect, why.to_owned());
         }
         let worse = match path {
             Arg::Exact(path) => self.somewhere(path),
             Arg::Home(rest) => worst_of(&["~", rest].join("/")),
-            // To destroy what is not known is to destroy; to write it may be to decide what runs.
             Arg::Opaque(opaque) if opaque.expands => Some((
                 Effect::Execute,
                 "Which file it changes cannot be told, and some decide what runs.",

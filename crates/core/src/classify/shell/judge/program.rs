@@ -243,14 +243,9 @@ impl Judge<'_> {
         };
         for path in from {
             self.touches(judged, path, effect, false);
-            // In a directory it has the name that it had.
-            let name = path.literal().and_then(|path| path.rsplit('/').next());
-            if let (Some(to), Some(name)) = (to.literal(), name) {
-                let (effect, why) =
-                    self.written(&Arg::exact(format!("{to}/{name}")), Effect::Write, "");
-                if effect > Effect::Write {
-                    judged.raise(effect, why);
-                }
+            let (effect, why) = self.copied_to(path, to);
+            if effect > Effect::Write {
+                judged.raise(effect, why);
             }
         }
         if directory.is_none() {
@@ -260,6 +255,29 @@ impl Judge<'_> {
             for path in from {
                 self.touches(judged, path, Effect::Write, false);
             }
+        }
+    }
+
+    /// What it is to write a file that keeps its name in another directory.
+    fn copied_to(&self, from: &Arg, to: &Arg) -> (Effect, String) {
+        let name = match from {
+            Arg::Exact(path) | Arg::Home(path) => path.trim_end_matches('/').rsplit('/').next(),
+            // Names that come of `*` do not begin with a dot.
+            Arg::Opaque(opaque) if !opaque.expands => return (Effect::Write, String::new()),
+            Arg::Opaque(_) => None,
+        };
+        match (name.filter(|name| !["", ".", ".."].contains(name)), to) {
+            (Some(name), Arg::Exact(to)) => {
+                self.written(&Arg::exact(format!("{to}/{name}")), Effect::Write, "")
+            }
+            (Some(name), Arg::Home(to)) => {
+                self.written(&Arg::Home(format!("{to}/{name}")), Effect::Write, "")
+            }
+            (Some(_), Arg::Opaque(_)) => (Effect::Write, String::new()),
+            (None, _) => (
+                Effect::Execute,
+                "Which names the files will have cannot be told, and some decide what runs.".to_owned(),
+            ),
         }
     }
 

@@ -175,9 +175,11 @@ fn text_of(args: &[Arg]) -> Option<&str> {
 /// What `xargs` adds from its input.
 fn from_input(reading: &Reading, inner: &mut Vec<Arg>) -> Result<(), Reason> {
     let Some(replaced) = reading.values(&["-I"]).last() else {
-        if !inner.is_empty() {
-            inner.push(Arg::anything());
+        // Without a command it is `echo`.
+        if inner.is_empty() {
+            inner.push(Arg::exact("echo"));
         }
+        inner.push(Arg::anything());
         return Ok(());
     };
     let replaced = replaced.literal().filter(|text| !text.is_empty());

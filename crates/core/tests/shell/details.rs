@@ -1,0 +1,176 @@
+//! What is said of each program: arguments, files, SQL.
+
+use crate::corpus::said;
+use brattice_core::action::Effect;
+use brattice_core::classify::shell::{
+    Arg, Judged, Reason, Shell, ShellLimits, Understanding, canonical, programs, understand,
+};
+
+fn judged(line: &str) -> Vec<Judged> {
+    match said(line, Shell::Bash) {
+        Understanding::Understood { commands } => commands,
+        Understanding::Unknown { reason } => panic!("{line}: {reason}"),
+    }
+}
+
+fn reason(line: &str, shell: Shell) -> Option<Reason> {
+    match said(line, shell) {
+        Understanding::Understood { .. } => None,
+        Understanding::Unknown { reason } => Some(reason),
+    }
+}
+
+/// Every file with what is done to it, `?` for one that is not known.
+fn files(line: &str) -> Vec<String> {
+    let all = judged(line);
+    let files = all.iter().flat_map(|judged| &judged.files);
+    files
+        .map(|file| format!("{} {}", file.effect, canonical(&[Arg::exact("x"), file.path.clone()])))
+        .map(|text| text.replacen(" x ", " ", 1))
+        .collect()
+}
+
+#[test]
+fn files_are_named_with_what_is_done_to_them() {
+    for (line, expected) in [
+        ("cat a b", "read a, read b"),
+        ("cat < a > b", "read a, write b"),
+        ("rm -rf a -- -b", "destroy a, destroy -b"),
+        ("cp a b c/", "read a, read b, write c/"),
+        ("cp -t c a b", "write c, read a, read b"),
+        ("mv a b", "write a, write b"),
+        ("grep -r x a b", "read a, read b"),
+        ("grep -e x a", "read a"),
+        ("sort -o b a", "write b, read a"),
+        ("chmod 644 a", "administer a"),
+        ("tar czf a.tgz b", "write a.tgz, read b"),
+        ("tar xf a.tgz -C b", "read a.tgz, write b"),
+        ("dd if=a of=b", "read a, write b"),
+        ("sed -i s/a/b/ c", "write c"),
+        ("find a -delete", "destroy a"),
+        ("ls ~/a", "read ~/a"),
+        ("ls \"$x/a\"", "read $?"),
+        ("ls 'a b'*", "read 'a b'$?"),
+        ("ls > /dev/null", ""),
+        ("{ ls; } > a", "write a"),
+    ] {
+        assert_eq!(files(line).join(", "), expected, "{line}");
+    }
+}
+
+#[test]
+fn what_a_program_runs_is_judged_by_itself() {
+    let all = judged("sudo -u app timeout 5 sh -c 'rm -rf a && ls'");
+    let shown: Vec<String> = all
+        .iter()
+        .map(|judged| format!("{} {}", judged.effect, judged.program))
+        .collect();
+    assert_eq!(
+        shown,
+        ["administer sudo", "read timeout", "read sh", "destroy rm", "read ls"]
+    );
+}
+
+#[test]
+fn sql_is_handed_on_to_be_judged() {
+    let sql = |line: &str| judged(line)[0].sql.clone().map(|sql| sql.text);
+    assert_eq!(
+        sql("psql -XAt -d app -c 'SELECT 1'").as_deref(),
+        Some("SELECT 1")
+    );
+    assert_eq!(sql("psql -c \"$x\""), None);
+    assert_eq!(sql("psql -c '\\! rm x'"), None);
+    assert_eq!(sql("psql -f x -c 'SELECT 1'"), None);
+    assert_eq!(sql("psql -o '|rm x' -c 'SELECT 1'"), None);
+    assert_eq!(judged("psql -c 'SELECT 1'")[0].effect, Effect::Execute);
+}
+
+#[test]
+fn files_that_are_connections_are_not_read() {
+    for shell in [Shell::Sh, Shell::Bash] {
+        assert_eq!(said("cat < /dev/tcp/localhost/1", shell).effect(), Effect::Execute);
+        assert_eq!(said("cat < /dev//udp/localhost/1", shell).effect(), Effect::Execute);
+        assert_eq!(said("cat < \"$x\"", shell).effect(), Effect::Execute);
+        assert_eq!(said("cat < \"/srv/$x\"", shell).effect(), Effect::Read);
+    }
+}
+
+#[test]
+fn pagers_are_told_of() {
+    assert!(judged("git log")[0].pages);
+    assert!(judged("systemctl status x")[0].pages);
+    assert!(!judged("ls")[0].pages);
+}
+
+#[test]
+fn arguments_are_written_down_in_one_way() {
+    for (line, expected) in [
+        ("ls   -l  'a b'", "ls -l 'a b'"),
+        ("l\"s\" a\\ b", "ls 'a b'"),
+        ("ls --color=never a=b", "ls --color=never 'a=b'"),
+        ("ls '' \"it's\"", r"ls '' 'it'\''s'"),
+        ("ls $x ~/a a$x", "ls $? ~/a a$?"),
+        ("ls '$?'", "ls '$?'"),
+    ] {
+        assert_eq!(canonical(&judged(line)[0].argv), expected, "{line}");
+    }
+}
+
+#[test]
+fn reasons_say_what_it_was() {
+    for (line, expected) in [
+        ("ls \u{7}", Reason::Control),
+        ("ls 'a", Reason::OpenQuote),
+        ("ls é", Reason::UnquotedUnicode),
+        ("$x", Reason::HiddenProgram),
+        ("x() { ls; }", Reason::Function),
+        ("[[ a ]]", Reason::Construct),
+        ("alias x=y", Reason::ChangesTheShell),
+        ("ls ${x/a/b}", Reason::Parameter),
+        ("ls $((x))", Reason::Arithmetic),
+        ("cat <<E\nx", Reason::HereDocument),
+        ("ls >& x", Reason::Redirection),
+        ("ls )", Reason::Syntax),
+        ("eval \"$x\"", Reason::HiddenText),
+    ] {
+        assert_eq!(reason(line, Shell::Bash), Some(expected), "{line}");
+    }
+    assert_eq!(reason("ls ~x", Shell::Zsh), Some(Reason::Tilde));
+    assert_eq!(reason("ls =ls", Shell::Zsh), Some(Reason::Peculiar));
+    assert_eq!(reason("exit 'a[$(rm x)]'", Shell::Zsh), None);
+    assert_eq!(said("exit 'a[$(rm x)]'", Shell::Zsh).effect(), Effect::Execute);
+    assert_eq!(reason("ls $'a'", Shell::Sh), Some(Reason::DollarQuote));
+    assert_eq!(reason("ls {a,b}", Shell::Sh), Some(Reason::Brace));
+    for reason in Reason::ALL {
+        assert!(reason.text().ends_with('.'), "{reason:?}");
+    }
+}
+
+#[test]
+fn limits_are_kept() {
+    let limits = ShellLimits::default();
+    let unknown = |line: &str, expected: Reason| {
+        let understood = understand(line.as_bytes(), Shell::Bash, &limits);
+        assert_eq!(understood, Understanding::Unknown { reason: expected });
+    };
+    unknown(&"(".repeat(limits.nesting_max + 1), Reason::Construct);
+    unknown(&"( ".repeat(limits.nesting_max + 1), Reason::TooDeep);
+    unknown(&"echo $(".repeat(3_000), Reason::TooDeep);
+    unknown(&"eval ".repeat(limits.nesting_max + 2), Reason::TooDeep);
+    unknown(&"nice ".repeat(limits.nesting_max + 2), Reason::TooDeep);
+    unknown(&"ls;".repeat(limits.programs_max + 1), Reason::TooMany);
+    unknown(&"a".repeat(limits.command_bytes_max + 1), Reason::TooLong);
+    assert_eq!(
+        understand(b"ls \xff", Shell::Bash, &limits),
+        Understanding::Unknown {
+            reason: Reason::NotUtf8
+        }
+    );
+}
+
+#[test]
+fn every_program_has_a_reason() {
+    for (name, _, reason) in programs() {
+        assert!(!reason.is_empty(), "{name}");
+    }
+}

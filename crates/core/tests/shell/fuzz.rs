@@ -1,0 +1,86 @@
+//! Fuzz target: command lines made from the corpora, held against what must be true of any.
+
+use crate::corpus::{BASH, EVASIONS, HONEST, SHELLS, cases, said};
+use brattice_core::action::Effect;
+use brattice_core::classify::shell::{Judged, Shell, Understanding, canonical};
+use brattice_fuzz::{Fuzz, digest};
+
+const WORDS: &[&str] = &[
+    "rm -rf x", "$(", ")", "`", "${x}", "$x", "\"", "'", "\\", "\n", ";", "&&", "||", "|", "&", "<", ">", "2>&1", "<<E\n",
+    "\nE\n", "{", "}", "{a,b}", "if ", "; then ", "; fi", "for i in ", "; do ", "; done", "case x in ", ") ", ";;",
+    " esac", "eval ", "sh -c '", "xargs ", "find . -exec ", " {} +", " \\;", "--", "-", "=", "~", "*", "[", "$'\\n'",
+    "#", "!", "PATH=", "x=", "((", "$((1))", "env ", "sudo ", "<(", "\t",
+];
+
+#[test]
+fn fuzz_shell_understand() {
+    let mut fuzz = Fuzz::new("shell-understand", env!("CARGO_MANIFEST_DIR"))
+        .words(WORDS)
+        .smoke(1_500);
+    for text in [HONEST, BASH, EVASIONS] {
+        for case in cases(text) {
+            fuzz = fuzz.seed(&case.line);
+        }
+    }
+    fuzz.run(|input, rng| {
+        let shell = SHELLS[rng.below(SHELLS.len())];
+        let Ok(text) = std::str::from_utf8(input) else {
+            return Ok(1);
+        };
+        let Understanding::Understood { commands } = said(text, shell) else {
+            return Ok(2);
+        };
+        hides_nothing_behind_it(text, shell, &commands)?;
+        is_the_same_in_a_group(text, shell, &commands)?;
+        for judged in &commands {
+            reads_back(judged, shell)?;
+        }
+        Ok(digest(effects(&commands)))
+    });
+}
+
+fn effects(commands: &[Judged]) -> Vec<(Effect, bool)> {
+    commands
+        .iter()
+        .map(|judged| (judged.effect, judged.files.is_empty()))
+        .collect()
+}
+
+fn hides_nothing_behind_it(text: &str, shell: Shell, commands: &[Judged]) -> Result<(), String> {
+    let both = said(&format!("{text}\nrm x"), shell);
+    match &both {
+        Understanding::Understood { commands: more } => {
+            let last = more.last().is_some_and(|judged| judged.program == "rm");
+            if last && more.len() > commands.len() {
+                Ok(())
+            } else {
+                Err(format!("what follows is hidden: {both:?}"))
+            }
+        }
+        Understanding::Unknown { .. } => Ok(()),
+    }
+}
+
+fn is_the_same_in_a_group(text: &str, shell: Shell, commands: &[Judged]) -> Result<(), String> {
+    match said(&format!("{{ {text}\n}}"), shell) {
+        Understanding::Understood { commands: again } if again != commands => {
+            Err(format!("a group changes it: {commands:?} {again:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is written down of literal arguments is read back as the same arguments.
+fn reads_back(judged: &Judged, shell: Shell) -> Result<(), String> {
+    let is_literal = judged.argv.iter().all(|arg| arg.literal().is_some());
+    if !is_literal || judged.argv.is_empty() || judged.program.ends_with('=') {
+        return Ok(());
+    }
+    let line = canonical(&judged.argv);
+    match said(&line, shell) {
+        Understanding::Understood { commands } if commands[0].argv == judged.argv => Ok(()),
+        // What was put into quotes may hold what is not read from the outside.
+        Understanding::Unknown { .. } => Ok(()),
+        other => Err(format!("{line} is read back as {other:?}")),
+    }
+}
