@@ -16,7 +16,10 @@ use std::process::{Command, Stdio};
 const NOT_RUN: &[&str] = &["command", "kill", "source", ".", "suspend", "ulimit", "umask", "logout"];
 /// Programs that are what they are in the second run, so that what they run in turn is seen.
 const REAL: &[&str] = &["env", "nice", "nohup", "timeout", "setsid", "stdbuf", "xargs", "sh", "bash", "time"];
-const SECONDS_MAX: &str = "5";
+const SECONDS_MAX: &str = "1";
+/// Where a program writes down what it was called with: another directory for each line, so that one that is late is not
+/// taken for one of the next line.
+const LOG: &str = "BRATTICE_TEST_LOG";
 
 struct Scratch {
     home: PathBuf,
@@ -35,10 +38,8 @@ impl Scratch {
         for folder in ["bin", "log", "work"] {
             fs::create_dir_all(home.join(folder)).unwrap();
         }
-        let log = home.join("log");
         let stub = format!(
-            "#!/bin/sh\nprintf '%s\\0' \"${{0##*/}}\" \"$@\" >> '{0}'/$$\nprintf '\\0\\1\\0' >> '{0}'/$$\n",
-            log.display()
+            "#!/bin/sh\nprintf '%s\\0' \"${{0##*/}}\" \"$@\" >> \"${LOG}/$$\"\nprintf '\\0\\1\\0' >> \"${LOG}/$$\"\n"
         );
         for program in programs {
             let file = home.join("bin").join(program);
@@ -56,10 +57,10 @@ impl Scratch {
     }
 
     /// What was run of a line.
-    fn ran(&self, shell: &str, line: &str) -> Vec<Vec<String>> {
-        let work = self.home.join("work");
-        for place in [&work, &self.home.join("log")] {
-            fs::remove_dir_all(place).unwrap();
+    fn ran(&self, number: usize, shell: &str, line: &str) -> Vec<Vec<String>> {
+        let log = self.home.join("log").join(number.to_string());
+        let work = self.home.join("work").join(number.to_string());
+        for place in [&work, &log] {
             fs::create_dir(place).unwrap();
         }
         for name in ["a.txt", "b.txt", "x.log"] {
@@ -72,6 +73,7 @@ impl Scratch {
             .env_clear()
             .env("PATH", self.home.join("bin"))
             .env("HOME", &work)
+            .env(LOG, &log)
             .current_dir(&work)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -79,7 +81,7 @@ impl Scratch {
             .status()
             .expect("timeout runs");
         let mut all = Vec::new();
-        for file in fs::read_dir(self.home.join("log")).unwrap() {
+        for file in fs::read_dir(&log).unwrap() {
             let text = fs::read(file.unwrap().path()).unwrap();
             let text = String::from_utf8_lossy(&text).into_owned();
             for call in text.split("\0\u{1}\0") {
@@ -127,9 +129,12 @@ fn is_safe(line: &str, commands: &[Judged]) -> bool {
         // A login shell sets the path anew.
         let logs_in = ["sh", "bash"].contains(&judged.program.as_str())
             && options.clone().any(|arg| arg.starts_with('-') && arg.contains('l'));
+        // A text that is not part of the line, or what a shell computes: said to be open, and so it is.
+        let is_open = judged.effect == Effect::Execute
+            && REAL.iter().chain(&["test", "["]).any(|name| *name == judged.program);
         let sets = ["export", "unset", "read", "printf"].contains(&judged.program.as_str())
             && judged.effect == Effect::Execute;
-        inside && named && !cleared && !logs_in && !sets && !NOT_RUN.contains(&judged.program.as_str())
+        inside && named && !cleared && !logs_in && !is_open && !sets && !NOT_RUN.contains(&judged.program.as_str())
     }) && !line.contains("/bin/")
 }
 
@@ -154,7 +159,7 @@ fn compared(name: &str, shell: Shell, real: &[&str]) -> Option<(usize, usize, St
     for line in lines() {
         if let Understanding::Understood { commands } = said(&line, shell) {
             let names = commands.iter().map(|judged| judged.program.clone());
-            programs.extend(names.filter(|name| !name.is_empty() && !name.contains(['/', '=', '\n'])));
+            programs.extend(names.filter(|name| !name.is_empty() && !name.contains(['/', '=', '\n', '.'])));
             understood.push((line, commands));
         }
     }
@@ -168,7 +173,7 @@ fn compared(name: &str, shell: Shell, real: &[&str]) -> Option<(usize, usize, St
             continue;
         }
         ran += 1;
-        for call in scratch.ran(&path, &line) {
+        for call in scratch.ran(ran, &path, &line) {
             calls += 1;
             if !commands.iter().any(|judged| was_said(&judged.argv, &call)) {
                 wrongs += &format!("{line}\n  ran {call:?}\n  said {commands:?}\n");

@@ -23,6 +23,8 @@ macro_rules! reasons {
 reasons! {
     /// A forced command.
     ForcedCommand = "The account runs a command of its own whatever is asked for.",
+    /// Begins with `-` or `+`.
+    Options = "The command line begins like an option, and the shell would take it for one: put a blank in front.",
     /// Larger than `command_bytes_max`.
     TooLong = "The command line is too long to be judged.",
     /// Deeper than `nesting_max`.

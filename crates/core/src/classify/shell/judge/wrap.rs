@@ -167,7 +167,7 @@ fn text_of(args: &[Arg]) -> Option<&str> {
                 is_text |= letters.contains('c');
             }
             Some(_) => return None,
-            None => return is_text.then_some(arg),
+            None => return (is_text && !arg.starts_with('+')).then_some(arg),
         }
     }
 }

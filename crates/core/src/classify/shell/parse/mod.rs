@@ -35,6 +35,10 @@ pub(super) fn parse(command: &[u8], shell: Shell, limits: &ShellLimits) -> Resul
         return Err(Reason::TooLong);
     }
     let text = std::str::from_utf8(command).map_err(|_| Reason::NotUtf8)?;
+    // It is what follows `-c`, and shells go on looking for options there.
+    if text.starts_with(['-', '+']) {
+        return Err(Reason::Options);
+    }
     within(text, shell, limits, 0)
 }
 
