@@ -30,7 +30,11 @@ pub fn said(line: &str, shell: Shell) -> Understanding {
     understand(line.as_bytes(), shell, &ShellLimits::default())
 }
 
-fn wrongs(cases: &[Case], shells: &[Shell], right: impl Fn(Effect, Effect, Shell) -> bool) -> String {
+fn wrongs(
+    cases: &[Case],
+    shells: &[Shell],
+    right: impl Fn(Effect, Effect, Shell) -> bool,
+) -> String {
     let mut wrongs = String::new();
     for case in cases {
         for shell in shells {

@@ -25,7 +25,13 @@ fn files(line: &str) -> Vec<String> {
     let all = judged(line);
     let files = all.iter().flat_map(|judged| &judged.files);
     files
-        .map(|file| format!("{} {}", file.effect, canonical(&[Arg::exact("x"), file.path.clone()])))
+        .map(|file| {
+            format!(
+                "{} {}",
+                file.effect,
+                canonical(&[Arg::exact("x"), file.path.clone()])
+            )
+        })
         .map(|text| text.replacen(" x ", " ", 1))
         .collect()
 }
@@ -67,7 +73,13 @@ fn what_a_program_runs_is_judged_by_itself() {
         .collect();
     assert_eq!(
         shown,
-        ["administer sudo", "read timeout", "read sh", "destroy rm", "read ls"]
+        [
+            "administer sudo",
+            "read timeout",
+            "read sh",
+            "destroy rm",
+            "read ls"
+        ]
     );
 }
 
@@ -88,8 +100,14 @@ fn sql_is_handed_on_to_be_judged() {
 #[test]
 fn files_that_are_connections_are_not_read() {
     for shell in [Shell::Sh, Shell::Bash] {
-        assert_eq!(said("cat < /dev/tcp/localhost/1", shell).effect(), Effect::Execute);
-        assert_eq!(said("cat < /dev//udp/localhost/1", shell).effect(), Effect::Execute);
+        assert_eq!(
+            said("cat < /dev/tcp/localhost/1", shell).effect(),
+            Effect::Execute
+        );
+        assert_eq!(
+            said("cat < /dev//udp/localhost/1", shell).effect(),
+            Effect::Execute
+        );
         assert_eq!(said("cat < \"$x\"", shell).effect(), Effect::Execute);
         assert_eq!(said("cat < \"/srv/$x\"", shell).effect(), Effect::Read);
     }
@@ -138,7 +156,10 @@ fn reasons_say_what_it_was() {
     assert_eq!(reason("ls ~x", Shell::Zsh), Some(Reason::Tilde));
     assert_eq!(reason("ls =ls", Shell::Zsh), Some(Reason::Peculiar));
     assert_eq!(reason("exit 'a[$(rm x)]'", Shell::Zsh), None);
-    assert_eq!(said("exit 'a[$(rm x)]'", Shell::Zsh).effect(), Effect::Execute);
+    assert_eq!(
+        said("exit 'a[$(rm x)]'", Shell::Zsh).effect(),
+        Effect::Execute
+    );
     assert_eq!(reason("ls $'a'", Shell::Sh), Some(Reason::DollarQuote));
     assert_eq!(reason("ls {a,b}", Shell::Sh), Some(Reason::Brace));
     for reason in Reason::ALL {

@@ -1,15 +1,70 @@
-//! Fuzz target: command lines made from the corpora, held against what must be true of any.
+//! Fuzz targets: command lines made from the corpora, held against what must be true of any, and against real shells.
 
 use crate::corpus::{BASH, EVASIONS, HONEST, SHELLS, cases, said};
+use crate::oracle::{Scratch, installed, is_safe, was_said};
 use brattice_core::action::Effect;
 use brattice_core::classify::shell::{Judged, Shell, Understanding, canonical};
 use brattice_fuzz::{Fuzz, digest};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 
 const WORDS: &[&str] = &[
-    "rm -rf x", "$(", ")", "`", "${x}", "$x", "\"", "'", "\\", "\n", ";", "&&", "||", "|", "&", "<", ">", "2>&1", "<<E\n",
-    "\nE\n", "{", "}", "{a,b}", "if ", "; then ", "; fi", "for i in ", "; do ", "; done", "case x in ", ") ", ";;",
-    " esac", "eval ", "sh -c '", "xargs ", "find . -exec ", " {} +", " \\;", "--", "-", "=", "~", "*", "[", "$'\\n'",
-    "#", "!", "PATH=", "x=", "((", "$((1))", "env ", "sudo ", "<(", "\t",
+    "rm -rf x",
+    "$(",
+    ")",
+    "`",
+    "${x}",
+    "$x",
+    "\"",
+    "'",
+    "\\",
+    "\n",
+    ";",
+    "&&",
+    "||",
+    "|",
+    "&",
+    "<",
+    ">",
+    "2>&1",
+    "<<E\n",
+    "\nE\n",
+    "{",
+    "}",
+    "{a,b}",
+    "if ",
+    "; then ",
+    "; fi",
+    "for i in ",
+    "; do ",
+    "; done",
+    "case x in ",
+    ") ",
+    ";;",
+    " esac",
+    "eval ",
+    "sh -c '",
+    "xargs ",
+    "find . -exec ",
+    " {} +",
+    " \\;",
+    "--",
+    "-",
+    "=",
+    "~",
+    "*",
+    "[",
+    "$'\\n'",
+    "#",
+    "!",
+    "PATH=",
+    "x=",
+    "((",
+    "$((1))",
+    "env ",
+    "sudo ",
+    "<(",
+    "\t",
 ];
 
 #[test]
@@ -37,6 +92,66 @@ fn fuzz_shell_understand() {
         }
         Ok(digest(effects(&commands)))
     });
+}
+
+/// What of a line may lead out of the directory, or away from the programs that do nothing.
+const LEADS_OUT: &[&str] = &[
+    "/", "..", "PATH", "path", "~", "HOME", "env", "exec", "command", "kill", "cd", "unset",
+    "builtin", "PWD", "hash", "source", "ulimit", "umask", "suspend", "logout", "login", "-l",
+    "coproc", "enable", "fc", "mod",
+];
+
+/// Real shells run what was made, in a directory and with programs that do nothing: what they run was said.
+fn held_against(name: &'static str, shell: Shell, target: &'static str) {
+    let Some(path) = installed(name) else {
+        return;
+    };
+    let programs =
+        "rm ls cat tee echo sort grep find xargs sudo nice timeout sh bash tar git wc head"
+            .split(' ');
+    let programs: BTreeSet<String> = programs.map(str::to_owned).collect();
+    let scratch = Scratch::new(target, &programs, &[]);
+    let number = Cell::new(0);
+    let mut fuzz = Fuzz::new(target, env!("CARGO_MANIFEST_DIR"))
+        .words(WORDS)
+        .smoke(60);
+    let seeds = [HONEST, BASH, EVASIONS].map(cases).into_iter().flatten();
+    for case in seeds.filter(|case| case.line.len() < 24).step_by(3) {
+        fuzz = fuzz.seed(&case.line);
+    }
+    fuzz.run(|input, _| {
+        let Ok(text) = std::str::from_utf8(input) else {
+            return Ok(1);
+        };
+        let Understanding::Understood { commands } = said(text, shell) else {
+            return Ok(2);
+        };
+        if LEADS_OUT.iter().any(|word| text.contains(word)) || !is_safe(text, &commands) {
+            return Ok(3);
+        }
+        number.set(number.get() + 1);
+        for call in scratch.ran(number.get(), &path, text) {
+            if !commands.iter().any(|judged| was_said(&judged.argv, &call)) {
+                return Err(format!("{text}\n  ran {call:?}\n  said {commands:?}"));
+            }
+        }
+        Ok(digest(effects(&commands)))
+    });
+}
+
+#[test]
+fn fuzz_shell_dash() {
+    held_against("dash", Shell::Sh, "shell-dash");
+}
+
+#[test]
+fn fuzz_shell_bash() {
+    held_against("bash", Shell::Bash, "shell-bash");
+}
+
+#[test]
+fn fuzz_shell_zsh() {
+    held_against("zsh", Shell::Zsh, "shell-zsh");
 }
 
 fn effects(commands: &[Judged]) -> Vec<(Effect, bool)> {

@@ -87,8 +87,8 @@ impl Understanding {
 
 /// Reads a command line as the declared shell would, and says what it does.
 pub fn understand(command: &[u8], shell: Shell, limits: &ShellLimits) -> Understanding {
-    let judged = parse(command, shell, limits)
-        .and_then(|script| judge::judge(&script, shell, limits));
+    let judged =
+        parse(command, shell, limits).and_then(|script| judge::judge(&script, shell, limits));
     match judged {
         Ok(commands) => Understanding::Understood { commands },
         Err(reason) => Understanding::Unknown { reason },

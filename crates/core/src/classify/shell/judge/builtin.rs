@@ -74,7 +74,11 @@ impl Judge<'_> {
             _ => args.first(),
         };
         let shows = |text: &str| {
-            let letters = if self.shell == Shell::Zsh { "s%" } else { SHOWN };
+            let letters = if self.shell == Shell::Zsh {
+                "s%"
+            } else {
+                SHOWN
+            };
             !text.starts_with('-') && only_shows(text, letters)
         };
         if !format.and_then(Arg::literal).is_some_and(shows) {
@@ -92,7 +96,9 @@ impl Judge<'_> {
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let text = arg.literal().ok_or(Reason::ChangesTheShell)?;
-            let letters = text.strip_prefix(['-', '+']).ok_or(Reason::ChangesTheShell)?;
+            let letters = text
+                .strip_prefix(['-', '+'])
+                .ok_or(Reason::ChangesTheShell)?;
             let (letters, named) = match letters.strip_suffix('o') {
                 Some(letters) => (letters, true),
                 None => (letters, false),
@@ -100,7 +106,11 @@ impl Judge<'_> {
             if !letters.chars().all(|c| SET_LETTERS.contains(c)) || text.len() < 2 {
                 return Err(Reason::ChangesTheShell);
             }
-            let name = if named { args.next().and_then(Arg::literal) } else { None };
+            let name = if named {
+                args.next().and_then(Arg::literal)
+            } else {
+                None
+            };
             if named && !name.is_some_and(|name| SET_NAMES.contains(&name)) {
                 return Err(Reason::ChangesTheShell);
             }

@@ -10,7 +10,8 @@ use crate::classify::shell::catalogue::{Program, Value};
 
 /// Settings of `dd` that are no files.
 const DD_SETTINGS: &[&str] = &[
-    "bs", "ibs", "obs", "cbs", "count", "skip", "iseek", "seek", "oseek", "status", "conv", "iflag", "oflag",
+    "bs", "ibs", "obs", "cbs", "count", "skip", "iseek", "seek", "oseek", "status", "conv",
+    "iflag", "oflag",
 ];
 
 impl Judge<'_> {
@@ -20,19 +21,29 @@ impl Judge<'_> {
         let mut judged = Judged::new(argv, program.effect, program.reason);
         self.options(&mut judged, &reading);
         if reading.maybe {
-            judged.raise(program.worst, "An argument that is not known may be any of its options.");
+            judged.raise(
+                program.worst,
+                "An argument that is not known may be any of its options.",
+            );
         }
         let writes = reading.has(&["-c", "-r", "-u", "--create", "--append", "--update"]);
         let extracts = reading.has(&["-x", "--extract", "--get"]);
         for path in reading.values(&["-f", "--file"]) {
             if may_be_remote(path) {
-                judged.raise(Effect::Execute, "An archive on another machine is reached by running a program.");
+                judged.raise(
+                    Effect::Execute,
+                    "An archive on another machine is reached by running a program.",
+                );
             }
             let effect = if writes { Effect::Write } else { Effect::Read };
             self.touches(&mut judged, path, effect, true);
         }
         for path in reading.values(&["-C", "--directory"]) {
-            let effect = if extracts { Effect::Write } else { Effect::Read };
+            let effect = if extracts {
+                Effect::Write
+            } else {
+                Effect::Read
+            };
             self.touches(&mut judged, path, effect, false);
         }
         if writes {
@@ -52,8 +63,12 @@ impl Judge<'_> {
                 _ => "",
             };
             match text.split_once('=') {
-                Some(("if", path)) => self.touches(&mut judged, &valued(arg, path), Effect::Read, true),
-                Some(("of", path)) => self.touches(&mut judged, &valued(arg, path), Effect::Write, true),
+                Some(("if", path)) => {
+                    self.touches(&mut judged, &valued(arg, path), Effect::Read, true)
+                }
+                Some(("of", path)) => {
+                    self.touches(&mut judged, &valued(arg, path), Effect::Write, true)
+                }
                 Some((name, _)) if DD_SETTINGS.contains(&name) => {}
                 _ => judged.raise(Effect::Execute, "A setting of it is not known."),
             }
@@ -79,11 +94,19 @@ impl Judge<'_> {
             });
         }
         let names = reading.values(&["-v", "--set", "--variable"]);
-        let known = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with("ON_ERROR_STOP="));
-        let is_plain = |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['=', ':', '/']));
-        let pipes = |arg: &Arg| !arg.literal().is_some_and(|text| !text.starts_with('|'));
+        let known = |arg: &Arg| {
+            arg.literal()
+                .is_some_and(|text| text.starts_with("ON_ERROR_STOP="))
+        };
+        let is_plain = |arg: &Arg| {
+            arg.literal()
+                .is_some_and(|text| !text.contains(['=', ':', '/']))
+        };
+        let pipes = |arg: &Arg| arg.literal().is_none_or(|text| text.starts_with('|'));
         if !names.into_iter().all(known)
-            || reading.values(&["-o", "--output", "-L", "--log-file"]).any(pipes)
+            || reading
+                .values(&["-o", "--output", "-L", "--log-file"])
+                .any(pipes)
             || !reading.operands.iter().all(is_plain)
         {
             judged.sql = None;

@@ -46,7 +46,11 @@ pub struct Judged {
 impl Judged {
     fn new(argv: &[Arg], effect: Effect, why: impl Into<String>) -> Self {
         Self {
-            program: argv.first().and_then(Arg::literal).unwrap_or_default().to_owned(),
+            program: argv
+                .first()
+                .and_then(Arg::literal)
+                .unwrap_or_default()
+                .to_owned(),
             argv: argv.to_vec(),
             effect,
             why: why.into(),
@@ -113,7 +117,10 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn deeper(&mut self, judge: impl FnOnce(&mut Self) -> Result<(), Reason>) -> Result<(), Reason> {
+    fn deeper(
+        &mut self,
+        judge: impl FnOnce(&mut Self) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
         self.depth = self.depth.saturating_add(1);
         if self.depth > self.limits.nesting_max {
             return Err(Reason::TooDeep);

@@ -23,7 +23,9 @@ pub(super) struct Reading {
 impl Reading {
     /// Whether one of these options is given.
     pub(super) fn has(&self, names: &[&str]) -> bool {
-        self.options.iter().any(|(spec, _)| names.contains(&spec.name))
+        self.options
+            .iter()
+            .any(|(spec, _)| names.contains(&spec.name))
     }
     /// The values of an option.
     pub(super) fn values<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Arg> {

@@ -71,7 +71,9 @@ impl Judge<'_> {
     /// Names of files that begin so, and are there.
     fn matching(&self, prefix: &str) -> Option<(Effect, &'static str)> {
         let (directory, name) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-        if name.starts_with('.') || prefix == "/" || (prefix.starts_with('/') && directory.is_empty())
+        if name.starts_with('.')
+            || prefix == "/"
+            || (prefix.starts_with('/') && directory.is_empty())
         {
             return Some((
                 Effect::Execute,

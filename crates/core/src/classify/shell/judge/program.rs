@@ -156,7 +156,10 @@ impl Judge<'_> {
             );
         }
         for (spec, value) in &reading.options {
-            judged.raise(spec.effect, format!("The option {} makes it so.", spec.name));
+            judged.raise(
+                spec.effect,
+                format!("The option {} makes it so.", spec.name),
+            );
             match (spec.file, value) {
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
@@ -172,7 +175,11 @@ impl Judge<'_> {
             return;
         }
         let own = judged.why.clone();
-        let why = if effect > judged.effect { "It changes files." } else { &own };
+        let why = if effect > judged.effect {
+            "It changes files."
+        } else {
+            &own
+        };
         let (effect, why) = self.written(path, effect, why);
         judged.raise(effect, why);
         judged.files.push(File {
@@ -202,7 +209,11 @@ impl Judge<'_> {
             Operands::PatternRead => {
                 let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
                 let skip = usize::from(!given);
-                all(judged, operands.get(skip..).unwrap_or_default(), Effect::Read);
+                all(
+                    judged,
+                    operands.get(skip..).unwrap_or_default(),
+                    Effect::Read,
+                );
             }
             Operands::TextAdminister => {
                 let skip = usize::from(!reading.has(&["--reference"]));
@@ -276,7 +287,8 @@ impl Judge<'_> {
             (Some(_), Arg::Opaque(_)) => (Effect::Write, String::new()),
             (None, _) => (
                 Effect::Execute,
-                "Which names the files will have cannot be told, and some decide what runs.".to_owned(),
+                "Which names the files will have cannot be told, and some decide what runs."
+                    .to_owned(),
             ),
         }
     }

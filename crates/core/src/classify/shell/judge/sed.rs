@@ -17,7 +17,10 @@ impl Judge<'_> {
         let mut judged = Judged::new(argv, program.effect, program.reason);
         self.options(&mut judged, &reading);
         if reading.maybe {
-            judged.raise(program.worst, "An argument that is not known may be its script.");
+            judged.raise(
+                program.worst,
+                "An argument that is not known may be its script.",
+            );
         }
         let mut scripts: Vec<&Arg> = reading.values(&["-e", "--expression"]).collect();
         let mut files = reading.operands.as_slice();
@@ -37,7 +40,11 @@ impl Judge<'_> {
             );
         }
         let in_place = reading.has(&["-i", "--in-place"]);
-        let effect = if in_place { Effect::Write } else { Effect::Read };
+        let effect = if in_place {
+            Effect::Write
+        } else {
+            Effect::Read
+        };
         for path in files {
             self.touches(&mut judged, path, effect, false);
         }
@@ -65,14 +72,17 @@ fn only_edits(script: &str) -> bool {
 fn command(text: &str) -> Option<&str> {
     let mut rest = address(text)?.trim_start_matches([' ', '\t']);
     if let Some(behind) = rest.strip_prefix(',') {
-        rest = address(behind.trim_start_matches([' ', '\t', '+', '~']))?.trim_start_matches([' ', '\t']);
+        rest = address(behind.trim_start_matches([' ', '\t', '+', '~']))?
+            .trim_start_matches([' ', '\t']);
     }
     let rest = rest.trim_start_matches(['!', ' ', '\t']);
     let letter = rest.chars().next()?;
     let behind = rest.strip_prefix(letter)?;
     match letter {
         '{' | '}' => Some(behind),
-        'p' | 'd' | '=' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | 'z' => ended(behind),
+        'p' | 'd' | '=' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | 'z' => {
+            ended(behind)
+        }
         'q' | 'Q' => ended(behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')),
         's' => {
             let delimiter = delimiter(behind)?;
@@ -130,7 +140,9 @@ fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
 
 /// Whether every bracket expression ends: some versions take a delimiter within one for text.
 fn is_closed(pattern: &str) -> bool {
-    pattern.rfind('[').is_none_or(|open| pattern.rfind(']').is_some_and(|close| close > open))
+    pattern
+        .rfind('[')
+        .is_none_or(|open| pattern.rfind(']').is_some_and(|close| close > open))
 }
 
 /// What follows a command that ends here.
@@ -146,15 +158,49 @@ mod tests {
     #[test]
     fn scripts_that_only_edit_are_told_from_others() {
         for script in [
-            "s/a/b/", "s/a/b/g;p", "1,5p", "/a/d", "$!N", "/a/,/b/p", "s|/x|/y|2", "1d;$d", "/x/{p;q}",
-            "a text; e rm", "y/abc/xyz/", "10q", "s/[0-9]*$//", "/^$/d", "1!G;h;$!d", "1~2p",
+            "s/a/b/",
+            "s/a/b/g;p",
+            "1,5p",
+            "/a/d",
+            "$!N",
+            "/a/,/b/p",
+            "s|/x|/y|2",
+            "1d;$d",
+            "/x/{p;q}",
+            "a text; e rm",
+            "y/abc/xyz/",
+            "10q",
+            "s/[0-9]*$//",
+            "/^$/d",
+            "1!G;h;$!d",
+            "1~2p",
         ] {
             assert!(only_edits(script), "{script}");
         }
         for script in [
-            "e", "1e rm x", "s/a/b/e", "s/a/b/w f", "w f", "s/a/b/ge", "r f", "W f", "p;e ls", "/a/w f",
-            "s/[/]/b/;e rm", "s/a/b", "a\\\ne rm", "/a/{e rm\n}", "R f", "s/x/y/\ne rm", "s\nx\ny\n", "b x", "F",
-            "s/x/y/M;e", "v", "l", ":a;e",
+            "e",
+            "1e rm x",
+            "s/a/b/e",
+            "s/a/b/w f",
+            "w f",
+            "s/a/b/ge",
+            "r f",
+            "W f",
+            "p;e ls",
+            "/a/w f",
+            "s/[/]/b/;e rm",
+            "s/a/b",
+            "a\\\ne rm",
+            "/a/{e rm\n}",
+            "R f",
+            "s/x/y/\ne rm",
+            "s\nx\ny\n",
+            "b x",
+            "F",
+            "s/x/y/M;e",
+            "v",
+            "l",
+            ":a;e",
         ] {
             assert!(!only_edits(script), "{script}");
         }

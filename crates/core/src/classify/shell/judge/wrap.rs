@@ -25,7 +25,11 @@ impl Judge<'_> {
             _ => {}
         }
         // The first operand behind its own begins the command.
-        let mut reading = read(args, &[&program.options], Some(program.before.saturating_add(1)));
+        let mut reading = read(
+            args,
+            &[&program.options],
+            Some(program.before.saturating_add(1)),
+        );
         if !reading.is_clear() {
             return self.push(unclear(argv, program, &reading));
         }
@@ -63,7 +67,10 @@ impl Judge<'_> {
             self.enters(directory);
         }
         for name in reading.values(&["--unset"]) {
-            if !name.literal().is_some_and(|name| KNOWN.is_harmless(name, true)) {
+            if !name
+                .literal()
+                .is_some_and(|name| KNOWN.is_harmless(name, true))
+            {
                 judged.raise(Effect::Execute, told);
             }
         }
@@ -163,7 +170,9 @@ fn text_of(args: &[Arg]) -> Option<&str> {
                     return None;
                 }
             }
-            Some(letters) if !letters.is_empty() && letters.chars().all(|c| "ceuxl".contains(c)) => {
+            Some(letters)
+                if !letters.is_empty() && letters.chars().all(|c| "ceuxl".contains(c)) =>
+            {
                 is_text |= letters.contains('c');
             }
             Some(_) => return None,

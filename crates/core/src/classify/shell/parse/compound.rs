@@ -81,7 +81,9 @@ impl Parser<'_> {
     /// After `for`.
     fn each(&mut self) -> Parsed<Compound> {
         self.blanks()?;
-        let name = self.cursor.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        let name = self
+            .cursor
+            .take_while(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name(&name) {
             return Err(Reason::Syntax);
         }

@@ -45,7 +45,8 @@ impl Parser<'_> {
                 return Err(Reason::LineContinuation);
             }
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                self.cursor.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+                self.cursor
+                    .take_while(|c| c.is_ascii_alphanumeric() || c == '_');
                 self.no_subscript()?;
                 word.part(value(quoted));
             }

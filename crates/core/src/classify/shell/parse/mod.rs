@@ -21,7 +21,16 @@ use redirect::Document;
 const ENDS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "esac", "}"];
 /// Words that begin a construct of some shell that is not understood.
 const CONSTRUCTS: &[&str] = &[
-    "[[", "function", "select", "coproc", "foreach", "end", "repeat", "nocorrect", "always", "in",
+    "[[",
+    "function",
+    "select",
+    "coproc",
+    "foreach",
+    "end",
+    "repeat",
+    "nocorrect",
+    "always",
+    "in",
 ];
 /// Words that begin one that is.
 const COMPOUNDS: &[&str] = &["{", "if", "while", "until", "for", "case"];
@@ -49,7 +58,10 @@ pub(super) fn within(
     limits: &ShellLimits,
     depth: usize,
 ) -> Result<Script, Reason> {
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if text
+        .chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
+    {
         return Err(Reason::Control);
     }
     Parser::new(text, shell, limits, depth, false).whole()
@@ -199,7 +211,8 @@ impl<'a> Parser<'a> {
 
     fn pipeline(&mut self) -> Parsed<Pipeline> {
         self.blanks()?;
-        let negated = self.cursor.peek() == Some('!') && matches!(self.cursor.ahead(1), Some(' ' | '\t'));
+        let negated =
+            self.cursor.peek() == Some('!') && matches!(self.cursor.ahead(1), Some(' ' | '\t'));
         if negated {
             self.cursor.skip(1);
         }

@@ -21,9 +21,7 @@ impl Parser<'_> {
     pub(super) fn at_redirection(&self) -> bool {
         match (self.cursor.peek(), self.cursor.ahead(1)) {
             (Some('<' | '>'), _) | (Some('&'), Some('>')) => true,
-            (Some(c), Some('<' | '>')) => {
-                c.is_ascii_digit() && self.cursor.ahead(2) != Some('(')
-            }
+            (Some(c), Some('<' | '>')) => c.is_ascii_digit() && self.cursor.ahead(2) != Some('('),
             _ => false,
         }
     }
@@ -85,7 +83,10 @@ impl Parser<'_> {
 
     /// `2>&1` and `>&-`; bash also has `>&file`, which is a file elsewhere.
     fn descriptor(&mut self) -> Parsed<Redirection> {
-        let is_one = self.cursor.peek().is_some_and(|c| c.is_ascii_digit() || c == '-');
+        let is_one = self
+            .cursor
+            .peek()
+            .is_some_and(|c| c.is_ascii_digit() || c == '-');
         self.cursor.skip(1);
         let ended = matches!(
             self.cursor.peek(),

@@ -129,7 +129,10 @@ impl Parser<'_> {
     fn tilde(&mut self, word: &mut Making) -> Parsed<()> {
         self.cursor.skip(1);
         let ends = |c: Option<char>| {
-            matches!(c, None | Some('/' | ' ' | '\t' | '\n' | ';' | '&' | '|' | ')' | '<' | '>'))
+            matches!(
+                c,
+                None | Some('/' | ' ' | '\t' | '\n' | ';' | '&' | '|' | ')' | '<' | '>')
+            )
         };
         let is_zsh = self.shell == Shell::Zsh;
         if word.parts.is_empty() {
@@ -234,7 +237,10 @@ impl Parser<'_> {
 fn braces(text: &str) -> Option<Vec<String>> {
     let (before, rest) = text.split_once('{')?;
     let (list, behind) = rest.split_once('}')?;
-    if [before, list, behind].iter().any(|part| part.contains(['{', '}'])) {
+    if [before, list, behind]
+        .iter()
+        .any(|part| part.contains(['{', '}']))
+    {
         return None;
     }
     // What is plain here stays so once it stands at the beginning of a word.
@@ -250,8 +256,14 @@ fn braces(text: &str) -> Option<Vec<String>> {
     } else {
         let (from, to) = list.split_once("..")?;
         let (from, to) = (counted(from)?, counted(to)?);
-        let up: Vec<u32> = (from.min(to)..=from.max(to)).take(BRACE_WORDS_MAX + 1).collect();
-        let ordered: Vec<u32> = if from <= to { up } else { up.into_iter().rev().collect() };
+        let up: Vec<u32> = (from.min(to)..=from.max(to))
+            .take(BRACE_WORDS_MAX + 1)
+            .collect();
+        let ordered: Vec<u32> = if from <= to {
+            up
+        } else {
+            up.into_iter().rev().collect()
+        };
         ordered.iter().map(u32::to_string).collect()
     };
     let words: Vec<String> = inner
