@@ -50,7 +50,7 @@ fn files_are_named_with_what_is_done_to_them() {
         ("sort -o b a", "write b, read a"),
         ("chmod 644 a", "administer a"),
         ("tar czf a.tgz b", "write a.tgz, read b"),
-        ("tar xf a.tgz -C b", "read a.tgz, write b"),
+        ("tar xf a.tgz -C /b", "read a.tgz, write /b, write ."),
         ("dd if=a of=b", "read a, write b"),
         ("sed -i s/a/b/ c", "write c"),
         ("find a -delete", "destroy a"),

@@ -1,8 +1,13 @@
 //! What is known of programs beforehand.
 //!
-//! Lives here: the form of the files in `catalogue/shell`, and looking things up. Never: reading a command line.
+//! Lives here: reading the files in `catalogue/shell`, and looking things up. Never: their form (`files`), reading a command
+//! line.
+
+mod files;
 
 use crate::action::Effect;
+pub(super) use files::Place;
+use files::{Entry, Harmless, PlacesFile, ProgramsFile, VariablesFile};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -21,63 +26,6 @@ const FILES: &[&str] = &[
 ];
 const PLACES: &str = include_str!("../../../../../catalogue/shell/places.toml");
 const VARIABLES: &str = include_str!("../../../../../catalogue/shell/variables.toml");
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProgramsFile {
-    version: u32,
-    program: Vec<Entry>,
-}
-
-/// One entry of a file, for one or more programs that are alike.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    names: String,
-    reason: String,
-    effect: Effect,
-    #[serde(default)]
-    worst: Option<Effect>,
-    #[serde(default)]
-    operands: Operands,
-    #[serde(default)]
-    special: Option<Special>,
-    #[serde(default)]
-    pages: bool,
-    #[serde(default)]
-    stops: bool,
-    #[serde(default)]
-    before: usize,
-    #[serde(default)]
-    options: String,
-    #[serde(default)]
-    write: String,
-    #[serde(default)]
-    administer: String,
-    #[serde(default)]
-    destroy: String,
-    #[serde(default)]
-    sub: Vec<SubEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SubEntry {
-    names: String,
-    effect: Effect,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    operands: Operands,
-    #[serde(default)]
-    options: String,
-    #[serde(default)]
-    write: String,
-    #[serde(default)]
-    administer: String,
-    #[serde(default)]
-    destroy: String,
-}
 
 /// What the arguments of a program are that are no options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -106,6 +54,8 @@ pub(super) enum Operands {
     Move,
     /// Names of variables that the shell sets.
     Variables,
+    /// Names of things that are no files: no paths, and nothing that is set.
+    Names,
     /// Numbers, literally: zsh computes what it is given.
     Number,
     /// References that are pushed: `+` and `:` in front destroy.
@@ -247,43 +197,6 @@ fn all_specs(
     all
 }
 
-/// Places where what is written there decides what runs later, and names of variables.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PlacesFile {
-    pub(super) place: Vec<Place>,
-}
-
-/// Places that are alike.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Place {
-    /// What writing there is.
-    pub(super) effect: Effect,
-    pub(super) reason: String,
-    /// Directories and files by their whole path.
-    #[serde(default)]
-    pub(super) below: Vec<String>,
-    /// Names of files and directories, wherever they are.
-    #[serde(default)]
-    pub(super) named: Vec<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct VariablesFile {
-    harmless: Vec<Harmless>,
-    special: Vec<Harmless>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Harmless {
-    names: String,
-    #[serde(rename = "reason")]
-    _reason: String,
-}
-
 /// All that is known. Files that do not read leave nothing known, which refuses; a test reads them all.
 #[derive(Default)]
 pub(super) struct Known {
@@ -383,39 +296,4 @@ pub fn programs() -> Vec<(&'static str, Effect, &'static str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_read_and_no_program_is_listed_twice() {
-        read().unwrap();
-        let mut seen = BTreeSet::new();
-        for text in FILES {
-            let file: ProgramsFile = toml::from_str(text).unwrap();
-            assert_eq!(file.version, VERSION);
-            for entry in &file.program {
-                assert!(entry.reason.len() > 5, "{}", entry.names);
-                for name in entry.names.split_whitespace() {
-                    assert!(seen.insert(name.to_owned()), "{name} is listed twice");
-                }
-            }
-        }
-        assert!(seen.len() > 150, "{}", seen.len());
-    }
-
-    #[test]
-    fn options_are_spelled_with_dashes_and_listed_once() {
-        for (name, program) in &KNOWN.programs {
-            let subs = program.subs.values().map(|sub| &sub.options);
-            for options in subs.chain([&program.options]) {
-                let mut seen = BTreeSet::new();
-                for option in options {
-                    assert!(option.name.starts_with('-'), "{name} {}", option.name);
-                    assert!(seen.insert(option.name), "{name} {}", option.name);
-                    let short = option.name.len() == 2 || option.name.starts_with("--");
-                    assert!(short, "{name} {}", option.name);
-                }
-            }
-        }
-    }
-}
+mod tests;

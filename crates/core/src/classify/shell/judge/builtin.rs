@@ -58,7 +58,10 @@ impl Judge<'_> {
         };
         match args {
             [] | [_] => true,
-            [asks, _] => is_in(ASKS_ONE, asks),
+            [asks, one] => {
+                let number = self.shell == Shell::Zsh && asks.literal() == Some("-t");
+                is_in(ASKS_ONE, asks) && (!number || is_number(one))
+            }
             [one, asks, other] => {
                 let numbers = self.shell != Shell::Zsh || (is_number(one) && is_number(other));
                 is_in(ASKS_TEXTS, asks) || (is_in(ASKS_NUMBERS, asks) && numbers)

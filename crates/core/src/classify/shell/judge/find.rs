@@ -23,6 +23,8 @@ struct Asked<'a> {
     starts: Vec<Arg>,
     writes: Vec<&'a Arg>,
     deletes: bool,
+    /// Commands run where something was found.
+    elsewhere: bool,
     runs: Vec<Vec<Arg>>,
     unclear: Option<&'static str>,
 }
@@ -53,6 +55,7 @@ impl Judge<'_> {
             effect,
         }));
         self.push(judged)?;
+        self.anywhere |= asked.elsewhere;
         for inner in &asked.runs {
             match inner.first() {
                 Some(Arg::Exact(_)) => self.run(inner)?,
@@ -115,6 +118,7 @@ fn action<'a>(
         "-delete" => asked.deletes = true,
         "-exec" | "-execdir" | "-ok" | "-okdir" => {
             let inner = command(args, &asked.starts, text.ends_with("dir"))?;
+            asked.elsewhere |= text.ends_with("dir");
             asked.runs.push(inner);
         }
         "-fprint" | "-fprint0" | "-fls" => asked.writes.push(value(args)?),

@@ -144,7 +144,13 @@ fn worst_of(path: &str) -> Option<(Effect, &'static str)> {
     let places = KNOWN.places.iter();
     places
         .filter(|place| {
-            let named = |part: &&str| place.named.iter().any(|name| name == part);
+            let named = |part: &&str| {
+                let mut rests = place
+                    .named
+                    .iter()
+                    .filter_map(|name| part.strip_prefix(name.as_str()));
+                rests.any(|rest| rest.is_empty() || rest.starts_with(['.', '~']))
+            };
             let is_absolute = path.starts_with('/') || leads_out;
             inner.iter().any(named) || (is_absolute && is_in(&inner, place))
         })

@@ -5,7 +5,7 @@
 use super::options::{Reading, read};
 use super::{File, Judge, Judged};
 use crate::action::Effect;
-use crate::classify::shell::arg::Arg;
+use crate::classify::shell::arg::{Arg, Opaque};
 use crate::classify::shell::catalogue::{KNOWN, Operands, OptionSpec, Program, Special};
 use crate::classify::shell::{Reason, Shell};
 
@@ -68,12 +68,18 @@ impl Judge<'_> {
     }
 
     fn changes_directory(&mut self, args: &[Arg]) {
-        let mut operands = args
-            .iter()
-            .filter(|arg| !matches!(arg.literal(), Some("--" | "-P" | "-L")));
-        match operands.next() {
-            Some(directory) => self.enters(directory),
-            None => self.enters(&Arg::Home(String::new())),
+        let is_operand = |arg: &&Arg| !matches!(arg.literal(), Some("--" | "-P" | "-L"));
+        let operands: Vec<&Arg> = args.iter().filter(is_operand).collect();
+        let is_known = |arg: &Arg| match arg {
+            Arg::Exact(text) => text == "-" || !text.starts_with(['-', '+']),
+            Arg::Home(_) => true,
+            Arg::Opaque(_) => false,
+        };
+        match operands.as_slice() {
+            [] => self.enters(&Arg::Home(String::new())),
+            [directory] if is_known(directory) => self.enters(directory),
+            // zsh puts the second in the place of the first, or takes the one for a place in a list.
+            _ => self.anywhere = true,
         }
     }
 
@@ -161,6 +167,11 @@ impl Judge<'_> {
                 format!("The option {} makes it so.", spec.name),
             );
             match (spec.file, value) {
+                (Some(Effect::Write), Some(Arg::Exact(path))) if path.contains('#') => judged
+                    .raise(
+                        Effect::Execute,
+                        "Some programs put something else in the place of `#`.",
+                    ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
                 _ => {}
@@ -223,6 +234,16 @@ impl Judge<'_> {
             Operands::LastWrite => self.last_written(judged, reading, Effect::Read),
             Operands::Move => self.last_written(judged, reading, Effect::Write),
             Operands::Variables => self.variables(judged, reading),
+            Operands::Names => {
+                let is_name =
+                    |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['/', '=']));
+                if !operands.iter().all(is_name) {
+                    judged.raise(
+                        Effect::Execute,
+                        "What it acts on is a path, or is not known: it may run what is there.",
+                    );
+                }
+            }
             Operands::Number => {
                 let is_number = |arg: &Arg| {
                     arg.literal()
@@ -233,6 +254,14 @@ impl Judge<'_> {
                 }
             }
             Operands::References => {
+                // A helper of that name is run for such an address.
+                let helped = |arg: &Arg| arg.literal().is_none_or(|text| text.contains("::"));
+                if operands.iter().any(helped) {
+                    judged.raise(
+                        Effect::Execute,
+                        "Which program it reaches that place with cannot be told.",
+                    );
+                }
                 let destroys = |arg: &Arg| match arg.literal() {
                     Some(text) => text.starts_with(['+', ':']),
                     None => true,
@@ -252,6 +281,14 @@ impl Judge<'_> {
             (None, Some((last, from))) => (from, last),
             (None, None) => return,
         };
+        if reading.has(&["-T", "--no-target-directory"])
+            && reading.has(&["-r", "-R", "-a", "--recursive", "--archive"])
+        {
+            judged.raise(
+                Effect::Execute,
+                "Which names the files will have cannot be told, and some decide what runs.",
+            );
+        }
         for path in from {
             self.touches(judged, path, effect, false);
             let (effect, why) = self.copied_to(path, to);
@@ -274,7 +311,7 @@ impl Judge<'_> {
         let name = match from {
             Arg::Exact(path) | Arg::Home(path) => path.trim_end_matches('/').rsplit('/').next(),
             // Names that come of `*` do not begin with a dot.
-            Arg::Opaque(opaque) if !opaque.expands => return (Effect::Write, String::new()),
+            Arg::Opaque(opaque) if is_visible(opaque) => return (Effect::Write, String::new()),
             Arg::Opaque(_) => None,
         };
         match (name.filter(|name| !["", ".", ".."].contains(name)), to) {
@@ -315,6 +352,12 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// Whether names that begin so are of files that are there, and not hidden.
+fn is_visible(opaque: &Opaque) -> bool {
+    let name = opaque.prefix.rsplit('/').next().unwrap_or_default();
+    !opaque.expands && !name.starts_with('.')
 }
 
 fn unknown_program(argv: &[Arg]) -> Judged {

@@ -39,6 +39,18 @@ impl Judge<'_> {
                 "Its script is not known to only edit text: it may run programs and write files.",
             );
         }
+        let suffixes = reading.values(&["-i", "--in-place"]);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+        let behind = |arg: &Arg| {
+            let text = arg.literal().unwrap_or("/");
+            text.starts_with(['.', '~']) && text.chars().all(is_plain)
+        };
+        if !suffixes.into_iter().all(behind) {
+            judged.raise(
+                Effect::Execute,
+                "What it keeps gets a name that cannot be told.",
+            );
+        }
         let in_place = reading.has(&["-i", "--in-place"]);
         let effect = if in_place {
             Effect::Write
@@ -140,9 +152,47 @@ fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
 
 /// Whether every bracket expression ends: some versions take a delimiter within one for text.
 fn is_closed(pattern: &str) -> bool {
-    pattern
-        .rfind('[')
-        .is_none_or(|open| pattern.rfind(']').is_some_and(|close| close > open))
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => {
+                rest.next();
+            }
+            '[' => match after_bracket(rest.as_str()) {
+                Some(behind) => rest = behind.chars(),
+                None => return false,
+            },
+            _ => {}
+        }
+    }
+    true
+}
+
+/// What follows a bracket expression, given what stands behind its `[`.
+fn after_bracket(text: &str) -> Option<&str> {
+    let text = text.strip_prefix('^').unwrap_or(text);
+    // The first character belongs to it, whatever it is.
+    let first = text.chars().next().filter(|c| *c != '\\')?;
+    let mut rest = if first == '[' {
+        text
+    } else {
+        text.strip_prefix(first)?
+    };
+    loop {
+        let c = rest.chars().next()?;
+        let behind = rest.strip_prefix(c)?;
+        rest = match c {
+            ']' => return Some(behind),
+            // Whether this escapes is read in different ways.
+            '\\' => return None,
+            '[' => match behind.strip_prefix(':') {
+                Some(class) => class.split_once(":]")?.1,
+                None if behind.starts_with(['.', '=']) => return None,
+                None => behind,
+            },
+            _ => behind,
+        };
+    }
 }
 
 /// What follows a command that ends here.
@@ -171,6 +221,9 @@ mod tests {
             "y/abc/xyz/",
             "10q",
             "s/[0-9]*$//",
+            "s/[[:space:]]*$//",
+            "s/[^]]*]//",
+            r"s/\[a\]/b/",
             "/^$/d",
             "1!G;h;$!d",
             "1~2p",
@@ -189,6 +242,8 @@ mod tests {
             "p;e ls",
             "/a/w f",
             "s/[/]/b/;e rm",
+            "s/[]/]/g;s/p;e rm x;#/y/",
+            r"s/[\]/]/g;s/p;e x;#/y/",
             "s/a/b",
             "a\\\ne rm",
             "/a/{e rm\n}",

@@ -183,6 +183,10 @@ fn text_of(args: &[Arg]) -> Option<&str> {
 
 /// What `xargs` adds from its input.
 fn from_input(reading: &Reading, inner: &mut Vec<Arg>) -> Result<(), Reason> {
+    // The last of these counts, and with it whether arguments are put in or added.
+    if reading.has(&["-I"]) && reading.has(&["-n", "-L", "--max-args"]) {
+        return Err(Reason::HiddenText);
+    }
     let Some(replaced) = reading.values(&["-I"]).last() else {
         // Without a command it is `echo`.
         if inner.is_empty() {

@@ -106,6 +106,9 @@ impl Parser<'_> {
         }
         let tabs = self.cursor.take("-");
         self.blanks()?;
+        if self.cursor.peek() == Some('$') {
+            return Err(Reason::HereDocument);
+        }
         let word = self.word()?;
         let (end, literal) = match word.parts.as_slice() {
             [Part::Literal(end, quoted)] => (end.clone(), *quoted),
