@@ -103,9 +103,7 @@ const LEADS_OUT: &[&str] = &[
 
 /// Real shells run what was made, in a directory and with programs that do nothing: what they run was said.
 fn held_against(name: &'static str, shell: Shell, target: &'static str) {
-    let Some(path) = installed(name) else {
-        return;
-    };
+    let path = installed(name);
     let programs =
         "rm ls cat tee echo sort grep find xargs sudo nice timeout sh bash tar git wc head"
             .split(' ');
