@@ -58,6 +58,8 @@ pub(super) enum Operands {
     Names,
     /// Numbers, literally: zsh computes what it is given.
     Number,
+    /// How the time is to be shown, from a `+` on: anything else sets the clock.
+    Format,
     /// References that are pushed: `+` and `:` in front destroy.
     References,
 }

@@ -253,6 +253,12 @@ impl Judge<'_> {
                     judged.raise(Effect::Execute, "zsh computes what it is given.");
                 }
             }
+            Operands::Format => {
+                let shows = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('+'));
+                if !operands.iter().all(shows) {
+                    judged.raise(Effect::Administer, "It sets the clock.");
+                }
+            }
             Operands::References => {
                 // A helper of that name is run for such an address.
                 let helped = |arg: &Arg| arg.literal().is_none_or(|text| text.contains("::"));
