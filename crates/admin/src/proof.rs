@@ -169,9 +169,10 @@ pub(crate) async fn notice(
         return Ok(());
     };
     let written = admin.ports.recorder.write(event).await;
-    written.inspect_err(
-        |why| tracing::error!(%why, "where a proof was used from could not be recorded, and it was refused"),
-    )
+    written.inspect_err(|why| {
+        tracing::error!(%why, "where a proof was used from could not be recorded, and it was refused");
+        admin.ports.elsewhere.forget(identity, from);
+    })
 }
 
 /// The token of exactly one `Authorization` header (RFC 6750, section 2.1).

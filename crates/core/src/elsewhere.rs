@@ -57,18 +57,24 @@ impl Elsewhere {
     /// Remembers that a proof was used from an address. What is to go on record, where it was used from others before:
     /// once for each.
     pub fn noted(&self, identity: &Identity, from: IpAddr) -> Option<Event> {
-        let credential = identity.credential.as_ref().map(CredentialId::as_str);
-        let proof = credential.or(identity.token_id.as_deref())?;
-        let chain = identity.chain.to_string();
-        let mut name = Hasher::new();
-        name.field(chain.as_bytes()).field(proof.as_bytes());
-        let before = self.origins(name.finish(), Origin::of(from))?;
+        let (proof, name) = name_of(identity)?;
+        let before = self.origins(name, Origin::of(from))?;
         Some(Event::SeenElsewhere {
-            chain,
+            chain: identity.chain.to_string(),
             proof: proof.to_owned(),
             client: from.to_string(),
             before: before.iter().map(Origin::to_string).collect(),
         })
+    }
+
+    /// Forgets that a proof was used from an address, where that could not be put on record: it is told again.
+    pub fn forget(&self, identity: &Identity, from: IpAddr) {
+        let Some((_, name)) = name_of(identity) else {
+            return;
+        };
+        if let Some(known) = self.halves().newer.get_mut(&name) {
+            known.retain(|o| *o != Origin::of(from));
+        }
     }
 
     /// The places that were known before, where this one is not among them and is not the first.
@@ -97,6 +103,16 @@ impl Elsewhere {
             Err(poisoned) => poisoned.into_inner(),
         }
     }
+}
+
+/// Which proof it is, for people and for the memory.
+fn name_of(identity: &Identity) -> Option<(&str, Digest)> {
+    let credential = identity.credential.as_ref().map(CredentialId::as_str);
+    let proof = credential.or(identity.token_id.as_deref())?;
+    let mut name = Hasher::new();
+    name.field(identity.chain.to_string().as_bytes())
+        .field(proof.as_bytes());
+    Some((proof, name.finish()))
 }
 
 #[cfg(test)]

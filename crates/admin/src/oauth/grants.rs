@@ -41,7 +41,6 @@ pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Shown) -> Res
             "code_verifier",
         ],
     )?;
-    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .trade_code(
@@ -53,7 +52,7 @@ pub(super) async fn code(admin: &Admin, form: &Parameters, asker: &Shown) -> Res
         )
         .await;
     let given = or_ended(admin, given, asker.from).await?;
-    begun(admin, given, asker.from).await
+    begun(admin, given, asker).await
 }
 
 /// Codes for a device.
@@ -76,7 +75,6 @@ pub(super) async fn device(admin: &Admin, form: &Parameters, from: IpAddr) -> Re
 /// Tokens for a device whose person answered.
 pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "device_code"])?;
-    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .poll_device(
@@ -85,13 +83,12 @@ pub(super) async fn poll(admin: &Admin, form: &Parameters, asker: &Shown) -> Res
             &asker.sender,
         )
         .await?;
-    begun(admin, given, asker.from).await
+    begun(admin, given, asker).await
 }
 
 /// Fresh tokens.
 pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Shown) -> Result<Value, No> {
     only(form, &["grant_type", "client_id", "refresh_token", "scope"])?;
-    asker.use_up(admin)?;
     let login = &admin.ports.login;
     let given = login
         .refresh(
@@ -101,7 +98,7 @@ pub(super) async fn refresh(admin: &Admin, form: &Parameters, asker: &Shown) -> 
         )
         .await;
     let given = or_ended(admin, given, asker.from).await?;
-    noted(admin, given, "sign_in.renew", asker.from).await
+    noted(admin, given, "sign_in.renew", asker).await
 }
 
 /// Puts a sign-in that was ended over what was brought on record.
@@ -122,19 +119,24 @@ async fn or_ended(
 }
 
 /// Puts a sign-in on record and tells its tokens. What cannot be recorded is not given, and ends.
-async fn begun(admin: &Admin, given: SignedIn, from: IpAddr) -> Result<Value, No> {
-    noted(admin, given, "sign_in", from).await
+async fn begun(admin: &Admin, given: SignedIn, asker: &Shown) -> Result<Value, No> {
+    noted(admin, given, "sign_in", asker).await
 }
 
 async fn noted(
     admin: &Admin,
     given: SignedIn,
     act: &'static str,
-    from: IpAddr,
+    asker: &Shown,
 ) -> Result<Value, No> {
     let chain = given.identity.chain.to_string();
-    let details = format!("from {from}");
-    if let Err(no) = record(admin, chain, act, &given.sign_in, true, details).await {
+    let details = format!("from {}", asker.from);
+    let noted = async {
+        // Only now: whoever brings a code or a token that is none has nothing remembered of them.
+        asker.use_up(admin)?;
+        record(admin, chain, act, &given.sign_in, true, details).await
+    };
+    if let Err(no) = noted.await {
         admin.ports.login.end(&given.sign_in).await?;
         return Err(no);
     }

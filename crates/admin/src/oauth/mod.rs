@@ -99,6 +99,8 @@ fn server(admin: &Admin) -> Value {
         "id_token_signing_alg_values_supported": ["ES256"],
         // RFC 8705, section 3.3.
         "tls_client_certificate_bound_access_tokens": admin.settings.client_certificates,
+        // Our own: what `provider` of an authorization request can be.
+        "brattice_sign_in_providers": admin.ports.login.providers(),
         // RFC 9449, section 5.1.
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
     })

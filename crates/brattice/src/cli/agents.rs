@@ -46,11 +46,14 @@ pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<
             out.say(&format!("warning: {}: {why}", show::visible(&ended.id)));
         }
         out.line(format!(
-            "{} is revoked: {} sessions ended, {} credentials voided",
+            "{} is revoked: {} ended, {} voided",
             show::visible(&ended.id),
-            ended.sessions,
-            ended.credentials
+            show::count(ended.sessions, "session"),
+            show::count(ended.credentials, "credential")
         ));
+        if kind.is_none_or(|k| k == "user") {
+            out.say("what it proves from now on counts once its provider's clock is past this moment, for sure after `leeway` (30 s)");
+        }
     }
     Ok(())
 }

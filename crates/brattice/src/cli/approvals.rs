@@ -63,7 +63,7 @@ fn list(found: &ApprovalsBody, out: &mut Output) {
                 show::cell(&a.id, 24),
                 show::cell(&a.state, 12),
                 show::cell(&chain(&a.chain), 48),
-                show::cell(&format!("{}/{}", a.target, a.place), 32),
+                show::cell(&place(a), 32),
                 show::cell(&a.effects.join(","), 24),
                 show::cell(&shown_text(a), 60),
             ]
@@ -129,10 +129,7 @@ fn show_one(a: &ApprovalBody, out: &mut Output) {
                 .clone()
                 .unwrap_or_else(|| "none: asked ahead of time".to_owned()),
         ),
-        (
-            "target",
-            format!("{}, {} ({})", a.target, a.place, a.labels.join(", ")),
-        ),
+        ("target", format!("{} ({})", place(a), a.labels.join(", "))),
         ("effects", a.effects.join(", ")),
         ("acts", a.acts.join("\n")),
         ("waits for", waits_for(a).join("\n")),
@@ -236,6 +233,14 @@ fn ask(approval: &ApprovalBody, yes: bool, out: &mut Output) -> Result<(), Failu
         Ok(())
     } else {
         Err(Failure::failed("nothing was answered"))
+    }
+}
+
+/// The target, and where on it, if that is said.
+fn place(a: &ApprovalBody) -> String {
+    match a.place.as_str() {
+        "" => a.target.clone(),
+        place => format!("{}/{place}", a.target),
     }
 }
 

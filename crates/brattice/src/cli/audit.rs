@@ -6,6 +6,7 @@ use super::exit::Failure;
 use super::output::Output;
 use super::show;
 use brattice_admin::body::{AuditFilesBody, AuditLineBody};
+use brattice_core::time::Timestamp;
 use brattice_store::audit::{Head, PublicKey, verify};
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -49,6 +50,13 @@ fn verify_files(
     }
     let report = verify(dir, &key, &kept)
         .map_err(|why| Failure::failed(format!("{} cannot be read: {why}", dir.display())))?;
+    if report.segments == 0 && kept.is_empty() {
+        return Err(
+            Failure::usage(format!("{} holds no audit log", dir.display())).hint(
+                "it is the directory `audit` below `store.directory`, or what `audit export` wrote",
+            ),
+        );
+    }
     let good = report.problem.is_none();
     if out.is_json() {
         out.json(&json!({ "verified": good, "report": report }));
@@ -115,7 +123,9 @@ fn one_line(line: &AuditLineBody) -> String {
             .map(value)
             .unwrap_or_default()
     };
-    let mut shown = format!("{:>8}  {}  {}", line.position, text("at"), text("kind"));
+    let at = text("at");
+    let at = at.parse().map_or(at, |at| Timestamp(at).to_string());
+    let mut shown = format!("{:>8}  {at}  {}", line.position, text("kind"));
     for (name, v) in entry.into_iter().flatten() {
         if !matches!(name.as_str(), "at" | "kind" | "revision") && !v.is_null() {
             shown.push_str(&format!("  {}={}", show::visible(name), value(v)));

@@ -3,6 +3,7 @@
 use super::args::CheckArgs;
 use super::exit::Failure;
 use super::output::Output;
+use super::policy::{OF_DEV, is_of_dev};
 use super::show;
 use crate::config::{self, Checked, Options, raw};
 use serde_json::json;
@@ -33,6 +34,9 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<(), Failure> {
                     "{many} problem{}",
                     if many == 1 { "" } else { "s" }
                 ));
+                if is_of_dev(&args.config) {
+                    out.line(OF_DEV);
+                }
             }
             Err(Failure::told())
         }

@@ -59,6 +59,12 @@ impl Link {
             let authorities = Certificate::from_pem_bundle(&pem).map_err(|_| {
                 Failure::usage(format!("{} holds no PEM certificate", path.display()))
             })?;
+            if authorities.is_empty() {
+                return Err(Failure::usage(format!(
+                    "{} holds no PEM certificate",
+                    path.display()
+                )));
+            }
             http = http.tls_certs_only(authorities);
         }
         let http = http
@@ -161,8 +167,19 @@ impl Link {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        Failure::new(Exit::Unreachable, format!("{} could not be reached: {cause}", self.base))
-            .hint("is the gateway running, is --url right, and does --ca name the authority of its certificate?")
+        let cause = cause.to_string();
+        let hint = if cause.contains("CaUsedAsEndEntity") {
+            "its certificate is an authority's: make one for the gateway itself, with basicConstraints=CA:FALSE"
+        } else if cause.contains("InvalidContentType") {
+            "what answers there does not speak TLS: is it http://…, or another port?"
+        } else {
+            "is the gateway running, is --url right, and does --ca name the authority of its certificate?"
+        };
+        Failure::new(
+            Exit::Unreachable,
+            format!("{} could not be reached: {cause}", self.base),
+        )
+        .hint(hint)
     }
 }
 

@@ -32,6 +32,10 @@ pub fn run(gateway: &GatewayArgs, args: CredentialArgs, out: &mut Output) -> Res
             single_use,
             from,
         } => {
+            if let Some((name, _)) = target.split_once('/') {
+                return Err(Failure::usage(format!("`{target}` is no target's name"))
+                    .hint(format!("a credential is for all of a target: {name}")));
+            }
             let client = Client::new(gateway)?;
             let request = CredentialRequest {
                 target,

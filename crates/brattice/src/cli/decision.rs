@@ -4,10 +4,10 @@
 //! it asks the same judge that the gate asks.
 
 use crate::config::Checked;
-use crate::config::names;
+use crate::config::{names, nearest};
 use brattice_core::action::{Act, Object, RelationKind, Verb};
 use brattice_core::policy::{Budget, Explanation, Lifted, Moment, Outcome, TimeZone, Verdict};
-use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
+use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, PrincipalKind};
 use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use serde::Deserialize;
@@ -78,6 +78,29 @@ pub struct Asked {
     pub columns: Option<Vec<String>>,
 }
 
+/// What can come of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expected {
+    /// It passes.
+    Allow,
+    /// It does not.
+    Deny,
+    /// People are asked.
+    Hold,
+}
+
+impl Expected {
+    /// As a verdict is named.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Expected::Allow => "allow",
+            Expected::Deny => "deny",
+            Expected::Hold => "hold",
+        }
+    }
+}
+
 /// A decision that is expected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,8 +109,8 @@ pub struct Example {
     pub name: String,
     /// The act.
     pub ask: Asked,
-    /// `allow`, `deny` or `hold`.
-    pub expect: String,
+    /// What shall come of it.
+    pub expect: Expected,
     /// Rules that must be among those that decide.
     #[serde(default)]
     pub rules: Vec<String>,
@@ -122,18 +145,30 @@ pub fn judge(
     };
     let Some(target) = bundle.targets.get(&asked.target) else {
         return Err(format!(
-            "there is no target `{}` in the bundle",
-            asked.target
+            "there is no target `{}` in the bundle{}",
+            asked.target,
+            meant(&asked.target, bundle.targets.keys().map(String::as_str))
         ));
     };
+    for principal in chain.actors() {
+        known_here(bundle, principal)?;
+    }
     let verb = Verb::ALL
         .iter()
         .copied()
         .find(|v| v.as_str() == asked.act)
         .ok_or_else(|| {
             let all: Vec<&str> = Verb::ALL.iter().map(|v| v.as_str()).collect();
-            format!("`{}` is not an act; known: {}", asked.act, all.join(", "))
+            let meant = meant(&asked.act, all.iter().copied());
+            format!(
+                "`{}` is not an act{meant}; known: {}",
+                asked.act,
+                all.join(", ")
+            )
         })?;
+    if asked.on.is_none() && verb != Verb::Connect && verb != Verb::SqlUnknown {
+        return Err(format!("say what `{}` is done to: {ON}", asked.act));
+    }
     let mut act = Act::new(verb, object(asked.on.as_deref())?);
     act.facts.has_where = asked.has_where;
     act.facts.limit = asked.limit.unwrap_or(act.facts.limit);
@@ -172,6 +207,38 @@ pub fn judge(
     };
     let judge = bundle.rules.judge_for(&identity.chain, &target.target);
     Ok(judge.explain(&[act], &moment, &Lifted::none()))
+}
+
+/// Whether its provider is one of the bundle's, and its groups are written whole.
+fn known_here(bundle: &Checked, principal: &Principal) -> Result<(), String> {
+    let issuers = bundle
+        .issuers
+        .iter()
+        .map(|i| i.name.as_str())
+        .chain(bundle.saml.iter().map(|s| s.name.as_str()))
+        .chain(bundle.spiffe.iter().map(|s| s.name.as_str()))
+        .chain([OWN_ISSUER]);
+    let issuers: Vec<&str> = issuers.collect();
+    let known = |issuer: &str| match issuers.contains(&issuer) {
+        true => Ok(()),
+        false => Err(format!(
+            "there is no provider `{issuer}` in the bundle{}; there are: {}",
+            meant(issuer, issuers.iter().copied()),
+            issuers.join(", ")
+        )),
+    };
+    known(&principal.issuer)?;
+    for group in &principal.groups {
+        let (issuer, _) = group
+            .split_once('/')
+            .ok_or_else(|| format!("`{group}` is no group: write PROVIDER/NAME"))?;
+        known(issuer)?;
+    }
+    Ok(())
+}
+
+fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
 }
 
 /// The name of a verdict.

@@ -109,6 +109,7 @@ impl Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let exit = match problem.status {
+            400 => Exit::Usage,
             401 | 403 => Exit::NotPermitted,
             503 => Exit::Unreachable,
             _ => Exit::Failed,

@@ -23,14 +23,18 @@ pub fn freeze(gateway: &GatewayArgs, args: FreezeArgs, out: &mut Output) -> Resu
         return Ok(());
     }
     let FrozenBody { freeze, sessions } = frozen;
+    if freeze.targets.is_empty() {
+        out.say("warning: nothing is stopped: no target of the bundle is meant by this; is it spelled right?");
+    }
     let targets = match freeze.targets.len() {
         0 => "no target that the bundle has now".to_owned(),
         _ => freeze.targets.join(", "),
     };
     out.line(format!(
-        "{} stops {}: {sessions} sessions ended",
+        "{} stops {}: {} ended",
         show::visible(&freeze.id),
-        show::visible(&targets)
+        show::visible(&targets),
+        show::count(sessions, "session")
     ));
     out.line(format!(
         "let them go on with: brattice thaw {}",

@@ -15,6 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_admin::oauth::{DEVICE_GRANT, DEVICE_PATH, REVOKE_PATH, TOKEN_PATH};
+use brattice_core::time::Timestamp;
 use brattice_identity::login::{CLI, SIGN_IN_WAIT_MAX};
 use serde::Deserialize;
 use serde_json::json;
@@ -117,6 +118,8 @@ fn mind_the_token(gateway: &GatewayArgs, out: &mut Output) {
 struct Server {
     issuer: String,
     authorization_endpoint: String,
+    #[serde(default)]
+    brattice_sign_in_providers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +151,13 @@ fn by_browser(
     args: &LoginArgs,
     out: &mut Output,
 ) -> Result<Tokens, Failure> {
+    let there = &server.brattice_sign_in_providers;
+    if let Some(name) = args.provider.as_ref().filter(|p| !there.contains(p)) {
+        return Err(
+            Failure::usage(format!("nobody signs in by a provider `{name}` there"))
+                .hint(format!("--provider is one of: {}", there.join(", "))),
+        );
+    }
     let (state, verifier) = (fresh()?, fresh()?);
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
     let mut url = Url::parse(&server.authorization_endpoint)
@@ -267,5 +277,7 @@ fn keep(
 }
 
 fn shown(sign_in: &SignIn) -> serde_json::Value {
-    json!({ "url": sign_in.url, "who": sign_in.who, "expires_at": sign_in.expires_at })
+    let until = i64::try_from(sign_in.expires_at).unwrap_or(i64::MAX);
+    let until = Timestamp::from_seconds(until).to_string();
+    json!({ "url": sign_in.url, "who": sign_in.who, "expires_at": until })
 }

@@ -59,6 +59,9 @@ impl Output {
                 *width = (*width).max(text.chars().count());
             }
         }
+        if rows.is_empty() {
+            return self.line("none that you may see");
+        }
         let heading: Vec<String> = heading.iter().map(|h| h.to_uppercase()).collect();
         for row in std::iter::once(&heading).chain(rows) {
             let mut line = String::new();

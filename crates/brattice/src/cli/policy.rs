@@ -51,8 +51,24 @@ pub(super) fn load(path: &Path, out: &mut Output) -> Result<Checked, Failure> {
         for line in report.to_string().lines() {
             out.line(show::visible(line));
         }
-        Failure::failed(format!("{} is not a valid bundle", path.display()))
+        let failure = Failure::failed(format!("{} is not a valid bundle", path.display()));
+        match is_of_dev(path) {
+            true => failure.hint(OF_DEV),
+            false => failure,
+        }
     })
+}
+
+/// What to do with a bundle that `brattice dev` keeps.
+pub(super) const OF_DEV: &str = "`brattice dev` wrote this one, and adds what is missing in it when it runs: `brattice policy reload` checks it there";
+
+/// Whether it is a part of a bundle, kept by `brattice dev`.
+pub(super) fn is_of_dev(path: &Path) -> bool {
+    let file = match path.is_dir() {
+        true => path.join(config::FILE_NAME),
+        false => path.to_owned(),
+    };
+    std::fs::read_to_string(file).is_ok_and(|text| text.starts_with("# Written by `brattice dev"))
 }
 
 fn check(bundle: &Checked, out: &mut Output) -> Result<(), Failure> {
@@ -106,35 +122,38 @@ fn test(bundle: &Checked, out: &mut Output) -> Result<(), Failure> {
         let text = std::fs::read_to_string(path)
             .map_err(|why| Failure::failed(format!("{} cannot be read: {why}", path.display())))?;
         let examples: Examples = toml::from_str(&text).map_err(|why| {
-            Failure::failed(format!(
-                "{}: {}",
-                path.display(),
-                why.to_string().trim_end()
-            ))
+            let at = why.span().map_or(0, |span| span.start);
+            let line = 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
+            Failure::failed(format!("{}:{line}: {}", path.display(), why.message()))
         })?;
         for example in examples.decisions {
-            let (outcome, _) =
-                decision::judge(bundle, &example.ask, EXAMPLE_TIME).map_err(|why| {
-                    Failure::failed(format!("{}: {}: {why}", path.display(), example.name))
-                })?;
-            let (verdict, rules) = (decision::verdict(&outcome), decision::deciding(&outcome));
-            let good = verdict == example.expect && example.rules.iter().all(|r| rules.contains(r));
+            let expected = example.expect.as_str();
+            let judged = decision::judge(bundle, &example.ask, EXAMPLE_TIME);
+            let (verdict, rules) = match &judged {
+                Ok((outcome, _)) => (decision::verdict(outcome), decision::deciding(outcome)),
+                Err(why) => (why.as_str(), Vec::new()),
+            };
+            let good = verdict == expected && example.rules.iter().all(|r| rules.contains(r));
             failed += usize::from(!good);
             if !out.is_json() {
                 let mark = if good { "ok    " } else { "FAILED" };
                 out.line(format!("{mark}  {}", show::visible(&example.name)));
                 if !good {
+                    let wanted = example.rules.join(", ");
                     out.line(format!(
-                        "        expected {} {}",
-                        example.expect,
-                        example.rules.join(", ")
+                        "        expected {expected} {}",
+                        show::visible(&wanted)
                     ));
-                    out.line(format!("        but it is {verdict} {}", rules.join(", ")));
+                    out.line(format!(
+                        "        but it is {} {}",
+                        show::visible(verdict),
+                        rules.join(", ")
+                    ));
                 }
             }
             results.push(json!({
                 "name": example.name, "file": path.display().to_string(), "ok": good,
-                "expected": example.expect, "verdict": verdict, "rules": rules,
+                "expected": expected, "verdict": verdict, "rules": rules,
             }));
         }
     }
@@ -303,7 +322,7 @@ mod tests {
                 let (outcome, _) = decision::judge(&bundle, &example.ask, EXAMPLE_TIME).unwrap();
                 assert_eq!(
                     decision::verdict(&outcome),
-                    example.expect,
+                    example.expect.as_str(),
                     "{}",
                     example.name
                 );

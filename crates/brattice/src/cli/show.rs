@@ -45,6 +45,14 @@ fn flood(shown: &mut Vec<String>, blank: usize) {
     }
 }
 
+/// `1 session`, `2 sessions`.
+pub fn count(many: impl Into<u64>, what: &str) -> String {
+    match many.into() {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

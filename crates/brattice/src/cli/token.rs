@@ -66,6 +66,12 @@ fn exchange(
         form.push(("bind_to", to));
     }
     let issued: Issued = client.form(TOKEN_PATH, &form)?;
+    if issued.expires_in < asked.ttl.as_secs() {
+        out.say(&format!(
+            "note: it lives for {} s, which is as long as your token and `limits.own_token_lifetime_max` let it",
+            issued.expires_in
+        ));
+    }
     if out.is_json() {
         out.json(&issued);
     } else {

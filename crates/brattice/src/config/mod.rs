@@ -17,6 +17,7 @@ mod suggest;
 pub(crate) use check::span_of;
 pub use checked::Checked;
 pub use report::{Problem, Report};
+pub(crate) use suggest::nearest;
 
 use brattice_core::ids::Hasher;
 use brattice_core::policy::SourceFile;

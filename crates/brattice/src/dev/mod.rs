@@ -18,7 +18,7 @@ pub use token::token;
 
 use crate::config::Report;
 use crate::dev_issuer::{DevIssuer, DevIssuerError};
-use crate::run::{self, Source, StartError, SystemClock, SystemRandomness};
+use crate::run::{self, Source, StartError, SystemClock, SystemRandomness, with_causes};
 use brattice_core::time::Clock;
 use replace::Stage;
 use state::State;
@@ -129,21 +129,6 @@ pub fn run(options: &Options) -> ExitCode {
     });
     runtime.shutdown_background();
     code
-}
-
-/// What went wrong, with whatever lies behind it.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut deeper = error.source();
-    while let Some(cause) = deeper {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        deeper = cause.source();
-    }
-    text
 }
 
 async fn try_out(options: &Options) -> Result<ExitCode, DevError> {

@@ -42,6 +42,9 @@ const HEAD: &str = "\
 # Written by `brattice dev --target-url`, anew each time that it is given. Listeners, store and identity provider are
 # those of `brattice dev`. The rules in policies/ were copied from an example and are yours to change. Columns are masked by
 # their usual names; in a bundle of your own, name yours.
+#
+# After a change, `brattice policy reload` checks it and puts it in force. `brattice check` finds it wanting: without
+# `brattice dev`, which adds the rest, it is not whole.
 ";
 
 /// Writes the bundle, leaving rules that are there as they are, and tells where it is.

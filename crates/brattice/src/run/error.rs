@@ -82,3 +82,18 @@ pub(super) fn boxed<E: std::error::Error + Send + Sync + 'static>(
 ) -> Box<dyn std::error::Error + Send + Sync> {
     Box::new(error)
 }
+
+/// What went wrong, with whatever lies behind it.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut deeper = error.source();
+    while let Some(cause) = deeper {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        deeper = cause.source();
+    }
+    text
+}

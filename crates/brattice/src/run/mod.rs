@@ -21,7 +21,7 @@ pub(crate) mod tend;
 mod tests;
 
 pub use assemble::Gateway;
-pub use error::StartError;
+pub use error::{StartError, with_causes};
 pub use listeners::Addresses;
 pub use serve::{serve, until_stopped};
 pub use source::Source;

@@ -2,7 +2,7 @@
 //!
 //! Lives here: signals and the process's end. Never: what is served.
 
-use super::{Running, Source, log, start};
+use super::{Running, Source, log, start, with_causes};
 use crate::config::Checked;
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,10 +38,7 @@ async fn run(source: Source, checked: Checked) -> ExitCode {
     let running = match start(source, checked).await {
         Ok(running) => running,
         Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the gateway cannot start: {error}"
-            );
+            tracing::error!("the gateway cannot start: {}", with_causes(&error));
             return ExitCode::FAILURE;
         }
     };

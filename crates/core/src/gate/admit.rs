@@ -52,7 +52,9 @@ impl Gate {
     pub async fn admit(&self, opening: Opening) -> Admitted {
         if let Some(event) = self.elsewhere.noted(&opening.identity, opening.client) {
             // It is news to whoever watches, and holds up nobody.
-            let _ = self.note_aside(event);
+            if self.note_aside(event).is_err() {
+                self.elsewhere.forget(&opening.identity, opening.client);
+            }
         }
         let who = opening.identity.chain.to_string();
         let (target, client) = (opening.target.clone(), opening.client);

@@ -213,17 +213,18 @@ impl Parked {
     }
     /// One line for the waiting caller.
     pub fn notice(&self) -> String {
-        let groups: Vec<&str> = self
-            .approval
-            .question
-            .asked
-            .iter()
-            .flat_map(|a| a.groups.iter().map(String::as_str))
-            .collect();
+        // Each rule asks people of its own; whoever is in one of its groups may answer for it.
+        let mut asked: Vec<String> = Vec::new();
+        for rule in &self.approval.question.asked {
+            let groups = rule.groups.join(" or ");
+            if !asked.contains(&groups) {
+                asked.push(groups);
+            }
+        }
         format!(
             "held for approval {} by {}: {}",
             self.approval(),
-            groups.join(" or "),
+            asked.join(" and by "),
             self.url
         )
     }

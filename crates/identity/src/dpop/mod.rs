@@ -26,6 +26,7 @@ use key::ProofKey;
 use seen::{Seen, Used};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// The only algorithms that proofs are taken with.
@@ -95,6 +96,8 @@ pub enum ProofRefused {
 pub struct Proofs {
     seen: Seen,
     started_at: Timestamp,
+    /// The latest time that there was: a clock that steps back makes no used proof fresh.
+    latest: AtomicI64,
 }
 
 impl Proofs {
@@ -104,7 +107,13 @@ impl Proofs {
             seen: Seen::default(),
             // Proofs speak of whole seconds.
             started_at: Timestamp::from_seconds(now.seconds()),
+            latest: AtomicI64::new(now.0),
         }
+    }
+
+    fn now(&self, clock: Timestamp) -> Timestamp {
+        let before = self.latest.fetch_max(clock.0, Ordering::Relaxed);
+        Timestamp(before.max(clock.0))
     }
 
     /// Checks a proof (section 4.3), but for whether it was used before.
@@ -117,6 +126,7 @@ impl Proofs {
         wanted: ProofWanted<'_>,
         now: Timestamp,
     ) -> Result<KeyProof, ProofRefused> {
+        let now = self.now(now);
         let (key, claims) = signed(proof)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let id = text("jti").filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()));
@@ -164,7 +174,7 @@ impl Proofs {
         from: IpAddr,
         now: Timestamp,
     ) -> Result<(), ProofRefused> {
-        match self.seen.use_up(proof.id, proof.until, from, now) {
+        match self.seen.use_up(proof.id, proof.until, from, self.now(now)) {
             Used::First => Ok(()),
             Used::Again => Err(ProofRefused::Again),
             Used::NoRoom => Err(ProofRefused::NoRoom),

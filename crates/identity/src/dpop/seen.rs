@@ -2,9 +2,10 @@
 //!
 //! Lives here: that one is good once, in bounded memory. Never: what one says.
 //!
-//! A full memory refuses: forgetting one would let it be used again. So that one sender cannot fill it, each address has a
+//! A full memory refuses: forgetting one would let it be used again. So that one sender cannot fill it, each place has a
 //! part of it.
 
+use brattice_core::elsewhere::Origin;
 use brattice_core::ids::Digest;
 use brattice_core::time::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Most proofs remembered.
 pub(super) const PROOFS_MAX: usize = 100_000;
-/// Most of one address.
+/// Most of one place.
 pub(super) const PROOFS_OF_ONE_MAX: usize = 10_000;
 
 /// What came of using a proof.
@@ -32,8 +33,8 @@ pub(super) struct Seen(Mutex<Inner>);
 struct Inner {
     ids: HashSet<Digest>,
     /// In the order of their coming; none is kept for longer than the longest that a proof can be good.
-    kept: VecDeque<(Timestamp, Digest, IpAddr)>,
-    by_source: HashMap<IpAddr, usize>,
+    kept: VecDeque<(Timestamp, Digest, Origin)>,
+    by_source: HashMap<Origin, usize>,
 }
 
 impl Seen {
@@ -47,6 +48,7 @@ impl Seen {
     ) -> Used {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget(now);
+        let from = Origin::of(from);
         if inner.ids.contains(&id) {
             return Used::Again;
         }
@@ -83,6 +85,21 @@ mod tests {
 
     fn id(n: usize) -> Digest {
         Digest::of(&n.to_be_bytes())
+    }
+
+    #[test]
+    fn addresses_that_a_sender_picks_freely_share_one_part() {
+        let seen = Seen::default();
+        let start = Timestamp::from_seconds(1000);
+        let until = start.plus(Duration::from_secs(60));
+        let from = |n: usize| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n as u16]);
+        for n in 0..PROOFS_OF_ONE_MAX {
+            assert_eq!(seen.use_up(id(n), until, from(n), start), Used::First);
+        }
+        let one_more = id(PROOFS_OF_ONE_MAX);
+        assert_eq!(seen.use_up(one_more, until, from(1), start), Used::NoRoom);
+        let elsewhere = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(seen.use_up(one_more, until, elsewhere, start), Used::First);
     }
 
     #[test]

@@ -246,6 +246,27 @@ fn a_proof_is_good_once_even_across_a_restart() {
     assert_eq!(said, Err(ProofRefused::BeforeStart));
 }
 
+#[test]
+fn a_clock_that_steps_back_makes_no_used_proof_fresh() {
+    let from = IpAddr::from([192, 0, 2, 1]);
+    let made = Maker::new().made();
+    let (proofs, token) = (proofs(), token());
+    let wanted = ProofWanted {
+        method: "GET",
+        urls: &urls(),
+        token: Some(&token),
+    };
+    let proof = proofs.check(&made, wanted, NOW).unwrap();
+    assert_eq!(proofs.use_up(&proof, from, NOW), Ok(()));
+    // Another's use makes the memory forget what is too old.
+    let later = NOW.plus(AGE_MAX + Duration::from_secs(2));
+    let mut other = Maker::new();
+    other.claims["iat"] = json!(later.seconds());
+    let other = proofs.check(&other.made(), wanted, later).unwrap();
+    assert_eq!(proofs.use_up(&other, from, later), Ok(()));
+    assert_eq!(proofs.check(&made, wanted, NOW), Err(ProofRefused::Time));
+}
+
 /// Whatever is sent: no proof but one that its key signed, and one key has one name.
 #[test]
 fn fuzz_dpop() {

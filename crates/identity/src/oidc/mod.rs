@@ -293,8 +293,12 @@ impl Oidc {
             expires_at: span.ends_at,
             token_id: Some(match people::token_id(claims).map_err(reject)? {
                 Some(id) => id,
-                // Every token has a name by which it, and what comes of it, can be revoked.
-                None => brattice_core::ids::Digest::of(token.as_bytes()).to_string(),
+                // Every token has a name by which it, and what comes of it, can be revoked. The signature is no part of
+                // it: whoever holds a token can spell one of ECDSA in two ways.
+                None => {
+                    let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+                    Digest::of(signed.as_bytes()).to_string()
+                }
             }),
             credential: None,
             scope: Scope::whole(),

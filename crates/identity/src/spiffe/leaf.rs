@@ -9,6 +9,7 @@ use crate::der::{
     BIT_STRING, BOOLEAN, EXPLICIT_0, EXPLICIT_3, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID,
     SEQUENCE, Tlv, UTC_TIME, each,
 };
+use brattice_core::ids::Digest;
 use brattice_core::time::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -35,6 +36,9 @@ pub(super) struct Leaf {
     pub begins_at: Timestamp,
     /// Until when.
     pub ends_at: Timestamp,
+    /// Digest of what the authority signed, the name of this certificate. Its signature is no part of that: whoever holds a
+    /// certificate can spell one of ECDSA in two ways.
+    pub signed: Digest,
 }
 
 impl Leaf {
@@ -65,6 +69,7 @@ impl Leaf {
             trust_domain: trust_domain.to_owned(),
             begins_at: fields.begins_at,
             ends_at: fields.ends_at,
+            signed: Digest::of(fields.signed),
         })
     }
 }
@@ -75,6 +80,8 @@ pub(super) fn span_of(der: &[u8]) -> Option<(Timestamp, Timestamp)> {
 }
 
 struct Fields<'a> {
+    /// What the authority signed.
+    signed: &'a [u8],
     begins_at: Timestamp,
     ends_at: Timestamp,
     /// The first octet of the bits.
@@ -104,6 +111,7 @@ impl<'a> Fields<'a> {
         next(SEQUENCE)?;
         next(SEQUENCE)?;
         let mut found = Self {
+            signed: tbs.whole,
             begins_at,
             ends_at,
             key_usage: None,

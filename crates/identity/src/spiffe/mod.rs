@@ -156,7 +156,6 @@ impl TrustDomain {
         let holds = |rule: &&crate::oidc::GroupRule| rule.when.iter().all(|w| w.holds(&claims));
         let rules = self.config.group_rules.iter().filter(holds);
         let groups = rules.map(|rule| format!("{}/{}", self.config.name, rule.group));
-        let digest = certificate.digest();
         Ok(Identity {
             chain: Chain::of(Principal {
                 kind: PrincipalKind::Agent,
@@ -166,11 +165,11 @@ impl TrustDomain {
             }),
             by: LoginBy::Certificate,
             mfa: false,
-            binding: Binding::certificate(digest),
+            binding: Binding::certificate(certificate.digest()),
             // When somebody last vouched for it.
             authenticated_at: leaf.begins_at,
             expires_at,
-            token_id: Some(digest.to_string()),
+            token_id: Some(leaf.signed.to_string()),
             credential: None,
             scope: Scope::whole(),
             lineage: Vec::new(),

@@ -395,3 +395,20 @@ fn fuzz_svid() {
             }
         });
 }
+
+/// Of ECDSA signatures there are two spellings, and whoever holds a certificate can make the other.
+#[test]
+fn a_certificate_is_named_by_what_was_signed() {
+    let ca = ca("authority");
+    let key = KeyPair::generate().unwrap();
+    let one = svid().signed_by(&key, &ca).unwrap();
+    let mut other = one.der().to_vec();
+    *other.last_mut().unwrap() ^= 1;
+    let name = |der: &[u8]| Leaf::read(der).unwrap().signed;
+    assert_eq!(name(one.der()), name(&other));
+    assert_ne!(Digest::of(one.der()), Digest::of(&other));
+    let mut next = svid();
+    next.serial_number = Some(vec![7].into());
+    let next = next.signed_by(&key, &ca).unwrap();
+    assert_ne!(name(one.der()), name(next.der()));
+}

@@ -303,6 +303,15 @@ async fn a_token_id_is_a_plain_text_and_a_token_without_one_is_named_by_its_dige
     let w = world().await;
     let unnamed = w.accepts(&w.token().without("jti")).await.token_id;
     assert_eq!(unnamed.map(|id| id.len()), Some(64));
+    // Whoever holds a token can spell an ECDSA signature in two ways: it is the same token.
+    let token = w.token().without("jti");
+    let (one, other) = (token.sign().unwrap(), token.sign().unwrap());
+    assert_ne!(one, other);
+    let ids = [
+        w.accepts(&token).await.token_id,
+        w.accepts(&token).await.token_id,
+    ];
+    assert_eq!(ids[0], ids[1]);
     for jti in [json!(7), json!(""), json!("a\nb"), json!(null)] {
         w.rejects(&w.token().claim("jti", jti), "`jti` is not a plain text")
             .await;

@@ -233,7 +233,11 @@ impl Pump {
         }
         self.machine
             .note_shown(now, self.recorder.as_mut())
-            .map_err(|e| self.fault(e.into()))
+            .map_err(|e| {
+                // What is not on record is not shown either.
+                self.machine.withhold();
+                self.fault(e.into())
+            })
     }
 
     fn judge(&mut self, held: Held) -> Result<(), Stop> {

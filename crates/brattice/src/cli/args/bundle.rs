@@ -90,13 +90,13 @@ pub enum PolicyCommand {
     /// Load the rules of a bundle and list them, or tell what is wrong with them.
     Check {
         /// The bundle.
-        #[arg(default_value = ".", value_name = "PATH")]
+        #[arg(default_value = ".", env = "BRATTICE_CONFIG", value_name = "PATH")]
         config: PathBuf,
     },
     /// Judge the example decisions that a bundle keeps in decisions/*.toml.
     Test {
         /// The bundle.
-        #[arg(default_value = ".", value_name = "PATH")]
+        #[arg(default_value = ".", env = "BRATTICE_CONFIG", value_name = "PATH")]
         config: PathBuf,
     },
     /// Tell which rules decide about one act, and why.
@@ -121,7 +121,7 @@ pub enum PolicyCommand {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The bundle.
-    #[arg(default_value = ".", value_name = "PATH")]
+    #[arg(default_value = ".", env = "BRATTICE_CONFIG", value_name = "PATH")]
     pub config: PathBuf,
     /// The agent that acts, as issuer/name.
     #[arg(long, conflicts_with = "user", required_unless_present = "user")]
