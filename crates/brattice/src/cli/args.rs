@@ -24,7 +24,7 @@ pub use rights::{
     ReachArgs, RequestArgs, RequestCommand, RequestCreateArgs, ThawArgs,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// The access gateway for fleets of autonomous agents.
@@ -114,12 +114,12 @@ pub enum Command {
     Whoami,
     /// See and answer what waits for people.
     #[command(
-        after_help = "Examples:\n  brattice approvals list\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'"
+        after_help = "Examples:\n  brattice approvals list\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'\n  brattice approvals deny apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'not today'"
     )]
     Approvals(ApprovalsArgs),
     /// See, replay and end sessions.
     #[command(
-        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
+        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions show ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef --output\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
     )]
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.
@@ -162,7 +162,7 @@ pub enum Command {
     Freezes,
     /// Make and revoke short-lived credentials.
     #[command(
-        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
+        after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential list\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
     /// Trade your token for a narrower one, for yourself or for a worker.
@@ -177,7 +177,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// Check, test and explain rules.
     #[command(
-        after_help = "Examples:\n  brattice policy check examples/orders\n  brattice policy test examples/orders\n  brattice policy explain examples/orders --agent dev/etl-7 --group dev/agents --group dev/writers --target orders-db --act sql.delete --on app/public.orders"
+        after_help = "Examples:\n  brattice policy check examples/orders\n  brattice policy test examples/orders\n  brattice policy explain examples/orders --agent dev/etl-7 --group dev/agents --group dev/writers --target orders-db --act sql.delete --on app/public.orders\n  brattice policy diff /etc/brattice ./proposed --no-wider\n  brattice policy reload\n  brattice policy show"
     )]
     Policy(PolicyArgs),
     /// Write the reference documents.
@@ -222,6 +222,32 @@ pub enum Shell {
     Fish,
 }
 
+/// The whole command line. Commands without examples of their own show those of the command above that are about them.
+pub fn command() -> clap::Command {
+    with_examples(Program::command(), "brattice", "")
+}
+
+fn with_examples(command: clap::Command, path: &str, above: &str) -> clap::Command {
+    let own = command.get_after_help().map(ToString::to_string);
+    let about = |line: &&str| line.contains(&format!("{path} ")) || line.ends_with(path);
+    let command = match &own {
+        Some(_) => command,
+        None => {
+            let lines: Vec<&str> = above.lines().filter(about).collect();
+            match lines.as_slice() {
+                [] => command,
+                [one] => command.after_help(format!("Example:\n{one}")),
+                many => command.after_help(format!("Examples:\n{}", many.join("\n"))),
+            }
+        }
+    };
+    let examples = own.unwrap_or_default();
+    command.mut_subcommands(|sub| {
+        let path = format!("{path} {}", sub.get_name());
+        with_examples(sub, &path, &examples)
+    })
+}
+
 fn ttl(text: &str) -> Result<std::time::Duration, String> {
     crate::config::span_of(text)
         .filter(|span| span.as_secs() > 0)
@@ -231,18 +257,17 @@ fn ttl(text: &str) -> Result<std::time::Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed_and_every_command_has_an_example() {
-        Program::command().debug_assert();
-        for command in Program::command().get_subcommands() {
-            let help = command
-                .get_after_help()
-                .map(ToString::to_string)
-                .unwrap_or_default();
+        fn walk(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
             assert!(help.contains("Example"), "{}", command.get_name());
+            command.get_subcommands().for_each(walk);
         }
+        command().debug_assert();
+        command().get_subcommands().for_each(walk);
     }
 
     #[test]
@@ -259,6 +284,6 @@ mod tests {
             }
             command.get_subcommands().for_each(walk);
         }
-        walk(&Program::command());
+        walk(&command());
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Lives here: the scripts. Never: what a command means.
 
-use super::args::{CompletionsArgs, Program, Shell};
+use super::args::{CompletionsArgs, Shell, command};
 use super::exit::Failure;
 use super::output::Output;
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 pub fn run(args: &CompletionsArgs, out: &mut Output) -> Result<(), Failure> {
     out.line(script(args.shell).trim_end());
@@ -14,7 +14,7 @@ pub fn run(args: &CompletionsArgs, out: &mut Output) -> Result<(), Failure> {
 
 /// The script for a shell.
 pub fn script(shell: Shell) -> String {
-    let mut program = Program::command();
+    let mut program = command();
     program.build();
     let mut words = Vec::new();
     collect(&program, "", &mut words);

@@ -31,14 +31,17 @@ mod token;
 mod whoami;
 
 use args::{Command, Program};
-use clap::Parser;
+use clap::FromArgMatches;
 use exit::{Exit, Failure};
 use output::Output;
 use std::process::ExitCode;
 
 /// Runs the command that was given.
 pub fn run() -> ExitCode {
-    let program = match Program::try_parse() {
+    let parsed = args::command()
+        .try_get_matches()
+        .and_then(|found| Program::from_arg_matches(&found));
+    let program = match parsed {
         Ok(program) => program,
         Err(error) => {
             // Help and the version are not errors and go to standard output.
@@ -64,7 +67,8 @@ pub fn run() -> ExitCode {
 /// Whether the command line would take these words, the program's name first.
 #[cfg(test)]
 pub fn takes<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
-    Program::try_parse_from(words)
+    args::command()
+        .try_get_matches_from(words)
         .map(drop)
         .map_err(|error| error.to_string())
 }

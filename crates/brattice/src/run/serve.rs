@@ -93,7 +93,12 @@ struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
+    /// Only had, so that a file that may grow no further is an error to whoever writes it, and not the end of everybody.
+    _file_size: Signal,
 }
+
+/// `SIGXFSZ` on Linux (signal(7); MIPS has another).
+const FILE_SIZE: i32 = 25;
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
@@ -101,6 +106,7 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 }

@@ -18,6 +18,7 @@ const OWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/grants"),
     ("GET", "/api/v1/delegations"),
     ("POST", "/api/v1/grants/requests"),
+    ("GET", "/api/v1/credentials"),
     ("POST", "/api/v1/credentials"),
 ];
 

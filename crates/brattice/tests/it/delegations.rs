@@ -259,7 +259,7 @@ fn nobody_uses_what_was_not_given_to_them() {
         )
         .status
         .code(),
-        Some(1)
+        Some(2)
     );
 }
 

@@ -1,8 +1,10 @@
 //! A recording shows what the agent saw, byte for byte, and does nothing to whoever looks at it.
 
 use crate::world::{AUDITOR, OWNER, READER, SHOP, World};
+use brattice_testkit::postgres::PostgresOptions;
 use brattice_testkit::wire::{Answer, frames};
 use serde_json::Value;
+use std::process::Command;
 
 #[test]
 fn a_replay_is_what_the_agent_received() {
@@ -48,6 +50,45 @@ fn a_replay_is_what_the_agent_received() {
     );
     let clear = |text: &[u8]| text.windows(11).any(|w| w == b"219-09-9991");
     assert!(!clear(&replayed), "what was masked is in the recording");
+}
+
+/// When the disk is full the session ends, and what did not get onto it was not shown either: but for the block that was
+/// being filled.
+#[test]
+fn what_cannot_be_recorded_is_not_shown() {
+    // A message may have begun in the block before.
+    const BLOCK: usize = 64 * 1024 + 1024;
+    let world = World::start(PostgresOptions::of(18), |_| {});
+    let mut wire = world.connect(READER, SHOP);
+    let pid = world.gateway.pid().unwrap().to_string();
+    let bound = |bytes: &str| {
+        let limit = format!("--fsize={bytes}:");
+        let said = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(said.unwrap().success());
+    };
+    bound("3000000");
+    let sql = "SELECT md5(n::text) || md5((-n)::text) AS x FROM generate_series(1, 300000) n";
+    wire.send(&frames::query(sql.as_bytes())).unwrap();
+    let (mut received, mut rows, mut ended) = (0, 0, String::new());
+    while let Ok(message) = wire.receive() {
+        // The last words are the gateway's own.
+        if message.tag == b'E' {
+            ended = String::from_utf8_lossy(&message.body).into_owned();
+        } else {
+            received += message.bytes().len();
+        }
+        rows += usize::from(message.tag == b'D');
+    }
+    bound("unlimited");
+    assert!(ended.contains("cannot keep its record"), "{ended}");
+    assert!(rows > 10_000 && rows < 300_000, "{rows}");
+    let replayed = outputs(&world, &session_of(&world, READER.name)).len();
+    assert!(
+        received <= replayed + BLOCK,
+        "{received} bytes were shown, {replayed} are on record"
+    );
 }
 
 #[test]

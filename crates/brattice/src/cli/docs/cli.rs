@@ -1,15 +1,15 @@
 //! The command line's document.
 
-use super::super::args::Program;
+use super::super::args::command;
 use super::super::exit::Exit;
 use super::cell;
+use clap::Command;
 use clap::builder::StyledStr;
-use clap::{Command, CommandFactory};
 use std::fmt::Write;
 
 /// The document.
 pub fn document() -> String {
-    let mut program = Program::command();
+    let mut program = command();
     program.build();
     let mut text = String::from("# Command line\n\n");
     let about = sentence(program.get_about());

@@ -350,7 +350,7 @@ fn where_no_grant_helps_it_says_so() {
     let hidden = ask(stranger, &["--target", CLOSED, "--connect"]);
     assert_eq!((missing.0, hidden.0), (Some(4), Some(4)));
     let unknown = ["--target", CLOSED, "--effects", "unknown"];
-    assert_eq!(ask(WRITER, &unknown).0, Some(1));
+    assert_eq!(ask(WRITER, &unknown).0, Some(2));
     // Called wrongly, which the program tells without asking anybody.
     assert_eq!(ask(WRITER, &["--target", CLOSED]).0, Some(2));
 }
