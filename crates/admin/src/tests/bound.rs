@@ -197,3 +197,43 @@ async fn documents_say_how_tokens_are_bound() {
         assert_eq!(said["tls_client_certificate_bound_access_tokens"], false);
     }
 }
+
+/// A stranger's key costs nothing: were proofs remembered of whoever sends one, anybody could fill the memory of them.
+#[tokio::test]
+async fn only_proofs_of_whoever_is_signed_in_are_remembered() {
+    let world = World::new(&[]);
+    let ask = async |fields: &[(&str, &str)]| {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::post("/oauth/token")
+            .header(header::HOST, HOST)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("dpop", "key POST https://gateway.example.com/oauth/token");
+        answered(&world, request.body(Body::from(form)).unwrap())
+            .await
+            .0
+    };
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "brattice-cli"),
+        ("refresh_token", "garbage"),
+    ];
+    assert_eq!(ask(&refresh).await, StatusCode::BAD_REQUEST);
+    let poll = [
+        ("grant_type", crate::oauth::DEVICE_GRANT),
+        ("client_id", "brattice-cli"),
+        ("device_code", "not answered yet"),
+    ];
+    assert_eq!(ask(&poll).await, StatusCode::BAD_REQUEST);
+    assert_eq!(uses(&world), 0);
+    let code = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "brattice-cli"),
+        ("redirect_uri", "http://127.0.0.1:1/"),
+        ("code", "good"),
+        ("code_verifier", "a"),
+    ];
+    assert_eq!(ask(&code).await, StatusCode::OK);
+    assert_eq!(uses(&world), 1);
+}
