@@ -87,6 +87,11 @@ impl Understanding {
 
 /// Reads a command line as the declared shell would, and says what it does.
 pub fn understand(command: &[u8], shell: Shell, limits: &ShellLimits) -> Understanding {
+    if !catalogue::is_read() {
+        return Understanding::Unknown {
+            reason: Reason::NoCatalogue,
+        };
+    }
     let judged =
         parse(command, shell, limits).and_then(|script| judge::judge(&script, shell, limits));
     match judged {

@@ -21,6 +21,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// What is known of programs could not be read.
+    NoCatalogue = "The gateway's own lists of programs cannot be read.",
     /// A forced command.
     ForcedCommand = "The account runs a command of its own whatever is asked for.",
     /// Begins with `-` or `+`.
