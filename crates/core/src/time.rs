@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -46,6 +47,22 @@ impl fmt::Display for Timestamp {
             Ok(t) => write!(f, "{t:.6}"),
             Err(_) => write!(f, "{}us", self.0),
         }
+    }
+}
+
+/// The latest time that there was. A clock that steps back brings nothing back that has ended.
+#[derive(Debug)]
+pub struct Latest(AtomicI64);
+
+impl Latest {
+    /// There was no time before this one.
+    pub fn new(first: Timestamp) -> Self {
+        Self(AtomicI64::new(first.0))
+    }
+    /// What a clock says, or the latest that it ever said.
+    pub fn of(&self, read: Timestamp) -> Timestamp {
+        let before = self.0.fetch_max(read.0, Ordering::SeqCst);
+        Timestamp(before.max(read.0))
     }
 }
 

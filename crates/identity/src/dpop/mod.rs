@@ -21,12 +21,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brattice_core::ids::{Digest, Hasher};
 use brattice_core::sender::{KeyProof, ProofWanted};
-use brattice_core::time::Timestamp;
+use brattice_core::time::{Latest, Timestamp};
 use key::ProofKey;
 use seen::{Seen, Used};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// The only algorithms that proofs are taken with.
@@ -96,8 +95,7 @@ pub enum ProofRefused {
 pub struct Proofs {
     seen: Seen,
     started_at: Timestamp,
-    /// The latest time that there was: a clock that steps back makes no used proof fresh.
-    latest: AtomicI64,
+    latest: Latest,
 }
 
 impl Proofs {
@@ -107,13 +105,8 @@ impl Proofs {
             seen: Seen::default(),
             // Proofs speak of whole seconds.
             started_at: Timestamp::from_seconds(now.seconds()),
-            latest: AtomicI64::new(now.0),
+            latest: Latest::new(now),
         }
-    }
-
-    fn now(&self, clock: Timestamp) -> Timestamp {
-        let before = self.latest.fetch_max(clock.0, Ordering::Relaxed);
-        Timestamp(before.max(clock.0))
     }
 
     /// Checks a proof (section 4.3), but for whether it was used before.
@@ -126,7 +119,7 @@ impl Proofs {
         wanted: ProofWanted<'_>,
         now: Timestamp,
     ) -> Result<KeyProof, ProofRefused> {
-        let now = self.now(now);
+        let now = self.latest.of(now);
         let (key, claims) = signed(proof)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let id = text("jti").filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()));
@@ -174,7 +167,10 @@ impl Proofs {
         from: IpAddr,
         now: Timestamp,
     ) -> Result<(), ProofRefused> {
-        match self.seen.use_up(proof.id, proof.until, from, self.now(now)) {
+        match self
+            .seen
+            .use_up(proof.id, proof.until, from, self.latest.of(now))
+        {
             Used::First => Ok(()),
             Used::Again => Err(ProofRefused::Again),
             Used::NoRoom => Err(ProofRefused::NoRoom),

@@ -33,13 +33,12 @@ use brattice_core::principal::{Chain, Identity, LoginBy};
 use brattice_core::scope::Scope;
 use brattice_core::secret::Secret;
 use brattice_core::sender::Sender;
-use brattice_core::time::{Clock, Timestamp};
+use brattice_core::time::{Clock, Latest, Timestamp};
 use jwks::VerifyKey;
 use keys::{Keys, Lookup};
 use party::Party;
 use refusal::Refusal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use verified::{Proof, Verified};
 
@@ -91,7 +90,7 @@ pub struct Oidc {
     minted: Arc<dyn MintedLookup>,
     clock: Arc<dyn Clock>,
     /// The latest time seen: a clock that steps back brings no expired token back.
-    latest: AtomicI64,
+    latest: Latest,
     throttle: Throttle,
 }
 
@@ -125,7 +124,7 @@ impl Oidc {
             beside: ArcSwap::default(),
             minted,
             clock,
-            latest: AtomicI64::new(i64::MIN),
+            latest: Latest::new(Timestamp(i64::MIN)),
             throttle: Throttle::new(limits),
         })
     }
@@ -205,14 +204,14 @@ impl Oidc {
     /// The present, never earlier than any present seen before.
     pub(crate) fn now(&self) -> Timestamp {
         let read = self.clock.now();
-        let latest = Timestamp(self.latest.fetch_max(read.0, Ordering::SeqCst));
+        let latest = self.latest.of(read);
         if latest.since(read) > CLOCK_BACK_TOLERATED {
             tracing::warn!(
                 seconds = latest.since(read).as_secs(),
                 "the clock went back"
             );
         }
-        read.max(latest)
+        latest
     }
 
     async fn proven(&self, token: &Secret, source: &str) -> Result<Identity, AuthError> {
