@@ -25,6 +25,24 @@ pub struct CredentialSummary {
     pub expires_at: Timestamp,
 }
 
+/// Of the credentials that are good at `$1` (not expired, not voided, and nobody in their chain revoked since they were
+/// minted) these columns, for which this holds as well.
+macro_rules! good {
+    ($columns:literal, $which:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM credentials WHERE revoked_at IS NULL AND expires_at > $1
+               AND NOT EXISTS (
+                 SELECT 1 FROM credential_actors AS a
+                 JOIN revocations AS r
+                   ON r.kind = a.kind AND r.issuer = a.issuer AND r.name = a.name
+                 WHERE a.credential = credentials.id AND r.at >= credentials.issued_at) ",
+            $which
+        )
+    };
+}
+
 impl Db {
     /// Keeps a credential that was minted now. `parent` is the session that minted it, where there is one.
     pub async fn insert_credential(
@@ -74,17 +92,12 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<MintedCredential>, StoreError> {
         let operation = "look for a credential";
-        let found: Option<(String, String, String, String, Option<i64>)> = sqlx::query_as(
-            "SELECT scram_verifier, target, identity, bounds, spent_at FROM credentials
-             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
-               AND NOT EXISTS (
-                 SELECT 1 FROM credential_actors AS a
-                 JOIN revocations AS r
-                   ON r.kind = a.kind AND r.issuer = a.issuer AND r.name = a.name
-                 WHERE a.credential = credentials.id AND r.at >= credentials.issued_at)",
-        )
-        .bind(id.as_str())
+        let found: Option<(String, String, String, String, Option<i64>)> = sqlx::query_as(good!(
+            "scram_verifier, target, identity, bounds, spent_at",
+            "AND id = $2"
+        ))
         .bind(now.0)
+        .bind(id.as_str())
         .fetch_optional(&self.0.readers)
         .await
         .map_err(failed(operation))?;
@@ -149,14 +162,13 @@ impl Db {
     ) -> Result<Vec<CredentialSummary>, StoreError> {
         let operation = "list credentials";
         let of = of.map(|p| (kind_name(p.kind), p.issuer.as_str(), p.name.as_str()));
-        let rows = sqlx::query_as(
-            "SELECT id, target, identity, issued_at, expires_at FROM credentials
-             WHERE revoked_at IS NULL AND expires_at > $1
-               AND ($2 = '' OR id IN (
-                 SELECT credential FROM credential_actors
-                 WHERE kind = $2 AND issuer = $3 AND name = $4))
-             ORDER BY issued_at DESC, id LIMIT $5",
-        )
+        let rows = sqlx::query_as(good!(
+            "id, target, identity, issued_at, expires_at",
+            "AND ($2 = '' OR id IN (
+                   SELECT credential FROM credential_actors
+                   WHERE kind = $2 AND issuer = $3 AND name = $4))
+                 ORDER BY issued_at DESC, id LIMIT $5"
+        ))
         .bind(now.0)
         .bind(of.map_or("", |o| o.0))
         .bind(of.map_or("", |o| o.1))
@@ -175,12 +187,12 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<CredentialSummary>, StoreError> {
         let operation = "look at a credential";
-        let row = sqlx::query_as(
-            "SELECT id, target, identity, issued_at, expires_at FROM credentials
-             WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
-        )
-        .bind(id.as_str())
+        let row = sqlx::query_as(good!(
+            "id, target, identity, issued_at, expires_at",
+            "AND id = $2"
+        ))
         .bind(now.0)
+        .bind(id.as_str())
         .fetch_optional(&self.0.readers)
         .await
         .map_err(failed(operation))?;
