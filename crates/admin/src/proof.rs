@@ -127,6 +127,14 @@ enum Token {
 
 /// Who sends a request. A token decides, where there is one; else the connection's certificate.
 pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<Identity, Problem> {
+    let identity = proven(admin, parts).await?;
+    notice(admin, &identity, from(parts))
+        .await
+        .map_err(|_| Problem::unavailable())?;
+    Ok(identity)
+}
+
+async fn proven(admin: &Admin, parts: &Parts) -> Result<Identity, Problem> {
     let authenticator = &admin.ports.authenticator;
     let source = from(parts).to_string();
     if !parts.headers.contains_key(header::AUTHORIZATION) {
@@ -153,9 +161,6 @@ pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<Identity, Proble
         return Err(Problem::unauthenticated());
     }
     shown.use_up(admin).map_err(not_shown)?;
-    notice(admin, &identity, shown.from)
-        .await
-        .map_err(|_| Problem::unavailable())?;
     Ok(identity)
 }
 
