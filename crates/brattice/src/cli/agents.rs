@@ -52,7 +52,7 @@ pub fn run(gateway: &GatewayArgs, args: AgentsArgs, out: &mut Output) -> Result<
             show::count(ended.credentials, "credential")
         ));
         if kind.is_none_or(|k| k == "user") {
-            out.say("what it proves from now on counts once its provider's clock is past this moment, for sure after `leeway` (30 s)");
+            out.say("what it proves from now on counts once its provider's clock is past this moment, for sure after that provider's `leeway` (30 s unless the bundle says otherwise)");
         }
     }
     Ok(())

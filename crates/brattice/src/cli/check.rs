@@ -29,11 +29,7 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<(), Failure> {
                     out.line(show::visible(line));
                 }
                 out.line("");
-                let many = report.problems.len();
-                out.line(format!(
-                    "{many} problem{}",
-                    if many == 1 { "" } else { "s" }
-                ));
+                out.line(show::count(report.problems.len(), "problem"));
                 if is_of_dev(&args.config) {
                     out.line(OF_DEV);
                 }
@@ -70,12 +66,11 @@ fn tell(checked: &Checked, out: &mut Output) {
         }));
         return;
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     out.line(format!(
         "valid: {}, {}, {}",
-        count(checked.targets.len(), "target"),
-        count(checked.issuers.len(), "identity provider"),
-        count(checked.rules.rules().len(), "rule"),
+        show::count(checked.targets.len(), "target"),
+        show::count(checked.issuers.len(), "identity provider"),
+        show::count(checked.rules.rules().len(), "rule"),
     ));
     out.line(format!("digest: {}", checked.digest));
     for warning in &warnings {

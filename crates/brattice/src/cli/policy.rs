@@ -7,6 +7,7 @@ use super::exit::Failure;
 use super::output::Output;
 use super::show;
 use crate::config::{self, Checked, Options};
+use crate::dev::WRITTEN;
 use brattice_admin::body::BundleBody;
 use brattice_core::policy::{Kind, diff};
 use brattice_core::time::Timestamp;
@@ -68,7 +69,7 @@ pub(super) fn is_of_dev(path: &Path) -> bool {
         true => path.join(config::FILE_NAME),
         false => path.to_owned(),
     };
-    std::fs::read_to_string(file).is_ok_and(|text| text.starts_with("# Written by `brattice dev"))
+    std::fs::read_to_string(file).is_ok_and(|text| text.starts_with(WRITTEN))
 }
 
 fn check(bundle: &Checked, out: &mut Output) -> Result<(), Failure> {

@@ -46,11 +46,9 @@ fn flood(shown: &mut Vec<String>, blank: usize) {
 }
 
 /// `1 session`, `2 sessions`.
-pub fn count(many: impl Into<u64>, what: &str) -> String {
-    match many.into() {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    }
+pub fn count<N: PartialEq + From<u8> + std::fmt::Display>(many: N, what: &str) -> String {
+    let more = if many == N::from(1) { "" } else { "s" };
+    format!("{many} {what}{more}")
 }
 
 #[cfg(test)]

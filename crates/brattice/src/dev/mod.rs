@@ -14,6 +14,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use target::WRITTEN;
 pub use token::token;
 
 use crate::config::Report;

@@ -38,8 +38,10 @@ const COLUMNS: [(&str, &[&str]); 5] = [
     ("iban", &["iban"]),
     ("phone", &["phone", "phone_number", "mobile"]),
 ];
+/// How the file that is written begins: by this it is told from a whole bundle's.
+pub const WRITTEN: &str = "# Written by `brattice dev --target-url`";
 const HEAD: &str = "\
-# Written by `brattice dev --target-url`, anew each time that it is given. Listeners, store and identity provider are
+, anew each time that it is given. Listeners, store and identity provider are
 # those of `brattice dev`. The rules in policies/ were copied from an example and are yours to change. Columns are masked by
 # their usual names; in a bundle of your own, name yours.
 #
@@ -61,7 +63,7 @@ pub(super) fn bundle(url: &str, state: &State) -> Result<PathBuf, DevError> {
         Value::Table(Table::from_iter([(NAME.to_owned(), Value::Table(target))])),
     );
     own.insert("classes".to_owned(), Value::Table(classes()));
-    let text = format!("{HEAD}\n{own}");
+    let text = format!("{WRITTEN}{HEAD}\n{own}");
     state.public(&root.join(crate::config::FILE_NAME), text.as_bytes())?;
     for (name, text) in POLICIES {
         let path = policies.join(name);
