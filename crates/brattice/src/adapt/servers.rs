@@ -2,11 +2,11 @@
 //!
 //! Lives here: translation between the two. Never: a statement, a credential.
 
+use crate::run::with_causes;
 use brattice_core::ports::{BoxFuture, Lease};
 use brattice_identity::lend::{Rows, Server, ServerError, Servers};
 use brattice_proxy::endpoint::{Endpoint, Endpoints};
-use brattice_proxy::postgres::own::{KeptOwn, OwnError};
-use std::error::Error as _;
+use brattice_proxy::postgres::own::KeptOwn;
 use std::sync::Arc;
 
 /// All servers of the bundle in force.
@@ -60,15 +60,4 @@ impl Server for OwnServer {
             })
         })
     }
-}
-
-fn with_causes(error: &OwnError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
