@@ -2,10 +2,14 @@
 //!
 //! Lives here: the vocabulary, closed and equal to the policy schema's. Never: how bytes become actions.
 
+mod facts;
+mod object;
+
+pub use facts::{Facts, FileFacts, ShellFacts, SqlFacts};
+pub use object::{Object, RelationKind, escape_part};
+
 use crate::ids::{Digest, Hasher};
-use crate::target::Target;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// The largest figure there is, and what "could not tell" reads as.
@@ -51,7 +55,7 @@ impl fmt::Display for Effect {
 
 macro_rules! verbs {
     ($($(#[$doc:meta])* $variant:ident = $name:literal $effect:ident),* $(,)?) => {
-        /// A leaf action of the policy schema that a SQL command can be.
+        /// A leaf action of the policy schema that a command can be.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Verb { $($(#[$doc])* $variant),* }
         impl Verb {
@@ -120,6 +124,34 @@ verbs! {
     SqlNotify = "sql.notify" Execute,
     /// Could not tell.
     SqlUnknown = "sql.unknown" Unknown,
+    /// A program that only looks.
+    SshInspect = "ssh.inspect" Read,
+    /// A program that changes things within bounds.
+    SshChange = "ssh.change" Write,
+    /// A program that destroys things.
+    SshRemove = "ssh.remove" Destroy,
+    /// A program that changes settings, services or rights.
+    SshAdminister = "ssh.administer" Administer,
+    /// A program that cannot be judged from outside.
+    SshRun = "ssh.run" Execute,
+    /// An interactive shell.
+    SshShell = "ssh.shell" Execute,
+    /// A connection through the host.
+    SshForward = "ssh.forward" Execute,
+    /// Reading a file's content.
+    SshDownload = "ssh.download" Read,
+    /// Reading names and attributes.
+    SshList = "ssh.list" Read,
+    /// Writing a file's content; making a directory or a link.
+    SshUpload = "ssh.upload" Write,
+    /// Renaming.
+    SshRename = "ssh.rename" Write,
+    /// Deleting.
+    SshDelete = "ssh.delete" Destroy,
+    /// Changing a file's rights, owner, times or size.
+    SshChmod = "ssh.chmod" Administer,
+    /// Could not tell.
+    SshUnknown = "ssh.unknown" Unknown,
     /// Seeing a masked value as it is.
     RevealFull = "reveal.full" Read,
     /// Seeing its last four characters.
@@ -134,208 +166,6 @@ verbs! {
     Derive = "derive" Read,
 }
 
-/// The kinds of the policy schema's `RelationKind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RelationKind {
-    /// A table, partitioned ones too.
-    Table,
-    /// A view.
-    View,
-    /// A materialized view.
-    MaterializedView,
-    /// A foreign table.
-    ForeignTable,
-    /// A temporary object of this session.
-    Temporary,
-    /// A sequence.
-    Sequence,
-    /// An object of `pg_catalog` or `information_schema`.
-    Catalog,
-}
-
-impl RelationKind {
-    /// The name in the policy schema.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RelationKind::Table => "table",
-            RelationKind::View => "view",
-            RelationKind::MaterializedView => "materialized_view",
-            RelationKind::ForeignTable => "foreign_table",
-            RelationKind::Temporary => "temporary",
-            RelationKind::Sequence => "sequence",
-            RelationKind::Catalog => "catalog",
-        }
-    }
-}
-
-/// Something below a target that an action is done to. Names are as the target's catalogue has them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Object {
-    /// The target itself.
-    Target,
-    /// A database.
-    Database {
-        /// Its name.
-        database: String,
-    },
-    /// A schema.
-    Schema {
-        /// Its database.
-        database: String,
-        /// Its name.
-        schema: String,
-    },
-    /// A relation.
-    Table {
-        /// Its database.
-        database: String,
-        /// Its schema.
-        schema: String,
-        /// Its name.
-        table: String,
-        /// What kind of relation.
-        kind: RelationKind,
-    },
-    /// A function or procedure.
-    Function {
-        /// Its database.
-        database: String,
-        /// Its schema.
-        schema: String,
-        /// `name(argument types)`, as in `refund(uuid,numeric)`; `name(*)` for all overloads.
-        signature: String,
-        /// Declared volatile.
-        volatile: bool,
-        /// Runs with its owner's rights.
-        security_definer: bool,
-    },
-    /// A setting.
-    Setting {
-        /// Its name, lower case.
-        name: String,
-    },
-    /// A role of the target.
-    Role {
-        /// Its name.
-        name: String,
-    },
-    /// A masked column: a field of a class, below its table.
-    Field {
-        /// Its database.
-        database: String,
-        /// Its schema.
-        schema: String,
-        /// Its table.
-        table: String,
-        /// The kind of that relation.
-        kind: RelationKind,
-        /// The column.
-        column: String,
-        /// The class of its data.
-        class: String,
-    },
-}
-
-/// Percent-escapes a part of an entity id: `%`, `/` and control characters, so that a part never contains a slash.
-pub fn escape_part(part: &str) -> String {
-    let mut out = String::with_capacity(part.len());
-    for c in part.chars() {
-        if c == '%' || c == '/' || c.is_control() {
-            let mut buf = [0; 4];
-            for b in c.encode_utf8(&mut buf).bytes() {
-                out.push_str(&format!("%{b:02X}"));
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-impl Object {
-    /// The entity type in the policy schema.
-    pub fn entity_type(&self) -> &'static str {
-        match self {
-            Object::Target => "Target",
-            Object::Database { .. } => "Database",
-            Object::Schema { .. } => "Schema",
-            Object::Table { .. } => "Table",
-            Object::Function { .. } => "Function",
-            Object::Setting { .. } => "Setting",
-            Object::Role { .. } => "Role",
-            Object::Field { .. } => "Field",
-        }
-    }
-
-    /// The entity id: a path that begins with the target, e.g. `orders-db/app/public/customers`.
-    pub fn entity_id(&self, target: &Target) -> String {
-        let join = |parts: &[&str]| {
-            let mut id = escape_part(&target.name);
-            for p in parts {
-                id.push('/');
-                id.push_str(&escape_part(p));
-            }
-            id
-        };
-        match self {
-            Object::Target => join(&[]),
-            Object::Database { database } => join(&[database]),
-            Object::Schema { database, schema } => join(&[database, schema]),
-            Object::Table {
-                database,
-                schema,
-                table,
-                ..
-            } => join(&[database, schema, table]),
-            Object::Function {
-                database,
-                schema,
-                signature,
-                ..
-            } => join(&[database, schema, signature]),
-            Object::Setting { name } | Object::Role { name } => join(&[name]),
-            Object::Field {
-                database,
-                schema,
-                table,
-                column,
-                ..
-            } => join(&[database, schema, table, column]),
-        }
-    }
-}
-
-/// The figures of one act that a SQL rule can look at (the schema's `SqlContext`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SqlFacts {
-    /// Columns of the object that are read or written; `*` when not told apart.
-    pub columns: BTreeSet<String>,
-    /// A condition bounds it.
-    pub has_where: bool,
-    /// A literal LIMIT; [`FIGURE_MAX`] when there is none.
-    pub limit: i64,
-    /// Rows it will touch; [`FIGURE_MAX`] when nobody can tell.
-    pub estimated_rows: i64,
-    /// Objects that the whole command touches.
-    pub objects: i64,
-    /// Inside an explicit transaction block.
-    pub in_transaction: bool,
-}
-
-impl Default for SqlFacts {
-    fn default() -> Self {
-        Self {
-            columns: BTreeSet::from(["*".to_owned()]),
-            has_where: false,
-            limit: FIGURE_MAX,
-            estimated_rows: FIGURE_MAX,
-            objects: 1,
-            in_transaction: false,
-        }
-    }
-}
-
 /// One verb on one object: the unit that policy judges. A command is a set of them; all must pass.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Act {
@@ -344,7 +174,7 @@ pub struct Act {
     /// To what.
     pub object: Object,
     /// The figures.
-    pub facts: SqlFacts,
+    pub facts: Facts,
 }
 
 impl Act {
@@ -353,7 +183,7 @@ impl Act {
         Self {
             verb,
             object,
-            facts: SqlFacts::default(),
+            facts: Facts::None,
         }
     }
     /// Its effect.

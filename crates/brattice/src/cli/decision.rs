@@ -170,12 +170,14 @@ pub fn judge(
         return Err(format!("say what `{}` is done to: {ON}", asked.act));
     }
     let mut act = Act::new(verb, object(asked.on.as_deref())?);
-    act.facts.has_where = asked.has_where;
-    act.facts.limit = asked.limit.unwrap_or(act.facts.limit);
-    act.facts.estimated_rows = asked.estimated_rows.unwrap_or(act.facts.estimated_rows);
-    if let Some(columns) = &asked.columns {
-        act.facts.columns = columns.iter().cloned().collect();
-    }
+    act.facts.edit_sql(|facts| {
+        facts.has_where = asked.has_where;
+        facts.limit = asked.limit.unwrap_or(facts.limit);
+        facts.estimated_rows = asked.estimated_rows.unwrap_or(facts.estimated_rows);
+        if let Some(columns) = &asked.columns {
+            facts.columns = columns.iter().cloned().collect();
+        }
+    });
     let at = match &asked.at {
         None => now,
         Some(text) => text

@@ -59,6 +59,7 @@ pub(super) fn in_force(
                 statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max)
                     .unwrap_or(usize::MAX),
                 lane_bytes_max: LANE_BYTES_MAX,
+                shell: None,
                 catalogues: catalogues(Address::of(name, t)),
             }),
         );

@@ -9,7 +9,6 @@ use super::cut::Cut;
 use super::session::{Admission, Session};
 use crate::action::{Act, Object, Verb};
 use crate::audit::{Entry, Event, Position};
-use crate::classify::sql::catalogue::{Major, SearchPath};
 use crate::denial::{Code, Denial};
 use crate::ids::{Digest, SessionId};
 use crate::policy;
@@ -151,18 +150,11 @@ impl Gate {
         })
     }
 
-    /// Opens the session once the target has accepted our credential. `role` is who it is there, `major` the server's
-    /// version.
+    /// Opens the session once the target has accepted our credential. `role` is who it is there.
     ///
     /// # Errors
     /// When the record cannot be kept: the session must not go on.
-    pub fn open(
-        &self,
-        admission: Admission,
-        role: Role,
-        major: Major,
-        cut: Arc<Cut>,
-    ) -> Result<Session, Denial> {
+    pub fn open(&self, admission: Admission, role: Role, cut: Arc<Cut>) -> Result<Session, Denial> {
         let identity = admission.identity.clone();
         let event = Event::SessionOpened {
             chain: identity.chain.to_string(),
@@ -178,22 +170,8 @@ impl Gate {
             admission,
             cut,
             rights: role.rights,
-            major,
             entries: 0,
             commands: 0,
-            turn: 0,
-            path: Arc::new(SearchPath::default()),
-            path_in_doubt: true,
-            path_touched: false,
-            overlay: None,
-            overlay_in_doubt: false,
-            wrote: false,
-            locked: false,
-            owed: None,
-            masked: None,
-            settled: true,
-            shared_since: None,
-            plain: None,
         };
         self.write(&mut session, event).map_err(unavailable)?;
         Ok(session)
@@ -258,8 +236,6 @@ impl Gate {
         session.admission.force = force;
         session.admission.guarded = guarded;
         session.admission.judge = judge;
-        session.masked = None;
-        session.plain = None;
         Ok(())
     }
 }

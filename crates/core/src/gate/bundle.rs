@@ -3,6 +3,7 @@
 //! Lives here: what a validated bundle amounts to. Never: how it was read or validated.
 
 use crate::approval::HoldTimes;
+use crate::classify::shell::Shell;
 use crate::classify::sql::Lists;
 use crate::classify::sql::catalogue::Catalogue;
 use crate::ids::Revision;
@@ -54,6 +55,8 @@ pub struct Guarded {
     pub statement_bytes_max: usize,
     /// The most bytes one COPY may send.
     pub lane_bytes_max: u64,
+    /// The shell that reads its command lines, on a host.
+    pub shell: Option<Shell>,
     /// Pictures of its catalogues.
     pub catalogues: Arc<dyn Catalogues>,
 }

@@ -10,6 +10,7 @@ use crate::approval::{Approval, Grant};
 use crate::classify::sql::Command;
 use crate::denial::Denial;
 use crate::ids::{ApprovalId, Revision};
+use crate::policy::Lifted;
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -111,6 +112,19 @@ pub(super) struct Lifting {
 }
 
 impl Lifting {
+    /// The rules that are lifted.
+    pub(super) fn lifted(&self) -> Lifted {
+        let mut lifted = Lifted::default();
+        for g in &self.grants {
+            lifted.add(g.rule.clone(), g.rule_text);
+        }
+        if let Some(approval) = &self.approval {
+            for a in &approval.question.asked {
+                lifted.add(a.rule.clone(), a.rule_text);
+            }
+        }
+        lifted
+    }
     /// Adds those that are not there yet.
     pub(super) fn add_grants(&mut self, grants: Vec<Grant>) {
         for grant in grants {
@@ -196,13 +210,13 @@ pub struct Passed {
 
 /// A command that waits for people.
 #[derive(Debug)]
-pub struct Parked {
-    pub(super) held: Held,
+pub struct Parked<Command = Held> {
+    pub(super) held: Command,
     pub(super) approval: Approval,
     pub(super) url: String,
 }
 
-impl Parked {
+impl<Command> Parked<Command> {
     /// The question's id.
     pub fn approval(&self) -> &ApprovalId {
         &self.approval.question.id

@@ -7,9 +7,9 @@ use super::bundle::Guarded;
 use super::held::{Held, Parked, Tx, Verdict, What};
 use super::judge::{Holding, Pending, Ready, Thought};
 use super::note::{shown, text_of};
-use super::session::Session;
+use super::session::{Session, SqlSession};
 use crate::action::Act;
-use crate::approval::{Approval, ApprovalState, Asked, HoldTimes, Question};
+use crate::approval::{Approval, ApprovalState, Asked, Question};
 use crate::audit::Event;
 use crate::denial::{Code, Denial};
 use crate::ids::{ApprovalId, Digest, Revision, SessionId};
@@ -30,7 +30,7 @@ pub(super) struct About<'a> {
 }
 
 impl<'a> About<'a> {
-    fn session(session: &'a Session) -> Self {
+    pub(super) fn session(session: &'a Session) -> Self {
         let admission = &session.admission;
         Self {
             guarded: &admission.guarded,
@@ -46,9 +46,9 @@ impl Gate {
     /// Does what [`Pending`] waits for.
     pub async fn think(
         self: Arc<Self>,
-        mut session: Box<Session>,
+        mut session: Box<SqlSession>,
         pending: Pending,
-    ) -> (Box<Session>, Thought) {
+    ) -> (Box<SqlSession>, Thought) {
         let thought = match pending {
             Pending::Refresh(held) => self.refresh(&mut session, held).await,
             Pending::Durable(position, verdict) => {
@@ -73,7 +73,7 @@ impl Gate {
         (session, thought)
     }
 
-    async fn refresh(&self, session: &mut Session, mut held: Held) -> Thought {
+    async fn refresh(&self, session: &mut SqlSession, mut held: Held) -> Thought {
         let guarded = session.admission.guarded.clone();
         held.lifted.fresh_since = Some(self.clock.now());
         match guarded.catalogues.refresh(&session.admission.place).await {
@@ -94,7 +94,7 @@ impl Gate {
     /// Grants and a ticket are looked for once; what is still held then is asked.
     async fn hold(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         mut holding: Holding,
     ) -> Result<Thought, StoreError> {
         let identity = session.admission.identity.clone();
@@ -134,13 +134,7 @@ impl Gate {
         let rules: Vec<String> = question.asked.iter().map(|a| a.rule.clone()).collect();
         let asked_id = question.id.clone();
         let Some(approval) = self.approvals.ask(question).await? else {
-            let mut denial = Denial::new(
-                Code::Throttled,
-                "brattice.approvals",
-                "too many approvals were asked for lately",
-            )
-            .hint("wait for the open ones to be decided");
-            denial.rules = rules;
+            let denial = asked_too_much(rules);
             return Ok(Thought::Verdict(self.refuse(
                 session,
                 &holding.held,
@@ -180,7 +174,7 @@ impl Gate {
     /// Grants given ahead are looked for once; what keeps fields masked and is not lifted then keeps them masked.
     async fn grants(
         &self,
-        session: &Session,
+        session: &SqlSession,
         mut held: Held,
         asked: Vec<Asked>,
     ) -> Result<Thought, StoreError> {
@@ -196,7 +190,7 @@ impl Gate {
         Ok(Thought::Again(held))
     }
 
-    fn question(&self, session: &Session, holding: &Holding) -> Result<Question, Denial> {
+    fn question(&self, session: &SqlSession, holding: &Holding) -> Result<Question, Denial> {
         let mut id = [0; 10];
         self.randomness
             .fill(&mut id)
@@ -262,7 +256,7 @@ impl Gate {
     }
 
     /// Uses the approval up, exactly once; only then is the intent written and the command passed.
-    async fn consume(&self, session: &mut Session, ready: Ready) -> Thought {
+    async fn consume(&self, session: &mut SqlSession, ready: Ready) -> Thought {
         let Some(approval) = &ready.held.lifted.approval else {
             return Thought::Verdict(Verdict::Failed);
         };
@@ -281,13 +275,7 @@ impl Gate {
             Err(cause) => return Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
         };
         if !used {
-            let mut denial = Denial::new(
-                Code::ApprovalExpired,
-                "brattice.approvals",
-                format!("approval {id} was already used or has expired"),
-            )
-            .hint("send the command again to ask anew");
-            denial.approval = Some(id);
+            let denial = gone(&id, "was already used or has expired");
             let action = ready.action;
             return Thought::Verdict(self.refuse(session, &ready.held, action, denial));
         }
@@ -308,78 +296,35 @@ impl Gate {
     }
 
     /// Refuses what was approved by people who may not approve it any more, and ends that approval.
-    async fn fallen(&self, session: &mut Session, ready: &Ready, id: ApprovalId) -> Thought {
+    async fn fallen(&self, session: &mut SqlSession, ready: &Ready, id: ApprovalId) -> Thought {
         if let Err(cause) = self.approvals.void(&id).await {
             return Thought::Verdict(Verdict::Deny(self.store_away(&cause)));
         }
-        let mut denial = Denial::new(
-            Code::ApprovalExpired,
-            "brattice.approvals",
-            format!("approval {id} no longer stands: not all who gave it may still give it"),
-        )
-        .hint("send the command again to ask anew");
-        denial.approval = Some(id);
+        let denial = gone(&id, FALLEN);
         Thought::Verdict(self.refuse(session, &ready.held, ready.action, denial))
     }
 
     /// Goes on after people decided. An approved command is judged again under the policy in force.
-    pub fn release(&self, session: &mut Session, parked: Parked, decided: Waited) -> Thought {
+    pub fn release(&self, session: &mut SqlSession, parked: Parked, decided: Waited) -> Thought {
         let approval = match decided {
             Ok(a) => a,
             Err(cause) => return Thought::Verdict(Verdict::Deny(self.store_away(&cause))),
         };
-        let id = approval.question.id.clone();
-        let (code, reason) = match approval.state {
-            ApprovalState::Approved => {
-                let mut held = parked.held;
-                held.lifted.approval = Some(Box::new(approval));
-                // Whatever was known of the catalogue was known before people thought about it.
-                held.lifted.fresh_since = None;
-                // Their yes may have brought a grant.
-                held.lifted.granted = false;
-                return Thought::Again(held);
-            }
-            ApprovalState::Denied => {
-                let by = approval.answers.iter().find(|a| !a.yes);
-                let why = by
-                    .and_then(|a| a.reason.clone())
-                    .map(|r| format!(": {r}"))
-                    .unwrap_or_default();
-                (
-                    Code::ApprovalDenied,
-                    format!("approval {id} was refused{why}"),
-                )
-            }
-            _ => (
-                Code::ApprovalExpired,
-                format!("approval {id} was not decided in time"),
-            ),
+        let Some(denial) = not_approved(&approval) else {
+            let mut held = parked.held;
+            held.lifted.approval = Some(Box::new(approval));
+            // Whatever was known of the catalogue was known before people thought about it.
+            held.lifted.fresh_since = None;
+            // Their yes may have brought a grant.
+            held.lifted.granted = false;
+            return Thought::Again(held);
         };
-        let mut denial = Denial::new(code, "brattice.approvals", reason);
-        denial.rules = approval
-            .question
-            .asked
-            .iter()
-            .map(|a| a.rule.clone())
-            .collect();
-        denial.approval = Some(id);
         Thought::Verdict(self.refuse(session, &parked.held, approval.question.action, denial))
     }
 
     /// Turns a hold into a ticket: refused now, and once approved the identical command passes once, on any connection.
-    pub fn ticket(&self, session: &mut Session, parked: Parked) -> Verdict {
-        let id = parked.approval.question.id.clone();
-        let mut denial = Denial::new(Code::ApprovalRequired, "brattice.approvals", format!("this command waits for approval {id}"))
-            .hint(format!("it is decided at {}; once approved, send the identical command again, on any connection", parked.url));
-        denial.rules = parked
-            .approval
-            .question
-            .asked
-            .iter()
-            .map(|a| a.rule.clone())
-            .collect();
-        denial.approval = Some(id);
-        denial.approval_url = Some(parked.url.clone());
+    pub fn ticket(&self, session: &mut SqlSession, parked: Parked) -> Verdict {
+        let denial = parked.ticket();
         self.refuse(
             session,
             &parked.held,
@@ -391,9 +336,9 @@ impl Gate {
     /// Ends a hold because its caller asked for a stop. What is asked of people ends with the last who waits.
     pub async fn stop_waiting(
         self: Arc<Self>,
-        mut session: Box<Session>,
+        mut session: Box<SqlSession>,
         parked: Parked,
-    ) -> (Box<Session>, Thought) {
+    ) -> (Box<SqlSession>, Thought) {
         let id = parked.approval().clone();
         self.abandon_id(id.clone()).await;
         let mut denial = Denial::new(
@@ -408,7 +353,7 @@ impl Gate {
     }
 
     /// Resolves when people have decided.
-    pub fn decided(&self, parked: &Parked) -> BoxFuture<'static, Waited> {
+    pub fn decided<Command>(&self, parked: &Parked<Command>) -> BoxFuture<'static, Waited> {
         let (approvals, id) = (self.approvals.clone(), parked.approval().clone());
         Box::pin(async move { approvals.decided(&id).await })
     }
@@ -437,11 +382,75 @@ impl Gate {
     }
 }
 
-impl Parked {
-    /// How long to wait, and how often to say so.
-    pub fn times(&self, session: &Session) -> HoldTimes {
-        session.admission.guarded.holds
+impl<Command> Parked<Command> {
+    /// What its caller is told when nobody decided while it waited.
+    pub(super) fn ticket(&self) -> Denial {
+        let id = self.approval.question.id.clone();
+        let reason = format!("this command waits for approval {id}");
+        let hint = format!(
+            "it is decided at {}; once approved, send the identical command again, on any connection",
+            self.url
+        );
+        let mut denial =
+            Denial::new(Code::ApprovalRequired, "brattice.approvals", reason).hint(hint);
+        denial.rules = rules(&self.approval);
+        denial.approval = Some(id);
+        denial.approval_url = Some(self.url.clone());
+        denial
     }
+}
+
+/// Why an approval that people gave is not used.
+pub(super) const FALLEN: &str = "no longer stands: not all who gave it may still give it";
+
+pub(super) fn asked_too_much(rules: Vec<String>) -> Denial {
+    let reason = "too many approvals were asked for lately";
+    let mut denial = Denial::new(Code::Throttled, "brattice.approvals", reason)
+        .hint("wait for the open ones to be decided");
+    denial.rules = rules;
+    denial
+}
+
+/// An approval that cannot be used.
+pub(super) fn gone(id: &ApprovalId, why: &str) -> Denial {
+    let reason = format!("approval {id} {why}");
+    let mut denial = Denial::new(Code::ApprovalExpired, "brattice.approvals", reason)
+        .hint("send the command again to ask anew");
+    denial.approval = Some(id.clone());
+    denial
+}
+
+/// The rules that an approval lifts.
+fn rules(approval: &Approval) -> Vec<String> {
+    let asked = approval.question.asked.iter();
+    asked.map(|a| a.rule.clone()).collect()
+}
+
+/// What its caller is told when people decided otherwise, or not at all; nothing where they said yes.
+pub(super) fn not_approved(approval: &Approval) -> Option<Denial> {
+    let id = approval.question.id.clone();
+    let (code, reason) = match approval.state {
+        ApprovalState::Approved => return None,
+        ApprovalState::Denied => {
+            let by = approval.answers.iter().find(|a| !a.yes);
+            let why = by
+                .and_then(|a| a.reason.clone())
+                .map(|r| format!(": {r}"))
+                .unwrap_or_default();
+            (
+                Code::ApprovalDenied,
+                format!("approval {id} was refused{why}"),
+            )
+        }
+        _ => (
+            Code::ApprovalExpired,
+            format!("approval {id} was not decided in time"),
+        ),
+    };
+    let mut denial = Denial::new(code, "brattice.approvals", reason);
+    denial.rules = rules(approval);
+    denial.approval = Some(id);
+    Some(denial)
 }
 
 /// The command, and the statements that it runs by their names: whoever decides sees those too.

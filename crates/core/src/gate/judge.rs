@@ -3,14 +3,14 @@
 //! Lives here: the order. Never: a way round it.
 
 use super::Gate;
-use super::held::{Held, Passed, Portal, Tx, Verdict, What};
+use super::held::{Held, Lifting, Passed, Portal, Tx, Verdict, What};
 use super::names::Names;
 use super::note::text_of;
 use super::pass::{copies_in, declares, nothing, prepares};
 use super::proof::Cleared;
 use super::refuse::{explain, masked_denial, observed_denial};
 use super::results::Results;
-use super::session::Session;
+use super::session::{Session, SqlSession};
 use super::shown::carries_mask;
 use super::understand::{Scope, Understood, is_masked_use};
 use crate::action::{Act, ActionKey, Effect};
@@ -19,7 +19,7 @@ use crate::audit::Position;
 use crate::classify::sql::{Consequence, Transaction, Unclear};
 use crate::denial::{Code, Denial};
 use crate::ids::Digest;
-use crate::policy::{self, Budget, Lifted, Moment};
+use crate::policy::{self, Budget, Moment};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,13 +71,14 @@ impl Gate {
     /// Judges a command. The fast path makes no future: `Err` is what has to be waited for.
     pub fn judge_now(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         held: Held,
         names: &Names,
     ) -> Result<Verdict, Pending> {
         if let Err(denial) = self.still_good(session) {
             return Ok(self.refuse(session, &held, Digest::of(text_of(&held)), denial));
         }
+        session.follow_bundle();
         session.settled = held.tx == Tx::Idle && !held.mid_pipeline;
         if session.settled {
             session.wrote = false;
@@ -98,7 +99,7 @@ impl Gate {
     }
 
     /// Whether the session may do anything at all: not cut, not expired, still admitted by the bundle in force.
-    fn still_good(&self, session: &mut Session) -> Result<(), Denial> {
+    pub(super) fn still_good(&self, session: &mut Session) -> Result<(), Denial> {
         if let Some(reason) = session.cut.reason() {
             return Err(session.cut.says(reason));
         }
@@ -118,7 +119,7 @@ impl Gate {
         Ok(())
     }
 
-    fn judge_sync(&self, session: &mut Session, held: Held) -> Result<Verdict, Pending> {
+    fn judge_sync(&self, session: &mut SqlSession, held: Held) -> Result<Verdict, Pending> {
         // An implicit transaction commits here, and settings changed in it may be rolled back.
         session.path_in_doubt |= session.path_touched;
         // So may what was created or dropped in it.
@@ -138,7 +139,7 @@ impl Gate {
     /// The portal was judged when it was bound; it runs only under the same bundle.
     fn judge_execute(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         held: Held,
         portal: &Arc<Portal>,
         names: &Names,
@@ -184,7 +185,7 @@ impl Gate {
 
     fn judge_text(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         mut held: Held,
         names: &Names,
     ) -> Result<Verdict, Pending> {
@@ -226,7 +227,7 @@ impl Gate {
     /// Why its names cannot be taken for what they seem to be.
     fn misnamed(
         &self,
-        session: &Session,
+        session: &SqlSession,
         held: &Held,
         understood: &Understood,
         names: &Names,
@@ -242,7 +243,7 @@ impl Gate {
 
     fn understand(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         held: &Held,
         text: &Bytes,
         names: &Names,
@@ -275,7 +276,7 @@ impl Gate {
 
     fn apply_rules(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         mut held: Held,
         understood: Arc<Understood>,
     ) -> Result<Verdict, Pending> {
@@ -327,7 +328,7 @@ impl Gate {
         } else {
             &understood.acts
         };
-        let lifted = lifted(&held);
+        let lifted = held.lifted.lifted();
         // Masks stay where a target is only observed, and so does what would get round them: code can show anything.
         let masks = observe && !session.admission.guarded.masked.is_empty();
         let opaque = |a: &Act| masks && matches!(a.effect(), Effect::Execute | Effect::Unknown);
@@ -340,7 +341,7 @@ impl Gate {
             let judge = &session.admission.judge;
             let outcome = judge.judge(&uses, &self.moment(session, budget), &lifted);
             if outcome.verdict != policy::Verdict::Allow {
-                let denial = explain(&understood, &uses, &outcome);
+                let denial = why(&understood, &uses, &outcome);
                 return Ok(self.refuse(session, &held, action, denial));
             }
         }
@@ -356,7 +357,7 @@ impl Gate {
                 || matches!(outcome.verdict, policy::Verdict::Deny { .. })
             {
                 if !observe {
-                    let denial = explain(&understood, to_judge, &outcome);
+                    let denial = why(&understood, to_judge, &outcome);
                     return Ok(self.refuse(session, &held, action, denial));
                 }
                 observed_denial(outcome)
@@ -397,16 +398,25 @@ impl Gate {
         self.pass(session, ready, Vec::new())
     }
 
-    /// What was used up before this command, which is counted once, however often it is judged. Nothing comes between
-    /// looking and counting: of two sessions of a chain one comes first.
+    /// What was used up before this command. Preparing a statement uses nothing.
     fn budget(&self, session: &Session, held: &mut Held, understood: &Understood) -> Budget {
+        if matches!(held.what, What::Parse { .. }) {
+            let zone = &session.admission.force.zone;
+            return session
+                .admission
+                .account
+                .meter()
+                .read(self.clock.now(), zone);
+        }
+        self.count(session, &mut held.lifted, commands(understood))
+    }
+
+    /// What was used up before a command, which is counted once, however often it is judged. Nothing comes between
+    /// looking and counting: of two sessions of a chain one comes first.
+    pub(super) fn count(&self, session: &Session, lifted: &mut Lifting, commands: u32) -> Budget {
         let now = self.clock.now();
         let (account, zone) = (&session.admission.account, &session.admission.force.zone);
-        let commands = commands(understood);
-        if matches!(held.what, What::Parse { .. }) {
-            return account.meter().read(now, zone);
-        }
-        if !std::mem::replace(&mut held.lifted.counted, true) {
+        if !std::mem::replace(&mut lifted.counted, true) {
             return account.begin(now, zone, commands);
         }
         let used = account.meter().read(now, zone);
@@ -425,20 +435,30 @@ impl Gate {
         held: &Held,
         understood: &Understood,
     ) -> Option<Denial> {
-        let account = &session.admission.account;
         if matches!(held.what, What::Parse { .. }) || ends_transaction(understood) {
             return None;
         }
+        self.none_left(session, &held.lifted, commands(understood))
+    }
+
+    /// A budget of the token that has nothing left for so many commands.
+    pub(super) fn none_left(
+        &self,
+        session: &Session,
+        lifted: &Lifting,
+        commands: u32,
+    ) -> Option<Denial> {
+        let account = &session.admission.account;
         let none_left = account.used_up().or_else(|| {
-            let first = !held.lifted.counted;
+            let first = !lifted.counted;
             first
-                .then(|| account.take_commands(self.clock.now(), commands(understood)))
+                .then(|| account.take_commands(self.clock.now(), commands))
                 .flatten()
         });
         none_left.map(super::refuse::used_up)
     }
 
-    fn moment<'a>(&self, session: &'a Session, budget: Budget) -> Moment<'a> {
+    pub(super) fn moment<'a>(&self, session: &'a Session, budget: Budget) -> Moment<'a> {
         Moment {
             identity: &session.admission.identity,
             now: self.clock.now(),
@@ -451,7 +471,7 @@ impl Gate {
 }
 
 /// What of it the token was narrowed not to have. A masked column that may be seen in full is used freely.
-fn beyond_scope<'u>(session: &Session, understood: &'u Understood) -> Option<&'u Act> {
+fn beyond_scope<'u>(session: &SqlSession, understood: &'u Understood) -> Option<&'u Act> {
     let scope = &session.admission.identity.scope;
     if scope.is_whole() {
         return None;
@@ -492,20 +512,17 @@ fn ends_transaction(understood: &Understood) -> bool {
             .all(|s| s.transaction != Transaction::None)
 }
 
-fn lifted(held: &Held) -> Lifted {
-    let mut lifted = Lifted::default();
-    for g in &held.lifted.grants {
-        lifted.add(g.rule.clone(), g.rule_text);
-    }
-    if let Some(approval) = &held.lifted.approval {
-        for a in &approval.question.asked {
-            lifted.add(a.rule.clone(), a.rule_text);
-        }
-    }
-    lifted
+/// Why the rules refuse a statement.
+fn why(understood: &Understood, acts: &[Act], outcome: &policy::Outcome) -> Denial {
+    explain(
+        understood.command.unclear.first(),
+        &understood.uses,
+        acts,
+        outcome,
+    )
 }
 
-pub(super) fn action_hash(session: &Session, held: &Held, understood: &Understood) -> Digest {
+pub(super) fn action_hash(session: &SqlSession, held: &Held, understood: &Understood) -> Digest {
     let mut settings = if understood.command.needs_names {
         vec![format!("search_path={}", session.path.0.join(","))]
     } else {

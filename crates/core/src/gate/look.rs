@@ -4,7 +4,7 @@
 
 use super::Gate;
 use super::held::{Held, Look, Rows};
-use super::session::{Overlay, Session};
+use super::session::{Overlay, SqlSession};
 use crate::action::RelationKind;
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::classify::sql::{CatalogueQueries, Rows as TextRows, queries};
@@ -48,7 +48,7 @@ pub fn next_version() -> u64 {
 
 impl Gate {
     /// The picture to judge by: the session's own if it has one.
-    pub(super) fn catalogue(&self, session: &Session) -> Arc<Catalogue> {
+    pub(super) fn catalogue(&self, session: &SqlSession) -> Arc<Catalogue> {
         match &session.overlay {
             Some(o) => o.catalogue.clone(),
             None => session
@@ -62,7 +62,7 @@ impl Gate {
     }
 
     /// Whether the shared picture is missing or too old to judge by.
-    pub(super) fn is_stale(&self, session: &Session, held: &Held) -> bool {
+    pub(super) fn is_stale(&self, session: &SqlSession, held: &Held) -> bool {
         let guarded = &session.admission.guarded;
         match guarded.catalogues.current(&session.admission.place) {
             None => true,
@@ -75,7 +75,7 @@ impl Gate {
     }
 
     /// Whether a picture of this time is too old for this command, and was not taken for it.
-    fn is_old(&self, at: Timestamp, session: &Session, held: &Held) -> bool {
+    fn is_old(&self, at: Timestamp, session: &SqlSession, held: &Held) -> bool {
         let for_it = held.lifted.fresh_since.is_some_and(|asked| at >= asked);
         let age_max = session.admission.guarded.catalogue_age_max;
         !for_it && self.clock.now().since(at) > age_max
@@ -84,7 +84,7 @@ impl Gate {
     /// The masked columns of a picture, resolved once for each version.
     pub(super) fn masked(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         catalogue: &Catalogue,
     ) -> Arc<MaskedColumns> {
         if let Some((version, masked)) = &session.masked
@@ -102,7 +102,7 @@ impl Gate {
 
     /// Outside any transaction a session without temporary objects sees what everybody sees: it goes back to the shared
     /// picture, once that is newer than what the session changed.
-    pub(super) fn settle(&self, session: &mut Session) {
+    pub(super) fn settle(&self, session: &mut SqlSession) {
         let temporary = |o: &Overlay| {
             o.catalogue
                 .relations
@@ -117,7 +117,7 @@ impl Gate {
     }
 
     /// What must be read through the session's own connection before names can be trusted.
-    pub(super) fn look_needed(&self, session: &Session, held: &Held) -> Option<Look> {
+    pub(super) fn look_needed(&self, session: &SqlSession, held: &Held) -> Option<Look> {
         let old = session
             .overlay
             .as_ref()
@@ -128,7 +128,7 @@ impl Gate {
     }
 
     /// The texts that a look runs, in order.
-    pub fn look_texts(&self, session: &Session, look: Look) -> Vec<&'static str> {
+    pub fn look_texts(&self, session: &SqlSession, look: Look) -> Vec<&'static str> {
         let Some(all) = catalogue_queries(session.major) else {
             return Vec::new();
         };
@@ -146,7 +146,12 @@ impl Gate {
     ///
     /// # Errors
     /// When the answer is not what those queries return: nothing can be judged then.
-    pub fn looked(&self, session: &mut Session, look: Look, mut rows: Rows) -> Result<(), Denial> {
+    pub fn looked(
+        &self,
+        session: &mut SqlSession,
+        look: Look,
+        mut rows: Rows,
+    ) -> Result<(), Denial> {
         let strange = || {
             Denial::new(
                 Code::Unavailable,

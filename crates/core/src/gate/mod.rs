@@ -21,6 +21,7 @@ mod note;
 mod pass;
 mod proof;
 mod refuse;
+mod request;
 mod results;
 mod rights;
 mod session;
@@ -38,8 +39,9 @@ pub use judge::{Pending, Thought};
 pub use look::{catalogue_queries, next_version, text_rows};
 pub use names::{Cursor, Names, Prepared};
 pub use proof::{Cleared, Lane};
+pub use request::{Allowed, Answer, Asked, Request};
 pub use results::Results;
-pub use session::{Admission, Session};
+pub use session::{Admission, Session, SqlSession};
 
 use crate::elsewhere::Elsewhere;
 use crate::ports::{Approvals, AuditLog, Freezes, People, Randomness};

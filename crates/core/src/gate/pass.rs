@@ -8,7 +8,7 @@ use super::judge::{Pending, Ready};
 use super::names::{Cursor, Prepared};
 use super::note::{Intent, text_of};
 use super::proof::Cleared;
-use super::session::Session;
+use super::session::SqlSession;
 use super::understand::Understood;
 use super::{Gate, admit};
 use crate::action::{Act, Effect, Verb};
@@ -24,7 +24,7 @@ impl Gate {
     /// Records the intent and makes the proof. `approvals` were used up for it.
     pub(super) fn pass(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         ready: Ready,
         mut approvals: Vec<String>,
     ) -> Result<Verdict, Pending> {
@@ -112,7 +112,7 @@ impl Gate {
     }
 
     /// What running it leaves in doubt of names.
-    pub(super) fn doubts(&self, session: &mut Session, command: &Command) {
+    pub(super) fn doubts(&self, session: &mut SqlSession, command: &Command) {
         for c in &command.consequences {
             match c {
                 Consequence::PathInDoubt => {
@@ -145,7 +145,7 @@ impl Gate {
     /// What passing leaves in doubt, and which intents must be on disk before it may go.
     fn consequences(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         held: &Held,
         understood: &Understood,
         position: Position,

@@ -6,7 +6,7 @@ use super::Gate;
 use super::held::{Held, Tx, Verdict};
 use super::note::shown;
 use super::session::Session;
-use super::understand::{Understood, is_masked_use};
+use super::understand::is_masked_use;
 use crate::action::{Act, Object};
 use crate::classify::sql::Unclear;
 use crate::denial::{Code, Denial};
@@ -92,7 +92,12 @@ pub(super) fn masked_denial(why: &str) -> Denial {
 }
 
 /// Why the rules refuse, in the caller's terms.
-pub(super) fn explain(understood: &Understood, acts: &[Act], outcome: &policy::Outcome) -> Denial {
+pub(super) fn explain(
+    unclear: Option<&Unclear>,
+    uses: &[String],
+    acts: &[Act],
+    outcome: &policy::Outcome,
+) -> Denial {
     let (rules, messages) = match &outcome.verdict {
         policy::Verdict::Deny { rules, messages } => (rules.clone(), messages.clone()),
         _ => (Vec::new(), Vec::new()),
@@ -102,14 +107,14 @@ pub(super) fn explain(understood: &Understood, acts: &[Act], outcome: &policy::O
         .iter()
         .filter_map(|i| acts.get(*i))
         .collect();
-    if let Some(unclear) = understood.command.unclear.first() {
+    if let Some(unclear) = unclear {
         let mut denial = Denial::new(Code::Unknown, unclear.rule, unclear.reason.clone());
         denial.hint = unclear.hint.clone();
         denial.rules.extend(rules);
         return denial;
     }
     if rules.is_empty() && !refused.is_empty() && refused.iter().all(|a| is_masked_use(a)) {
-        return masked_denial(&understood.uses.join("; "));
+        return masked_denial(&uses.join("; "));
     }
     let what: Vec<String> = refused
         .iter()
@@ -145,6 +150,9 @@ fn label(act: &Act) -> String {
         } => format!("function {schema}.{signature}"),
         Object::Setting { name } => format!("setting {name}"),
         Object::Role { name } => format!("role {name}"),
+        Object::Program { path } => format!("the program {path}"),
+        Object::File { path } => path.clone(),
+        Object::Forward { host, port } => format!("{host}:{port}"),
         Object::Field {
             schema,
             table,

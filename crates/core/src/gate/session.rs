@@ -6,6 +6,7 @@ use super::bundle::{Guarded, InForce};
 use super::connect::Granted;
 use super::cut::Cut;
 use super::results::Results;
+use crate::approval::HoldTimes;
 use crate::classify::sql::catalogue::{Catalogue, Major, SearchPath};
 use crate::ids::{Revision, SessionId};
 use crate::mask::MaskedColumns;
@@ -64,6 +65,62 @@ impl Admission {
     }
 }
 
+/// An open session, of any protocol.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) admission: Admission,
+    pub(super) cut: Arc<Cut>,
+    /// Whose rights it has on the target.
+    pub(super) rights: String,
+    /// Entries written to the audit log for this session so far.
+    pub(super) entries: u64,
+    /// Commands judged.
+    pub(super) commands: u64,
+}
+
+impl Session {
+    /// The session's id.
+    pub fn id(&self) -> &SessionId {
+        &self.admission.id
+    }
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.admission.identity
+    }
+    /// What it is a session of.
+    pub fn target(&self) -> &Target {
+        &self.admission.guarded.target
+    }
+    /// Where on the target: the database, or the account.
+    pub fn place(&self) -> &str {
+        &self.admission.place
+    }
+    /// The switch that ends it.
+    pub fn cut(&self) -> &Arc<Cut> {
+        &self.cut
+    }
+    /// Where it counts what it uses up.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.admission.account
+    }
+    /// Commands judged so far.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+    /// The detector for values that no rule names.
+    pub fn detector(&self) -> &Arc<crate::mask::Detector> {
+        &self.admission.guarded.detector
+    }
+    /// How long holds wait on this target.
+    pub fn holds(&self) -> HoldTimes {
+        self.admission.guarded.holds
+    }
+    /// A lane for the data of one cleared command.
+    pub fn lane(&self) -> super::proof::Lane {
+        super::proof::Lane::new(self.cut.clone(), self.admission.guarded.lane_bytes_max)
+    }
+}
+
 /// What the session's own view of the catalogue is.
 #[derive(Debug, Clone)]
 pub(super) struct Overlay {
@@ -71,18 +128,11 @@ pub(super) struct Overlay {
     pub read_at: Timestamp,
 }
 
-/// An open session.
+/// An open SQL session: what gives its statements their meaning, beside what every session has.
 #[derive(Debug)]
-pub struct Session {
-    pub(super) admission: Admission,
-    pub(super) cut: Arc<Cut>,
-    /// Whose rights it has on the target.
-    pub(super) rights: String,
+pub struct SqlSession {
+    session: Session,
     pub(super) major: Major,
-    /// Entries written to the audit log for this session so far.
-    pub(super) entries: u64,
-    /// Commands judged.
-    pub(super) commands: u64,
     /// Changes with everything that passes and may change what names mean.
     pub(super) turn: u64,
     pub(super) path: Arc<SearchPath>,
@@ -104,47 +154,54 @@ pub struct Session {
     pub(super) shared_since: Option<Timestamp>,
     /// What is shown by statements that touch nothing masked: one for each version of the masked columns.
     pub(super) plain: Option<(u64, Arc<Results>)>,
+    /// The bundle that what is masked was read from.
+    pub(super) masked_under: Revision,
 }
 
-impl Session {
-    /// The session's id.
-    pub fn id(&self) -> &SessionId {
-        &self.admission.id
+impl SqlSession {
+    /// A session on a server of this version, at its beginning.
+    pub fn new(session: Session, major: Major) -> Self {
+        Self {
+            masked_under: session.admission.force.revision,
+            session,
+            major,
+            turn: 0,
+            path: Arc::new(SearchPath::default()),
+            path_in_doubt: true,
+            path_touched: false,
+            overlay: None,
+            overlay_in_doubt: false,
+            wrote: false,
+            locked: false,
+            owed: None,
+            masked: None,
+            settled: true,
+            shared_since: None,
+            plain: None,
+        }
     }
-    /// Who it is.
-    pub fn identity(&self) -> &Identity {
-        &self.admission.identity
+
+    /// What was read from a bundle that is no longer in force is read anew.
+    pub(super) fn follow_bundle(&mut self) {
+        let revision = self.session.admission.force.revision;
+        if self.masked_under != revision {
+            self.masked_under = revision;
+            self.masked = None;
+            self.plain = None;
+        }
     }
-    /// What it is a session of.
-    pub fn target(&self) -> &Target {
-        &self.admission.guarded.target
+}
+
+/// It is a session like any other, with more to it.
+impl std::ops::Deref for SqlSession {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        &self.session
     }
-    /// Where on the target: the database.
-    pub fn place(&self) -> &str {
-        &self.admission.place
-    }
-    /// The switch that ends it.
-    pub fn cut(&self) -> &Arc<Cut> {
-        &self.cut
-    }
-    /// Where it counts what it uses up.
-    pub fn account(&self) -> &Arc<Account> {
-        &self.admission.account
-    }
-    /// Commands judged so far.
-    pub fn commands(&self) -> u64 {
-        self.commands
-    }
-    /// The detector for values that no column rule names.
-    pub fn detector(&self) -> &Arc<crate::mask::Detector> {
-        &self.admission.guarded.detector
-    }
-    /// Limits of this target.
-    pub fn lane_bytes_max(&self) -> u64 {
-        self.admission.guarded.lane_bytes_max
-    }
-    /// A lane for the data of one cleared command.
-    pub fn lane(&self) -> super::proof::Lane {
-        super::proof::Lane::new(self.cut.clone(), self.admission.guarded.lane_bytes_max)
+}
+
+impl std::ops::DerefMut for SqlSession {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 }

@@ -5,7 +5,7 @@
 use super::Gate;
 use super::held::{Held, What};
 use super::results::Results;
-use super::session::Session;
+use super::session::SqlSession;
 use super::understand::Understood;
 use crate::action::Effect;
 use crate::approval::Asked;
@@ -29,7 +29,7 @@ impl Gate {
     /// In which form each field in reach may be seen. Only a grant lifts a hold on seeing: nobody is asked about it.
     pub(super) fn forms(
         &self,
-        session: &Session,
+        session: &SqlSession,
         held: &Held,
         understood: &Understood,
         moment: &Moment<'_>,
@@ -78,7 +78,7 @@ impl Gate {
 
     pub(super) fn results(
         &self,
-        session: &mut Session,
+        session: &mut SqlSession,
         understood: &Understood,
         forms: Vec<(Arc<Field>, Reveal)>,
         all_shown: bool,

@@ -12,7 +12,7 @@ use super::outcome::{Lifted, Outcome, builtin};
 use super::rule::Around;
 use super::vocabulary::{Types, uid};
 use super::weigh::{Asking, Part};
-use crate::action::SqlFacts;
+use crate::action::Facts;
 use crate::approval::Question;
 use crate::principal::{Chain, Identity};
 use crate::target::Target;
@@ -141,7 +141,7 @@ impl Rules {
                 seen: &Seen::of(&circumstances, sets.reads),
                 chain: &actors.facts,
                 acting: link == 0,
-                facts: &SqlFacts::default(),
+                facts: &Facts::None,
             };
             let context = ingredients.context().map_err(|_| NotBuilt)?;
             let request = Request::new(

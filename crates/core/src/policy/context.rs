@@ -7,7 +7,7 @@ use super::entities::text;
 use super::moment::{Seen, figure};
 use super::reads::Reads;
 use super::vocabulary::{Types, uid};
-use crate::action::{SqlFacts, Verb};
+use crate::action::{Facts, Verb};
 use crate::principal::LoginBy;
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 
@@ -20,6 +20,8 @@ pub(super) struct NoContext;
 pub(super) enum Form {
     Connect,
     Sql,
+    Shell,
+    File,
     Reveal,
     Admin,
 }
@@ -27,7 +29,21 @@ pub(super) enum Form {
 impl Form {
     pub fn of(verb: Verb) -> Self {
         match verb {
-            Verb::Connect => Form::Connect,
+            // A connection through a target is one more connection.
+            Verb::Connect | Verb::SshForward => Form::Connect,
+            Verb::SshInspect
+            | Verb::SshChange
+            | Verb::SshRemove
+            | Verb::SshAdminister
+            | Verb::SshRun
+            | Verb::SshShell
+            | Verb::SshUnknown => Form::Shell,
+            Verb::SshDownload
+            | Verb::SshList
+            | Verb::SshUpload
+            | Verb::SshRename
+            | Verb::SshDelete
+            | Verb::SshChmod => Form::File,
             Verb::RevealFull
             | Verb::RevealLast4
             | Verb::RevealToken
@@ -54,8 +70,8 @@ pub(super) struct Ingredients<'a> {
     pub chain: &'a ChainFacts,
     /// Whether this actor sent the command.
     pub acting: bool,
-    /// The figures of a SQL act; left out of the other forms.
-    pub facts: &'a SqlFacts,
+    /// The figures of the act.
+    pub facts: &'a Facts,
 }
 
 type Expression = RestrictedExpression;
@@ -88,6 +104,13 @@ impl Ingredients<'_> {
         }
         match self.form {
             Form::Sql => self.sql(&mut pairs),
+            Form::Shell => self.shell(&mut pairs)?,
+            Form::File => self.long(
+                &mut pairs,
+                Reads::FILE_BYTES,
+                "bytes",
+                self.facts.file().bytes,
+            ),
             Form::Reveal => self.long(
                 &mut pairs,
                 Reads::ROWS_SO_FAR,
@@ -191,7 +214,7 @@ impl Ingredients<'_> {
     }
 
     fn sql(&self, p: &mut Pairs) {
-        let f = self.facts;
+        let f = self.facts.sql();
         self.put(p, Reads::COLUMNS, "columns", || {
             Expression::new_set(f.columns.iter().map(|c| text(c)))
         });
@@ -202,9 +225,39 @@ impl Ingredients<'_> {
         self.flag(p, Reads::IN_TRANSACTION, "in_transaction", f.in_transaction);
     }
 
+    fn shell(&self, p: &mut Pairs) -> Result<(), NoContext> {
+        let f = self.facts.shell();
+        self.put(p, Reads::LINE, "line", || text(&f.line));
+        self.flag(p, Reads::TERMINAL, "terminal", f.terminal);
+        self.put(p, Reads::ENVIRONMENT, "environment", || {
+            Expression::new_set(f.environment.iter().map(|name| text(name)))
+        });
+        if self.reads.any(Reads::ARGUMENTS) {
+            record(p, "arguments", arguments(&f.arguments))?;
+        }
+        Ok(())
+    }
+
     fn member(&self, of: &cedar_policy::EntityTypeName, name: &str) -> Expression {
         Expression::new_entity_uid(uid(of, name))
     }
+}
+
+/// The arguments of a program; those that are not there are empty.
+fn arguments(all: &[String]) -> Pairs {
+    let at = |index: usize| text(all.get(index).map_or("", String::as_str));
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    vec![
+        ("count".to_owned(), Expression::new_long(figure(count))),
+        ("first".to_owned(), at(0)),
+        ("second".to_owned(), at(1)),
+        ("third".to_owned(), at(2)),
+        ("fourth".to_owned(), at(3)),
+        (
+            "all".to_owned(),
+            Expression::new_set(all.iter().map(|a| text(a))),
+        ),
+    ]
 }
 
 /// Adds a record, unless nothing in it is read.

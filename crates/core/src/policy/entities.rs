@@ -85,6 +85,9 @@ pub(super) fn object_uid(types: &Types, object: &Object, target: &Target) -> Ent
         Object::Function { .. } => &types.function,
         Object::Setting { .. } => &types.setting,
         Object::Role { .. } => &types.role,
+        Object::Program { .. } => &types.program,
+        Object::File { .. } => &types.file,
+        Object::Forward { .. } => &types.forward,
         Object::Field { .. } => &types.field,
     };
     uid(kind, &object.entity_id(target))
@@ -127,6 +130,11 @@ pub(super) fn object(
                 "security_definer",
                 RestrictedExpression::new_bool(*security_definer),
             ),
+        ],
+        Object::Program { path } | Object::File { path } => vec![("path", text(path))],
+        Object::Forward { host, port } => vec![
+            ("host", text(host)),
+            ("port", RestrictedExpression::new_long(i64::from(*port))),
         ],
         Object::Field { column, .. } => {
             vec![
@@ -174,9 +182,13 @@ pub(super) fn object_ancestry(
 /// What an object is in, below the target.
 fn containers(object: &Object) -> Vec<Object> {
     match object {
-        Object::Target | Object::Database { .. } | Object::Setting { .. } | Object::Role { .. } => {
-            Vec::new()
-        }
+        Object::Target
+        | Object::Database { .. }
+        | Object::Setting { .. }
+        | Object::Role { .. }
+        | Object::Program { .. }
+        | Object::Forward { .. } => Vec::new(),
+        Object::File { path } => directories(path),
         Object::Schema { database, .. } => vec![Object::Database {
             database: database.clone(),
         }],
@@ -216,6 +228,17 @@ fn containers(object: &Object) -> Vec<Object> {
             },
         ],
     }
+}
+
+/// The directories that a path lies in, the root among them for one that begins there.
+fn directories(path: &str) -> Vec<Object> {
+    path.char_indices()
+        .filter(|(at, c)| *c == '/' && at + 1 < path.len())
+        .filter_map(|(at, _)| path.get(..at.max(1)))
+        .map(|above| Object::File {
+            path: above.to_owned(),
+        })
+        .collect()
 }
 
 /// A class and every class above it. Classes in a circle are each above the other.

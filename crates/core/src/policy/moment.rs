@@ -3,7 +3,7 @@
 //! Lives here: the caller's side of the context, and the part of it that slices see. Never: a clock read.
 
 use super::reads::Reads;
-use crate::action::{Act, FIGURE_MAX};
+use crate::action::{Act, FIGURE_MAX, Facts, ShellFacts, SqlFacts};
 use crate::principal::{Identity, LoginBy};
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
@@ -162,21 +162,34 @@ pub(super) fn figure(value: i64) -> i64 {
 
 /// Whether two acts are the same to who reads these attributes.
 pub(super) fn same_act(a: &Act, b: &Act, reads: Reads) -> bool {
+    let same = a.verb == b.verb && a.object == b.object;
+    match (&a.facts, &b.facts) {
+        (Facts::Shell(_), _) | (_, Facts::Shell(_)) => {
+            same && same_shell(a.facts.shell(), b.facts.shell(), reads)
+        }
+        (Facts::File(_), _) | (_, Facts::File(_)) => {
+            same && (!reads.any(Reads::FILE_BYTES) || a.facts.file() == b.facts.file())
+        }
+        _ => same && same_sql(a.facts.sql(), b.facts.sql(), reads),
+    }
+}
+
+fn same_shell(a: &ShellFacts, b: &ShellFacts, reads: Reads) -> bool {
     let differ = |bit: Reads, differs: bool| reads.any(bit) && differs;
-    a.verb == b.verb
-        && a.object == b.object
-        && !differ(Reads::COLUMNS, a.facts.columns != b.facts.columns)
-        && !differ(Reads::HAS_WHERE, a.facts.has_where != b.facts.has_where)
-        && !differ(Reads::LIMIT, a.facts.limit != b.facts.limit)
-        && !differ(
-            Reads::ESTIMATED_ROWS,
-            a.facts.estimated_rows != b.facts.estimated_rows,
-        )
-        && !differ(Reads::OBJECTS, a.facts.objects != b.facts.objects)
-        && !differ(
-            Reads::IN_TRANSACTION,
-            a.facts.in_transaction != b.facts.in_transaction,
-        )
+    !differ(Reads::LINE, a.line != b.line)
+        && !differ(Reads::ARGUMENTS, a.arguments != b.arguments)
+        && !differ(Reads::TERMINAL, a.terminal != b.terminal)
+        && !differ(Reads::ENVIRONMENT, a.environment != b.environment)
+}
+
+fn same_sql(a: &SqlFacts, b: &SqlFacts, reads: Reads) -> bool {
+    let differ = |bit: Reads, differs: bool| reads.any(bit) && differs;
+    !differ(Reads::COLUMNS, a.columns != b.columns)
+        && !differ(Reads::HAS_WHERE, a.has_where != b.has_where)
+        && !differ(Reads::LIMIT, a.limit != b.limit)
+        && !differ(Reads::ESTIMATED_ROWS, a.estimated_rows != b.estimated_rows)
+        && !differ(Reads::OBJECTS, a.objects != b.objects)
+        && !differ(Reads::IN_TRANSACTION, a.in_transaction != b.in_transaction)
 }
 
 /// Hashes what [`same_act`] compares.
@@ -184,7 +197,26 @@ pub(super) fn hash_act(act: &Act, reads: Reads, into: &mut impl std::hash::Hashe
     use std::hash::Hash;
     act.verb.hash(into);
     act.object.hash(into);
-    let f = &act.facts;
+    match &act.facts {
+        Facts::Shell(f) => {
+            if reads.any(Reads::LINE) {
+                f.line.hash(into);
+            }
+            if reads.any(Reads::ARGUMENTS) {
+                f.arguments.hash(into);
+            }
+        }
+        Facts::File(f) => {
+            if reads.any(Reads::FILE_BYTES) {
+                f.bytes.hash(into);
+            }
+        }
+        Facts::Sql(_) | Facts::None => hash_sql(act.facts.sql(), reads, into),
+    }
+}
+
+fn hash_sql(f: &SqlFacts, reads: Reads, into: &mut impl std::hash::Hasher) {
+    use std::hash::Hash;
     if reads.any(Reads::COLUMNS) {
         f.columns.hash(into);
     }

@@ -34,6 +34,7 @@ attributes! {
     DENIALS_LAST_HOUR = "budget.denials_last_hour", COST_TODAY = "budget.cost_today",
     COLUMNS = "columns", HAS_WHERE = "has_where", LIMIT = "limit", ESTIMATED_ROWS = "estimated_rows",
     OBJECTS = "objects", IN_TRANSACTION = "in_transaction",
+    LINE = "line", ARGUMENTS = "arguments", TERMINAL = "terminal", ENVIRONMENT = "environment", FILE_BYTES = "bytes",
     ROWS_SO_FAR = "rows_so_far",
     ADDRESS = "address",
 }
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_reads_everything() {
         assert_eq!(reads("when { {\"a\": context}.a.limit > 3 }"), Reads::ALL);
-        assert_eq!(reads("when { context.arguments.count > 3 }"), Reads::ALL);
+        assert_eq!(reads("when { context.replicas > 3 }"), Reads::ALL);
         assert_eq!(
             reads("when { (if true then context else context).limit > 3 }"),
             Reads::ALL

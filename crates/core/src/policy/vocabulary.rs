@@ -62,6 +62,7 @@ types! {
     protocol = "Protocol", weekday = "Weekday", login_by = "LoginBy", effect = "Effect",
     relation_kind = "RelationKind", database = "Database", schema = "Schema", table = "Table",
     function = "Function", setting = "Setting", role = "Role", field = "Field", class = "Class",
+    program = "Program", file = "File", forward = "Forward",
     gateway = "Gateway", bundle = "Bundle", rule = "Rule", session = "Session", approval = "Approval",
     grant = "Grant", credential = "Credential",
 }

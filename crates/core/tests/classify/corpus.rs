@@ -110,6 +110,7 @@ fn object(object: &Object) -> String {
         Object::Setting { name } => format!("setting {name}"),
         Object::Role { name } => format!("role {name}"),
         Object::Field { column, .. } => format!("field {column}"),
+        other => format!("{other:?}"),
     }
 }
 
@@ -146,13 +147,13 @@ fn fits(act: &Act, line: &str) -> bool {
             .filter(|s| !s.is_empty())
             .map(str::to_owned)
             .collect();
-        wanted == act.facts.columns || (c == "*" && act.facts.columns.contains("*"))
+        wanted == act.facts.sql().columns || (c == "*" && act.facts.sql().columns.contains("*"))
     });
     columns_fit
         && figures.iter().all(|f| match f.split_once('=') {
-            Some(("limit", n)) => act.facts.limit.to_string() == n,
-            Some(("rows", n)) => act.facts.estimated_rows.to_string() == n,
-            _ => (*f == "where") == act.facts.has_where,
+            Some(("limit", n)) => act.facts.sql().limit.to_string() == n,
+            Some(("rows", n)) => act.facts.sql().estimated_rows.to_string() == n,
+            _ => (*f == "where") == act.facts.sql().has_where,
         })
 }
 
@@ -168,7 +169,7 @@ fn lines(command: &Result<Command, String>) -> Vec<String> {
             continue;
         }
         let mut line = format!("{} {}", act.verb.as_str(), object(&act.object));
-        let facts = &act.facts;
+        let facts = act.facts.sql();
         if facts.columns != BTreeSet::from(["*".to_owned()]) {
             let all: Vec<&str> = facts.columns.iter().map(String::as_str).collect();
             let all = if facts.columns.contains("*") {

@@ -310,7 +310,10 @@ fn reads_what_the_server_says_a_view_of_it_reads() {
                 command.unclear
             );
             if let Object::Table { schema, table, .. } = &act.object {
-                told.insert((schema.clone(), table.clone()), act.facts.columns.clone());
+                told.insert(
+                    (schema.clone(), table.clone()),
+                    act.facts.sql().columns.clone(),
+                );
             }
         }
         // A parent's children are told as well, and a view over a parent depends on the parent alone.

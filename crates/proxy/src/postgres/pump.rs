@@ -12,7 +12,7 @@ use self::sockets::{READ_BYTES_MIN, TO_TARGET_BYTES_MAX};
 use super::cancel::{Aim, WaitStop};
 use crate::stream::Stream;
 use brattice_core::gate::{
-    Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, Session, Thought, Waited,
+    Cut, CutReason, Gate, Held, Look, Names, Parked, Pending, SqlSession, Thought, Waited,
 };
 use brattice_core::ids::{ApprovalId, Digest};
 use brattice_core::ports::{BoxFuture, Recorder};
@@ -55,9 +55,9 @@ enum Stop {
 /// Where judgement stands.
 enum Mind {
     /// The session is here.
-    Free(Box<Session>),
+    Free(Box<SqlSession>),
     /// It is with the gate.
-    Thinking(BoxFuture<'static, (Box<Session>, Thought)>),
+    Thinking(BoxFuture<'static, (Box<SqlSession>, Thought)>),
     /// A command waits for people.
     Parked(Box<Waiting>),
     /// Between two of these.
@@ -65,7 +65,7 @@ enum Mind {
 }
 
 struct Waiting {
-    session: Box<Session>,
+    session: Box<SqlSession>,
     parked: Parked,
     decided: BoxFuture<'static, Waited>,
     stopped: Pin<Box<OwnedNotified>>,
@@ -77,7 +77,7 @@ struct Waiting {
 /// What woke the pump.
 enum Woken {
     Bytes,
-    Thought(Box<Session>, Thought),
+    Thought(Box<SqlSession>, Thought),
     Decided(Waited),
     Stopped,
     Notice,
@@ -119,7 +119,7 @@ impl Pump {
         gate: Arc<Gate>,
         waiting: Arc<WaitStop>,
         aim: Option<Aim>,
-        session: Session,
+        session: SqlSession,
         machine: Machine,
         recorder: Box<dyn Recorder>,
         client: Stream,
@@ -155,7 +155,7 @@ impl Pump {
     }
 
     /// Runs the session to its end. The session comes back to be closed.
-    pub async fn run(mut self) -> (Option<Box<Session>>, Ended) {
+    pub async fn run(mut self) -> (Option<Box<SqlSession>>, Ended) {
         self.first_look();
         let stop = loop {
             if let Err(stop) = self.work() {
@@ -264,11 +264,11 @@ impl Pump {
         }
     }
 
-    fn think(&mut self, session: Box<Session>, pending: Pending) {
+    fn think(&mut self, session: Box<SqlSession>, pending: Pending) {
         self.mind = Mind::Thinking(Box::pin(self.gate.clone().think(session, pending)));
     }
 
-    fn act(&mut self, session: Box<Session>, thought: Thought) -> Result<(), Stop> {
+    fn act(&mut self, session: Box<SqlSession>, thought: Thought) -> Result<(), Stop> {
         let verdict = match thought {
             Thought::Again(held) => {
                 self.mind = Mind::Free(session);
@@ -294,8 +294,8 @@ impl Pump {
         Ok(())
     }
 
-    fn park(&mut self, session: Box<Session>, parked: Parked) {
-        let times = parked.times(&session);
+    fn park(&mut self, session: Box<SqlSession>, parked: Parked) {
+        let times = session.holds();
         self.machine.tell(
             &parked.notice(),
             Some(&format!(
@@ -421,10 +421,10 @@ impl Pump {
 /// Judges on a thread of its own: reading a long statement takes long, and nobody else's session waits for it.
 async fn aside(
     gate: Arc<Gate>,
-    mut session: Box<Session>,
+    mut session: Box<SqlSession>,
     held: Held,
     names: Arc<Names>,
-) -> (Box<Session>, Thought) {
+) -> (Box<SqlSession>, Thought) {
     let judging = gate.clone();
     let judged = tokio::task::spawn_blocking(move || {
         let outcome = judging.judge_now(&mut session, held, &names);

@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::live::LiveSession;
 use brattice_core::classify::sql::catalogue::Major;
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Cut, Role, Session};
+use brattice_core::gate::{Cut, Role, Session, SqlSession};
 use brattice_core::ports::{Borrower, LeaseHeld, Purpose};
 use brattice_core::record::Header;
 use brattice_wire::postgres::session::{Machine, fatal_of};
@@ -157,14 +157,10 @@ impl Service {
                 return self.farewell(stream, out, failing()).await;
             }
         };
-        let session: Session =
-            match self
-                .gate
-                .open(admission, role, Major(dialled.logged_in.server_major), cut)
-            {
-                Ok(s) => s,
-                Err(denial) => return self.farewell(stream, out, denial).await,
-            };
+        let session = match self.gate.open(admission, role, cut) {
+            Ok(session) => SqlSession::new(session, Major(dialled.logged_in.server_major)),
+            Err(denial) => return self.farewell(stream, out, denial).await,
+        };
         for (name, value) in &dialled.logged_in.parameters {
             let _ = reply::parameter_status(&mut out, name.as_bytes(), value.as_bytes());
         }

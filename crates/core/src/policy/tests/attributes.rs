@@ -62,7 +62,7 @@ fn ordinary() -> Setting {
         cost_today: 12_345,
     };
     let act = Act {
-        facts,
+        facts: facts.into(),
         ..Act::new(Verb::SqlSelect, table())
     };
     Setting {
@@ -182,11 +182,11 @@ fn each_attribute_follows_the_circumstances() {
             |s| s.now.0 += 13 * 3_600_000_000 + 1_800_000_000,
         ),
         ("context.limit == 1000000000000000", |s| {
-            s.act.facts.limit = FIGURE_MAX
+            s.act.facts.edit_sql(|f| f.limit = FIGURE_MAX)
         }),
         // What makes no sense could not be told.
         ("context.estimated_rows == 1000000000000000", |s| {
-            s.act.facts.estimated_rows = -1
+            s.act.facts.edit_sql(|f| f.estimated_rows = -1)
         }),
         ("context.budget.rows_today == 1000000000000000", |s| {
             s.budget.rows_today = i64::MAX
@@ -196,11 +196,13 @@ fn each_attribute_follows_the_circumstances() {
             |s| s.budget = Budget::UNKNOWN,
         ),
         ("!context.has_where && context.objects == 9", |s| {
-            s.act.facts.has_where = false;
-            s.act.facts.objects = 9;
+            s.act.facts.edit_sql(|f| {
+                f.has_where = false;
+                f.objects = 9;
+            });
         }),
         ("context.columns.contains(\"*\")", |s| {
-            s.act.facts = SqlFacts::default()
+            s.act.facts = SqlFacts::default().into()
         }),
     ];
     for (condition, change) in cases {

@@ -153,7 +153,7 @@ fn bounded(verb: Verb) -> Act {
         ..SqlFacts::default()
     };
     Act {
-        facts,
+        facts: facts.into(),
         ..Act::new(verb, table("customers"))
     }
 }

@@ -70,7 +70,8 @@ fn a_decision_is_timed() {
             facts: SqlFacts {
                 estimated_rows: 10,
                 ..SqlFacts::default()
-            },
+            }
+            .into(),
             ..Act::new(verb, object)
         }
     };

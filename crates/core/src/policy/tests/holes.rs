@@ -3,7 +3,7 @@
 use super::basics::{TUESDAY, identity};
 use super::table::{rules_of, spelled};
 use super::world::{Case, file, short, table};
-use crate::action::{SqlFacts, Verb};
+use crate::action::{Facts, Verb};
 use crate::policy::context::{ChainFacts, Form, Ingredients};
 use crate::policy::moment::{Moment, Seen};
 use crate::policy::reads::Reads;
@@ -156,7 +156,7 @@ fn every_context_that_is_built_is_what_the_schema_wants() {
             seen: &Seen::of(&moment, Reads::ALL),
             chain: &facts,
             acting: true,
-            facts: &SqlFacts::default(),
+            facts: &Facts::None,
         };
         let leaf = words
             .leaf(name)

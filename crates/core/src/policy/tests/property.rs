@@ -271,7 +271,7 @@ fn act(dice: &mut Dice) -> Act {
         in_transaction: dice.chance(50),
     };
     Act {
-        facts,
+        facts: facts.into(),
         ..Act::new(verb, object)
     }
 }

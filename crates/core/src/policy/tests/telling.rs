@@ -34,7 +34,7 @@ fn explained(who: &[&str], verb: Verb) -> (Outcome, Explanation) {
         ..SqlFacts::default()
     };
     let act = Act {
-        facts,
+        facts: facts.into(),
         ..Act::new(verb, object)
     };
     load(COMPANY)

@@ -3,7 +3,7 @@
 use super::basics::{TUESDAY, identity};
 use super::table::{lifted, rules_of, spelled};
 use super::world::{ADMINISTRATION, Case, Record, World, table};
-use crate::action::{Act, Effect, Object, RelationKind, SqlFacts, Verb};
+use crate::action::{Act, Effect, Facts, Object, RelationKind, ShellFacts, SqlFacts, Verb};
 use crate::approval::Asked;
 use crate::ids::{ApprovalId, Digest, SessionId};
 use crate::policy::{AdminMoment, AdminObject, AdminVerb, Budget, Moment, TimeZone};
@@ -50,6 +50,12 @@ fn act_of(world: &World, action: &str, object: &str, case: &Case) -> Option<(Str
                 class,
             }
         }
+        "Program" => Object::Program {
+            path: last.replace("%2F", "/"),
+        },
+        "File" => Object::File {
+            path: id.strip_prefix(&target).unwrap().to_owned(),
+        },
         _ => return None,
     };
     let number = |name: &str, otherwise: i64| {
@@ -66,10 +72,31 @@ fn act_of(world: &World, action: &str, object: &str, case: &Case) -> Option<(Str
     Some((
         target,
         Act {
-            facts,
+            facts: match verb.as_str().strip_prefix("ssh.") {
+                Some(_) => ssh_facts(case),
+                None => facts.into(),
+            },
             ..Act::new(verb, object)
         },
     ))
+}
+
+/// The figures of a command line, as the case has them.
+fn ssh_facts(case: &Case) -> Facts {
+    let text = |of: &serde_json::Value| of.as_str().unwrap().to_owned();
+    let arguments = case.with.get("arguments");
+    let at = |name: &str| arguments.and_then(|a| a.get(name)).map(text);
+    let all = ["first", "second", "third", "fourth"];
+    let environment = case.with.get("environment");
+    Facts::Shell(ShellFacts {
+        line: case.with.get("line").map(text).unwrap_or_default(),
+        arguments: all.iter().filter_map(|name| at(name)).collect(),
+        terminal: false,
+        environment: environment
+            .and_then(|e| e.as_array())
+            .map(|all| all.iter().map(text).collect())
+            .unwrap_or_default(),
+    })
 }
 
 /// The instant at which the bundle's clock, an hour ahead of UTC, says what the case says.

@@ -7,7 +7,7 @@ use crate::postgres::cancel::Aim;
 use crate::postgres::dial;
 use crate::stream::Stream;
 use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Cut, CutReason, Gate, Session, Thought, Verdict};
+use brattice_core::gate::{Cut, CutReason, Gate, SqlSession, Thought, Verdict};
 use brattice_core::ids::Digest;
 use brattice_core::ports::Recorder;
 use brattice_wire::postgres::session::{Machine, Plumbing};
@@ -25,7 +25,7 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 const GATE_MAX: Duration = Duration::from_secs(10);
 
 impl Pump {
-    pub(super) async fn end(self, stop: Stop) -> (Option<Box<Session>>, Ended) {
+    pub(super) async fn end(self, stop: Stop) -> (Option<Box<SqlSession>>, Ended) {
         let Pump {
             gate,
             mut machine,
@@ -74,7 +74,7 @@ impl Pump {
 
 impl Mind {
     /// The session, from wherever it is.
-    async fn back(self, gate: &Gate) -> Option<Box<Session>> {
+    async fn back(self, gate: &Gate) -> Option<Box<SqlSession>> {
         match self {
             Mind::Free(session) => Some(session),
             Mind::Parked(w) => Some(w.session),

@@ -41,7 +41,8 @@ impl Walk<'_> {
         step.reads_only = !self.now.changes && acts.iter().all(|a| a.effect() == Effect::Read);
         self.out.steps.push(step);
         for mut act in acts {
-            act.facts.in_transaction |= self.in_transaction;
+            act.facts
+                .edit_sql(|f| f.in_transaction |= self.in_transaction);
             self.merge(act);
         }
     }
@@ -61,7 +62,7 @@ impl Walk<'_> {
                 Act {
                     verb,
                     object,
-                    facts,
+                    facts: facts.into(),
                 }
             })
             .collect();
@@ -91,17 +92,18 @@ impl Walk<'_> {
 
     /// One act for each verb and object, with the least bounded figures.
     fn merge(&mut self, act: Act) {
+        let facts = act.facts.into_sql();
         match self.acts.entry((act.verb, act.object)) {
             std::collections::btree_map::Entry::Vacant(e) => {
-                e.insert(act.facts);
+                e.insert(facts);
             }
             std::collections::btree_map::Entry::Occupied(mut e) => {
                 let have = e.get_mut();
-                have.columns.extend(act.facts.columns);
-                have.has_where &= act.facts.has_where;
-                have.limit = have.limit.max(act.facts.limit);
-                have.estimated_rows = have.estimated_rows.max(act.facts.estimated_rows);
-                have.in_transaction |= act.facts.in_transaction;
+                have.columns.extend(facts.columns);
+                have.has_where &= facts.has_where;
+                have.limit = have.limit.max(facts.limit);
+                have.estimated_rows = have.estimated_rows.max(facts.estimated_rows);
+                have.in_transaction |= facts.in_transaction;
             }
         }
     }
@@ -133,7 +135,7 @@ impl Walk<'_> {
             self.now.acts.push(Act {
                 verb: touch.verb,
                 object,
-                facts,
+                facts: facts.into(),
             });
         }
         let below = touch.relation.view_reads.iter().map(|(oid, _)| oid);
@@ -160,7 +162,7 @@ impl Walk<'_> {
                 self.note_relation(&relation);
                 let object = self.relation_object(&relation);
                 let mut act = Act::new(touch.verb, object);
-                act.facts.has_where = facts.has_where;
+                act.facts.edit_sql(|f| f.has_where = facts.has_where);
                 self.now.acts.push(act);
             }
         }

@@ -38,7 +38,7 @@ impl Walk<'_> {
             self.note_relation(&reached);
             let object = self.relation_object(&reached);
             let mut act = Act::new(verb, object);
-            act.facts.estimated_rows = rows;
+            act.facts.edit_sql(|f| f.estimated_rows = rows);
             self.now.acts.push(act);
         }
     }

@@ -87,6 +87,7 @@ impl Bench {
             lists: Lists::default(),
             detector: detector.clone(),
             holds: HoldTimes::default(),
+            shell: None,
             catalogue_age_max: Duration::from_secs(1),
             statement_bytes_max: 1 << 20,
             lane_bytes_max: 1 << 20,

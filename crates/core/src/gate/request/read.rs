@@ -1,0 +1,290 @@
+//! What a request does, as acts that rules judge.
+//!
+//! Lives here: making acts of what the classifiers say. Never: whether it may.
+
+use super::Request;
+use crate::action::{Act, Effect, Facts, FileFacts, Object, ShellFacts, Verb};
+use crate::classify::shell::{self, Arg, Judged, Shell, ShellLimits, Understanding, canonical};
+use crate::denial::{Code, Denial};
+use std::collections::BTreeSet;
+
+/// What stands for an argument that is not known: no rule can name it, since no argument holds this character.
+const NOT_KNOWN: &str = "\0";
+
+/// What a request does.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// All that it does; all must pass.
+    pub acts: Vec<Act>,
+    /// Why it could not be told, where an act says that it could not.
+    pub unclear: Option<Denial>,
+}
+
+/// Reads a request. `shell` is the one that the target declares.
+pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
+    match request {
+        Request::Exec {
+            command,
+            terminal,
+            environment,
+        } => {
+            let circumstances = Circumstances {
+                terminal: *terminal,
+                environment,
+            };
+            exec(command, shell.unwrap_or(Shell::Forced), &circumstances)
+        }
+        Request::Shell {
+            terminal,
+            environment,
+        } => known(vec![Act {
+            verb: Verb::SshShell,
+            object: Object::Target,
+            facts: Facts::Shell(ShellFacts {
+                terminal: *terminal,
+                environment: environment.clone(),
+                ..ShellFacts::default()
+            }),
+        }]),
+        Request::Files { acts, .. } => known(
+            acts.iter()
+                .map(|(verb, path)| file_act(*verb, path.clone()))
+                .collect(),
+        ),
+        Request::Forward { host, port } => known(vec![Act::new(
+            Verb::SshForward,
+            Object::Forward {
+                host: host.clone(),
+                port: *port,
+            },
+        )]),
+    }
+}
+
+fn known(acts: Vec<Act>) -> Reading {
+    Reading {
+        acts,
+        unclear: None,
+    }
+}
+
+/// What a command line runs with.
+struct Circumstances<'a> {
+    terminal: bool,
+    environment: &'a BTreeSet<String>,
+}
+
+fn exec(command: &[u8], shell: Shell, with: &Circumstances<'_>) -> Reading {
+    let commands = match shell::understand(command, shell, &ShellLimits::default()) {
+        Understanding::Understood { commands } => commands,
+        Understanding::Unknown { reason } => {
+            let denial = Denial::new(Code::Unknown, "brattice.shell", reason.text())
+                .hint("spell out each program and its arguments, one plain command at a time");
+            return Reading {
+                acts: vec![unknown(String::from_utf8_lossy(command).into_owned(), with)],
+                unclear: Some(denial),
+            };
+        }
+    };
+    let mut acts = Vec::new();
+    let mut unclear = None;
+    for judged in &commands {
+        let (act, why) = program(judged, with);
+        unclear = unclear.or(why);
+        acts.extend(act);
+        acts.extend(judged.files.iter().map(|f| file(f, with)));
+    }
+    acts.sort();
+    acts.dedup();
+    // A line that runs nothing still makes the shell start.
+    if acts.is_empty() {
+        acts.push(Act {
+            verb: Verb::SshInspect,
+            object: Object::Program {
+                path: "(nothing)".to_owned(),
+            },
+            facts: Facts::Shell(with.facts(&[])),
+        });
+    }
+    Reading { acts, unclear }
+}
+
+/// The act of one program; none for a redirection that stands alone, whose files say all.
+fn program(judged: &Judged, with: &Circumstances<'_>) -> (Option<Act>, Option<Denial>) {
+    let mut effect = judged.effect;
+    if judged.pages && with.terminal {
+        effect = effect.max(Effect::Execute);
+    }
+    let verb = match effect {
+        Effect::Read => Verb::SshInspect,
+        Effect::Write => Verb::SshChange,
+        Effect::Destroy => Verb::SshRemove,
+        Effect::Administer => Verb::SshAdminister,
+        Effect::Execute => Verb::SshRun,
+        Effect::Unknown => {
+            let denial = Denial::new(Code::Unknown, "brattice.shell", judged.why.clone())
+                .hint("write it so that what it does can be told from its arguments");
+            return (Some(unknown(canonical(&judged.argv), with)), Some(denial));
+        }
+    };
+    let told_by_files = judged.files.iter().any(|f| f.effect >= effect);
+    if judged.program.is_empty() && told_by_files {
+        return (None, None);
+    }
+    let path = match judged.program.as_str() {
+        "" => "(redirection)".to_owned(),
+        name => name.to_owned(),
+    };
+    let act = Act {
+        verb,
+        object: Object::Program { path },
+        facts: Facts::Shell(with.facts(&judged.argv)),
+    };
+    (Some(act), None)
+}
+
+impl Circumstances<'_> {
+    fn facts(&self, argv: &[Arg]) -> ShellFacts {
+        ShellFacts {
+            line: canonical(argv),
+            arguments: argv.iter().skip(1).map(argument).collect(),
+            terminal: self.terminal,
+            environment: self.environment.clone(),
+        }
+    }
+}
+
+fn argument(arg: &Arg) -> String {
+    match arg {
+        Arg::Exact(text) => text.clone(),
+        Arg::Home(rest) if rest.is_empty() => "~".to_owned(),
+        Arg::Home(rest) => format!("~/{rest}"),
+        Arg::Opaque(_) => NOT_KNOWN.to_owned(),
+    }
+}
+
+fn unknown(line: String, with: &Circumstances<'_>) -> Act {
+    let facts = ShellFacts {
+        line,
+        ..with.facts(&[])
+    };
+    Act {
+        verb: Verb::SshUnknown,
+        object: Object::Target,
+        facts: Facts::Shell(facts),
+    }
+}
+
+/// A file that a command line names. What it does with one that it runs is with the program.
+fn file(file: &shell::File, with: &Circumstances<'_>) -> Act {
+    let verb = match file.effect {
+        Effect::Read | Effect::Execute => Verb::SshDownload,
+        Effect::Write => Verb::SshUpload,
+        Effect::Destroy => Verb::SshDelete,
+        Effect::Administer => Verb::SshChmod,
+        Effect::Unknown => return unknown(canonical(std::slice::from_ref(&file.path)), with),
+    };
+    file_act(verb, place(&file.path))
+}
+
+fn file_act(verb: Verb, path: String) -> Act {
+    Act {
+        verb,
+        object: Object::File { path },
+        facts: Facts::File(FileFacts::default()),
+    }
+}
+
+/// The path that policy knows a file by. Where it lies is not known of one that begins anywhere, that climbs, or of which
+/// a part is not known: it may be anywhere.
+fn place(path: &Arg) -> String {
+    const ANYWHERE: &str = "/";
+    let (home, path) = match path {
+        Arg::Exact(path) if path.starts_with('/') => (false, path.as_str()),
+        Arg::Home(rest) => (true, rest.as_str()),
+        Arg::Exact(_) | Arg::Opaque(_) => return ANYWHERE.to_owned(),
+    };
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|p| !p.is_empty() && *p != ".")
+        .collect();
+    if parts.contains(&"..") {
+        return ANYWHERE.to_owned();
+    }
+    match home {
+        true if parts.is_empty() => "~".to_owned(),
+        true => format!("~/{}", parts.join("/")),
+        false => format!("/{}", parts.join("/")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn acts_on(command: &str, terminal: bool) -> Vec<String> {
+        let request = Request::Exec {
+            command: Bytes::copy_from_slice(command.as_bytes()),
+            terminal,
+            environment: BTreeSet::new(),
+        };
+        let target = crate::target::Target {
+            name: "web-1".to_owned(),
+            protocol: crate::target::Protocol::Ssh,
+            labels: std::collections::BTreeMap::new(),
+            observe: false,
+        };
+        let reading = read(&request, Some(Shell::Bash));
+        let tell = |a: &Act| format!("{} {}", a.verb.as_str(), a.object.entity_id(&target));
+        reading.acts.iter().map(tell).collect()
+    }
+
+    fn acts(command: &str) -> Vec<String> {
+        acts_on(command, false)
+    }
+
+    #[test]
+    fn a_command_line_is_its_programs_and_the_files_it_names() {
+        assert_eq!(
+            acts("cat /etc/hosts > /tmp/./a"),
+            [
+                "ssh.change web-1/cat",
+                "ssh.download web-1/etc/hosts",
+                "ssh.upload web-1/tmp/a",
+            ]
+        );
+        assert_eq!(acts("rm -rf /srv/app")[0], "ssh.remove web-1/rm");
+        assert_eq!(acts("frobnicate"), ["ssh.run web-1/frobnicate"]);
+    }
+
+    #[test]
+    fn a_path_that_may_be_anywhere_is_the_root() {
+        for line in [
+            "cat notes",
+            "cat /var/log/../../etc/shadow",
+            "cat /etc/shad*",
+        ] {
+            assert!(
+                acts(line).contains(&"ssh.download web-1/".to_owned()),
+                "{line}: {:?}",
+                acts(line)
+            );
+        }
+        assert!(acts("cat ~/notes").contains(&"ssh.download web-1/~/notes".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_unknown() {
+        for line in ["$(echo rm) -rf /", "\u{7}ls"] {
+            assert_eq!(acts(line), ["ssh.unknown web-1"], "{line}");
+        }
+    }
+
+    #[test]
+    fn on_a_terminal_a_pager_can_run_anything() {
+        assert!(acts("git log")[0].starts_with("ssh.inspect"));
+        assert!(acts_on("git log", true)[0].starts_with("ssh.run"));
+    }
+}
