@@ -141,6 +141,8 @@ pub struct Lease {
     pub rights: String,
     /// Its password; empty when a certificate is used.
     pub password: Secret,
+    /// The private key that it logs in with over SSH, as `ssh-keygen` writes it.
+    pub private_key: Option<Secret>,
     /// PEM certificate chain and private key for TLS client authentication.
     pub client_certificate: Option<(Vec<u8>, Secret)>,
     /// What has to be given back, if anything.

@@ -43,8 +43,12 @@ pub enum FrameKind {
     Output = 4,
     /// A verdict other than allow, as JSON.
     Verdict = 5,
-    /// How a command ended: the command tag or SQLSTATE.
+    /// How a command ended: the command tag or SQLSTATE, or a program's exit status or signal.
     Outcome = 6,
+    /// Bytes that a program wrote to its stream of errors.
+    Errors = 7,
+    /// The size of the terminal from here on, as `COLUMNSxROWS`.
+    Terminal = 8,
 }
 
 /// One piece of a recording.

@@ -35,8 +35,9 @@ pub struct CredentialBody {
     pub host: String,
     /// At which port.
     pub port: u16,
-    /// The database to name.
-    pub database: String,
+    /// The database to name; a host has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// When it ends (RFC 3339).
     pub expires_at: String,
 }
@@ -54,7 +55,7 @@ impl CredentialBody {
     pub fn of(m: &Minted) -> Option<Self> {
         Some(Self {
             id: m.id.to_string(),
-            user: m.id.to_string(),
+            user: m.user.clone(),
             password: m.password.expose_str()?.to_owned(),
             target: m.target.clone(),
             host: m.host.clone(),

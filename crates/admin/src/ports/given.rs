@@ -15,8 +15,10 @@ use std::time::Duration;
 /// A credential that was just minted. The only time its password is told.
 #[derive(Debug)]
 pub struct Minted {
-    /// Its id, which is the user name too.
+    /// Its id.
     pub id: CredentialId,
+    /// The user name to log in with.
+    pub user: String,
     /// The password.
     pub password: Secret,
     /// The target it is for.
@@ -25,8 +27,8 @@ pub struct Minted {
     pub host: String,
     /// And the port.
     pub port: u16,
-    /// The database to name, e.g. `orders-db/app`.
-    pub database: String,
+    /// The database to name, e.g. `orders-db/app`; a host has none.
+    pub database: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
 }

@@ -10,6 +10,7 @@ use brattice_core::gate::CutReason;
 use brattice_core::ids::CredentialId;
 use brattice_core::ports::{Bounds, BoxFuture};
 use brattice_core::principal::{Identity, LoginBy, Principal};
+use brattice_core::secret::Secret;
 use brattice_identity::mint::{MintError, mint};
 use brattice_store::db::CredentialSummary;
 use std::sync::Arc;
@@ -34,14 +35,14 @@ impl Credentials {
             ));
         }
         let checked = gateway.checked.load_full();
-        let database = match checked.targets.get(target) {
-            None => return Err(refused("There is no such target.")),
-            Some(t) => t
-                .database
-                .as_ref()
-                .map_or_else(|| target.to_owned(), |d| format!("{target}/{d}")),
+        let Some(config) = checked.targets.get(target) else {
+            return Err(refused("There is no such target."));
         };
-        let Some((host, port)) = gateway.postgres_address() else {
+        let address = match config.ssh {
+            Some(_) => gateway.ssh_address(),
+            None => gateway.postgres_address(),
+        };
+        let Some((host, port)) = address else {
             return Err(refused(
                 "This gateway has no listener that takes credentials.",
             ));
@@ -60,9 +61,22 @@ impl Credentials {
             .insert_credential(&minted.credential, None)
             .await
             .map_err(failed)?;
+        let id = minted.credential.id;
+        let (user, password, database) = match config.ssh {
+            Some(_) => {
+                let user = format!("{}@{target}", config.user);
+                (user, with_id(&id, &minted.password), None)
+            }
+            None => {
+                let named = config.database.as_ref();
+                let database = named.map_or_else(|| target.to_owned(), |d| format!("{target}/{d}"));
+                (id.to_string(), minted.password, Some(database))
+            }
+        };
         Ok(Minted {
-            id: minted.credential.id,
-            password: minted.password,
+            id,
+            user,
+            password,
             target: target.to_owned(),
             host,
             port,
@@ -78,6 +92,14 @@ impl Credentials {
         });
         Ok(ended)
     }
+}
+
+/// SSH's user name says whose account on what target is meant, so that the id goes with the secret.
+fn with_id(id: &CredentialId, secret: &Secret) -> Secret {
+    let mut both = id.to_string().into_bytes();
+    both.push(b':');
+    both.extend_from_slice(secret.expose());
+    Secret::new(both)
 }
 
 impl CredentialsApi for Credentials {

@@ -184,6 +184,8 @@ fn kind_name(kind: FrameKind) -> &'static str {
         FrameKind::Output => "output",
         FrameKind::Verdict => "verdict",
         FrameKind::Outcome => "outcome",
+        FrameKind::Errors => "errors",
+        FrameKind::Terminal => "terminal",
     }
 }
 

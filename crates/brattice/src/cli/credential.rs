@@ -48,15 +48,18 @@ pub fn run(gateway: &GatewayArgs, args: CredentialArgs, out: &mut Output) -> Res
                 out.json(&minted);
                 return Ok(());
             }
-            out.fields(&[
+            let mut fields = vec![
                 ("id", minted.id),
                 ("host", minted.host),
                 ("port", minted.port.to_string()),
-                ("database", minted.database),
+            ];
+            fields.extend(minted.database.map(|name| ("database", name)));
+            fields.extend([
                 ("user", minted.user),
                 ("password", minted.password),
                 ("until", minted.expires_at),
             ]);
+            out.fields(&fields);
             Ok(())
         }
     }

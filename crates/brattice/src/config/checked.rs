@@ -5,12 +5,14 @@
 
 use brattice_core::action::Effect;
 use brattice_core::approval::HoldTimes;
+use brattice_core::classify::shell::Shell;
 use brattice_core::ids::Digest;
 use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
 use brattice_core::target::Target;
 use brattice_identity::lend::{AwsSecret, VaultPath};
+use brattice_proxy::ssh::PublicKey;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -71,6 +73,8 @@ pub struct Checked {
 pub struct Listen {
     /// PostgreSQL.
     pub postgres: Option<PostgresListener>,
+    /// SSH.
+    pub ssh: Option<SshListener>,
     /// REST.
     pub admin: AdminListener,
     /// Metrics and health.
@@ -83,8 +87,10 @@ impl Listen {
     /// Every address that is listened on.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         let postgres = self.postgres.as_ref().map(|p| p.addr);
+        let ssh = self.ssh.as_ref().map(|s| s.addr);
         std::iter::once(self.admin.addr)
             .chain(postgres)
+            .chain(ssh)
             .chain(self.metrics)
     }
 }
@@ -98,6 +104,17 @@ pub struct PostgresListener {
     pub tls: Option<TlsFiles>,
     /// Connections without TLS are taken; the address is a loopback one.
     pub allow_plaintext_loopback: bool,
+    /// The host that callers are told to connect to.
+    pub public_host: String,
+}
+
+/// The SSH listener.
+#[derive(Debug, Clone)]
+pub struct SshListener {
+    /// Where.
+    pub addr: SocketAddr,
+    /// The gateway's own key; one is made and kept where there is none.
+    pub host_key: Option<PathBuf>,
     /// The host that callers are told to connect to.
     pub public_host: String,
 }
@@ -398,6 +415,19 @@ pub struct TargetConfig {
     pub search_path: Vec<String>,
     /// Functions outside `pg_catalog` that are harmless.
     pub functions: Vec<AllowedFunction>,
+    /// What else there is to a host; none for a database.
+    pub ssh: Option<SshTarget>,
+}
+
+/// What a host has and a database has not.
+#[derive(Debug, Clone)]
+pub struct SshTarget {
+    /// Its keys.
+    pub keys: Vec<PublicKey>,
+    /// The accounts that may be asked for; the first where none is named.
+    pub accounts: Vec<String>,
+    /// Their login shell.
+    pub shell: Shell,
 }
 
 impl TargetConfig {
@@ -444,6 +474,18 @@ pub enum TargetCredential {
     AwsSecret(AwsSecret),
     /// With a login for RDS, signed by the one of this name.
     RdsIam(String),
+    /// With a private key, over SSH.
+    PrivateKey(SecretSource),
+}
+
+impl TargetCredential {
+    /// The key of the configuration that says where it comes from.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::PrivateKey(_) => "private_key",
+            _ => "password",
+        }
+    }
 }
 
 /// A function that the bundle calls harmless.

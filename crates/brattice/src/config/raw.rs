@@ -122,6 +122,8 @@ pub struct RawConfig {
 pub struct RawListen {
     /// Where agents connect with PostgreSQL's protocol.
     pub postgres: Option<RawListener>,
+    /// Where agents connect with SSH.
+    pub ssh: Option<RawSshListener>,
     /// Where the REST API answers.
     #[schemars(required)]
     pub admin: Option<RawAdminListener>,
@@ -162,6 +164,20 @@ pub struct RawAdminListener {
     pub allow_plaintext_loopback: bool,
     /// The address under which people reach the API; approval links begin with it. Default: made of the address.
     pub public_url: Option<String>,
+}
+
+/// The listener for SSH.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSshListener {
+    /// Address and port, as in `0.0.0.0:2222`.
+    #[schemars(required)]
+    pub address: Option<String>,
+    /// The private key by which callers know the gateway, as `ssh-keygen -t ed25519` writes it, without a passphrase.
+    /// Default: one that the gateway makes at its first start and keeps in the store's directory.
+    pub host_key: Option<String>,
+    /// The host name that callers are told to connect to. Default: that of the address.
+    pub public_host: Option<String>,
 }
 
 /// The listener for machines that watch the gateway.
@@ -245,6 +261,20 @@ pub struct RawTarget {
     pub password: Option<String>,
     /// The certificate the gateway logs in with, instead of a password or beside it.
     pub client_certificate: Option<RawTlsFiles>,
+    /// Where the private key comes from that the gateway logs in to a host with, as `password` says: `env:NAME`,
+    /// `file:PATH`, `sealed`, or a value of a vault or of AWS. As `ssh-keygen` writes it, without a passphrase; Ed25519 or
+    /// ECDSA.
+    #[schemars(extend("writeOnly" = true))]
+    pub private_key: Option<String>,
+    /// The keys of a host, as in `ssh-ed25519 AAAA…`: it must prove to hold one of them. Required for `ssh`, since a key
+    /// that is taken at first sight may be anybody's: `ssh-keyscan` on the host itself tells them.
+    #[serde(default)]
+    pub host_keys: Vec<String>,
+    /// Accounts of a host that may be asked for besides `user`, which is the one where none is named.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// The shell that the accounts of a host log in with. Required for `ssh`: it decides how command lines are read.
+    pub shell: Option<RawShell>,
     /// Give each session a role of its own, made by `user` and dropped when the session ends.
     pub ephemeral: Option<RawEphemeral>,
     /// The database when the caller names only the target.
@@ -285,6 +315,22 @@ pub struct RawEphemeral {
 pub enum RawProtocol {
     /// PostgreSQL 13 to 18.
     Postgres,
+    /// SSH, version 2.
+    Ssh,
+}
+
+/// The shell that an account of a host logs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawShell {
+    /// dash, or another POSIX shell.
+    Sh,
+    /// bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// A command of the account's own, whatever is asked for: nothing that is asked for is understood.
+    Forced,
 }
 
 /// How the connection to a target is protected.

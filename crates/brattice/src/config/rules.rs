@@ -65,6 +65,7 @@ pub(super) fn known(raw: &RawConfig, classes: &Classes) -> Known {
         .map(|(name, target)| {
             let protocol = match target.protocol {
                 Some(RawProtocol::Postgres) | None => Protocol::Postgres,
+                Some(RawProtocol::Ssh) => Protocol::Ssh,
             };
             let target = Target {
                 name: name.clone(),

@@ -16,6 +16,7 @@ use brattice_identity::oidc::IssuerConfig;
 use brattice_identity::saml::SamlProvider;
 use brattice_identity::spiffe::SpiffeConfig;
 use brattice_proxy::endpoint::Endpoint;
+use brattice_proxy::ssh::Host;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +27,7 @@ struct Ready {
     saml: Vec<SamlProvider>,
     spiffe: Vec<SpiffeConfig>,
     endpoints: HashMap<String, Arc<Endpoint>>,
+    hosts: HashMap<String, Arc<Host>>,
     in_force: InForce,
     routes: Routes,
     vaults: Vec<VaultConfig>,
@@ -60,6 +62,7 @@ impl Gateway {
         self.logins.set_saml(ready.saml);
         self.revocations.set_leeway(bundle::leeway(&checked));
         self.endpoints.apply(ready.endpoints);
+        self.hosts.apply(ready.hosts);
         let by_target = credentials::by_target(&checked);
         self.lender.replace(by_target, ready.vaults, ready.aws);
         self.gate.apply(ready.in_force);
@@ -110,6 +113,7 @@ impl Gateway {
             spiffe,
             saml: bundle::saml(checked, &self.used_assertions)?,
             endpoints: bundle::endpoints(checked, connections)?,
+            hosts: bundle::hosts(checked, connections),
             in_force: bundle::in_force(checked, revision, self.tokens.clone(), &|t| {
                 self.kept.of(t)
             })?,
@@ -151,11 +155,16 @@ fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
         let listener = c.listen.postgres.as_ref();
         listener.map(|p| (p.addr, p.tls.is_some(), p.allow_plaintext_loopback))
     };
+    let ssh = |c: &Checked| {
+        let listener = c.listen.ssh.as_ref();
+        listener.map(|s| (s.addr, s.host_key.clone()))
+    };
     let admin = |c: &Checked| (c.listen.admin.addr, c.listen.admin.tls.is_some());
     let store = |c: &Checked| (c.data_dir.clone(), c.database.clone());
     let (old, new) = (&before.limits, &after.limits);
     let changes = [
         (postgres(before) != postgres(after), "listen.postgres"),
+        (ssh(before) != ssh(after), "listen.ssh"),
         (admin(before) != admin(after), "listen.admin"),
         (
             before.listen.metrics != after.listen.metrics,

@@ -35,6 +35,7 @@ use brattice_proxy::endpoint::Endpoints;
 use brattice_proxy::live::Live;
 use brattice_proxy::postgres::cancel::Cancels;
 use brattice_proxy::postgres::own::KeptOwn;
+use brattice_proxy::ssh::Hosts;
 use brattice_store::audit::{Log, Settings as AuditSettings};
 use brattice_store::db::{Db, Limits as DbLimits, Settings as DbSettings};
 use brattice_store::recording::{MasterKeys, Shelf};
@@ -93,6 +94,8 @@ pub struct Gateway {
     pub(super) own_connections: Arc<KeptOwn>,
     /// The targets' addresses.
     pub endpoints: Arc<Endpoints>,
+    /// The hosts.
+    pub hosts: Arc<Hosts>,
     /// Open sessions.
     pub live: Arc<Live>,
     /// Cancel keys.
@@ -117,6 +120,7 @@ pub struct Gateway {
     pub(super) applying: tokio::sync::Mutex<()>,
     pub(super) refused_bundles: AtomicU64,
     pub(super) postgres_at: OnceLock<SocketAddr>,
+    pub(super) ssh_at: OnceLock<SocketAddr>,
     pub(super) draining: AtomicBool,
 }
 
@@ -211,6 +215,8 @@ impl Gateway {
         );
         let connections = bundle::Connections::default();
         endpoints.apply(bundle::endpoints(&checked, &connections)?);
+        let hosts = Arc::new(Hosts::default());
+        hosts.apply(bundle::hosts(&checked, &connections));
 
         let kept = catalogues::Kept::new(endpoints.clone(), lender.clone(), clock.clone());
         // Every bundle that comes into force puts an entry on record, so this is higher than any number given before.
@@ -254,6 +260,7 @@ impl Gateway {
             applying: tokio::sync::Mutex::new(()),
             refused_bundles: AtomicU64::new(0),
             postgres_at: OnceLock::new(),
+            ssh_at: OnceLock::new(),
             draining: AtomicBool::new(false),
             checked: ArcSwap::from_pointee(checked),
             log,
@@ -274,6 +281,7 @@ impl Gateway {
             lender,
             own_connections,
             endpoints,
+            hosts,
             clock,
             randomness,
             source,
@@ -338,6 +346,17 @@ impl Gateway {
         let wanted = checked.listen.postgres.as_ref()?;
         let port = self
             .postgres_at
+            .get()
+            .map_or(wanted.addr.port(), SocketAddr::port);
+        Some((wanted.public_host.clone(), port))
+    }
+
+    /// The same with SSH.
+    pub fn ssh_address(&self) -> Option<(String, u16)> {
+        let checked = self.checked.load();
+        let wanted = checked.listen.ssh.as_ref()?;
+        let port = self
+            .ssh_at
             .get()
             .map_or(wanted.addr.port(), SocketAddr::port);
         Some((wanted.public_host.clone(), port))

@@ -6,10 +6,11 @@ use super::error::StartError;
 use crate::config::Checked;
 use crate::config::checked::{self, TargetTls as Tls, TlsMode};
 use brattice_core::classify::sql::Lists;
-use brattice_core::gate::{Catalogues, Guarded, InForce};
+use brattice_core::gate::{CatalogueUnavailable, Catalogues, Guarded, InForce, Snapshot};
 use brattice_core::ids::Revision;
 use brattice_core::mask::{Detector, MaskSpec, TokenKey};
 use brattice_core::policy::TimeZone;
+use brattice_core::ports::BoxFuture;
 use brattice_core::secret::Secret;
 use brattice_identity::oidc::{
     Beside, ClaimIs, ClaimLike, ClaimMap, ClaimPath, ClientConfig, ConfigProblem, GroupRule,
@@ -20,6 +21,7 @@ use brattice_identity::saml::{
 };
 use brattice_identity::spiffe::SpiffeConfig;
 use brattice_proxy::endpoint::{Endpoint, TargetTls};
+use brattice_proxy::ssh::Host;
 use brattice_proxy::tls;
 use std::collections::HashMap;
 use std::path::Path;
@@ -59,8 +61,11 @@ pub(super) fn in_force(
                 statement_bytes_max: usize::try_from(checked.limits.statement_bytes_max)
                     .unwrap_or(usize::MAX),
                 lane_bytes_max: LANE_BYTES_MAX,
-                shell: None,
-                catalogues: catalogues(Address::of(name, t)),
+                shell: t.ssh.as_ref().map(|s| s.shell),
+                catalogues: match t.ssh {
+                    Some(_) => Arc::new(NoCatalogue),
+                    None => catalogues(Address::of(name, t)),
+                },
             }),
         );
     }
@@ -166,7 +171,8 @@ pub(super) fn endpoints(
     connections: &Connections,
 ) -> Result<HashMap<String, Arc<Endpoint>>, StartError> {
     let mut all = HashMap::new();
-    for (name, t) in &checked.targets {
+    let databases = checked.targets.iter().filter(|(_, t)| t.ssh.is_none());
+    for (name, t) in databases {
         let endpoint = Endpoint {
             name: name.clone(),
             host: t.host.clone(),
@@ -179,6 +185,37 @@ pub(super) fn endpoints(
         all.insert(name.clone(), Arc::new(endpoint));
     }
     Ok(all)
+}
+
+/// Where the hosts are.
+pub(super) fn hosts(checked: &Checked, connections: &Connections) -> HashMap<String, Arc<Host>> {
+    let of = |(name, t): (&String, &checked::TargetConfig)| {
+        let ssh = t.ssh.as_ref()?;
+        let host = Host {
+            name: name.clone(),
+            host: t.host.clone(),
+            port: t.port,
+            keys: ssh.keys.clone(),
+            accounts: ssh.accounts.clone(),
+            connections: connections.of(name, t.connections_max),
+        };
+        Some((name.clone(), Arc::new(host)))
+    };
+    checked.targets.iter().filter_map(of).collect()
+}
+
+/// A host has none.
+#[derive(Debug)]
+struct NoCatalogue;
+
+impl Catalogues for NoCatalogue {
+    fn current(&self, _: &str) -> Option<Snapshot> {
+        None
+    }
+    fn refresh<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
+        let none = CatalogueUnavailable("a host has no catalogue".to_owned());
+        Box::pin(std::future::ready(Err(none)))
+    }
 }
 
 fn target_tls(tls: &Tls) -> Result<TargetTls, StartError> {

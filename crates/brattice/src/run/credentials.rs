@@ -35,6 +35,9 @@ pub(super) fn by_target(checked: &Checked) -> BTreeMap<String, TargetCredential>
                 checked::TargetCredential::AwsSecret(secret) => {
                     UpstreamProof::AwsSecret(secret.clone())
                 }
+                checked::TargetCredential::PrivateKey(source) => {
+                    UpstreamProof::PrivateKey(secret(source))
+                }
                 checked::TargetCredential::RdsIam(aws) => UpstreamProof::RdsIam(RdsLogin {
                     aws: aws.clone(),
                     host: t.host.clone(),

@@ -48,6 +48,15 @@ pub enum StartError {
     /// The machine gave no random bytes.
     #[error("there are no random bytes")]
     Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The key by which SSH clients know the gateway cannot be used.
+    #[error("{} is no host key for this gateway: an unencrypted Ed25519 or ECDSA key as ssh-keygen writes it", path.display())]
+    HostKey {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There are no threads for sessions.
     #[error("the threads that sessions run on cannot be started")]
     Threads(#[source] std::io::Error),

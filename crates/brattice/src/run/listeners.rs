@@ -13,6 +13,7 @@ use brattice_admin::serve::{Bounds, serve};
 use brattice_admin::{Admin, health};
 use brattice_proxy::listen;
 use brattice_proxy::postgres::{OauthDiscovery, Service};
+use brattice_proxy::ssh;
 use brattice_proxy::workers::Workers;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ use tower::ServiceExt;
 pub struct Addresses {
     /// PostgreSQL.
     pub postgres: Option<SocketAddr>,
+    /// SSH.
+    pub ssh: Option<SocketAddr>,
     /// The API.
     pub admin: SocketAddr,
     /// Metrics and health.
@@ -36,6 +39,7 @@ pub struct Addresses {
 /// Listeners that are bound and not served yet: either all of them are, or none.
 pub(super) struct Bound {
     postgres: Option<(TcpListener, Arc<Service>)>,
+    ssh: Option<(TcpListener, Arc<ssh::Service>)>,
     workers: Arc<Workers>,
     admin: (TcpListener, Option<Arc<ServerConfig>>),
     metrics: Option<TcpListener>,
@@ -55,6 +59,13 @@ impl Gateway {
                 Some((listener, service))
             }
         };
+        let ssh = match &checked.listen.ssh {
+            None => None,
+            Some(wanted) => {
+                let service = Arc::new(self.ssh_service(&checked)?);
+                Some((bind("ssh", wanted.addr).await?, service))
+            }
+        };
         let wanted = &checked.listen.admin;
         let admin = bind("admin", wanted.addr).await?;
         let metrics = match checked.listen.metrics {
@@ -66,15 +77,20 @@ impl Gateway {
                 .as_ref()
                 .map(|(l, _)| at("postgres", l))
                 .transpose()?,
+            ssh: ssh.as_ref().map(|(l, _)| at("ssh", l)).transpose()?,
             admin: at("admin", &admin)?,
             metrics: metrics.as_ref().map(|l| at("metrics", l)).transpose()?,
         };
         if let Some(address) = addresses.postgres {
             let _first = self.postgres_at.set(address);
         }
+        if let Some(address) = addresses.ssh {
+            let _first = self.ssh_at.set(address);
+        }
         let workers = Workers::start().map_err(StartError::Threads)?;
         Ok(Bound {
             postgres,
+            ssh,
             workers: Arc::new(workers),
             admin: (admin, self.certificates.admin()),
             metrics,
@@ -119,6 +135,27 @@ impl Gateway {
             mock_key,
         })
     }
+
+    fn ssh_service(&self, checked: &Checked) -> Result<ssh::Service, StartError> {
+        let host_key = super::host_key::of(checked, self.randomness.as_ref())?;
+        tracing::info!(
+            key = %ssh::fingerprint(&host_key),
+            "the key by which SSH clients know this gateway"
+        );
+        Ok(ssh::Service {
+            gate: self.gate.clone(),
+            authenticator: self.authenticator.clone(),
+            lender: self.lender.clone(),
+            recordings: self.recordings.clone(),
+            hosts: self.hosts.clone(),
+            live: self.live.clone(),
+            witness: self.list.clone(),
+            randomness: self.randomness.clone(),
+            host_key,
+            limits: ssh::Limits::default(),
+            login_max: checked.limits.login_max,
+        })
+    }
 }
 
 impl Bound {
@@ -139,6 +176,20 @@ impl Bound {
                 move |stream, from| {
                     let service = service.clone();
                     async move { service.serve(stream, from).await }
+                },
+            ))
+        });
+        let ssh = self.ssh.map(|(listener, service)| {
+            let permits = Arc::new(Semaphore::new(gateway.connections_max()));
+            let config = service.config();
+            tokio::spawn(listen::accept(
+                listener,
+                permits,
+                self.workers.clone(),
+                stop.clone(),
+                move |stream, from| {
+                    let (service, config) = (service.clone(), config.clone());
+                    async move { service.serve(config, stream, from).await }
                 },
             ))
         });
@@ -172,7 +223,7 @@ impl Bound {
             )));
         }
         Serving {
-            postgres,
+            callers: postgres.into_iter().chain(ssh).collect(),
             workers: self.workers,
             others,
         }
@@ -181,7 +232,8 @@ impl Bound {
 
 /// The tasks that serve.
 pub(super) struct Serving {
-    pub(super) postgres: Option<JoinHandle<()>>,
+    /// Those that accept callers.
+    pub(super) callers: Vec<JoinHandle<()>>,
     /// Where sessions run, until this is dropped.
     pub(super) workers: Arc<Workers>,
     pub(super) others: Vec<JoinHandle<()>>,

@@ -10,6 +10,7 @@ mod certificates;
 mod credentials;
 mod ended;
 mod error;
+mod host_key;
 mod listeners;
 pub mod log;
 mod node;
@@ -137,7 +138,7 @@ impl Running {
         gateway.draining.store(true, Ordering::Release);
         stop.send_replace(true);
         tracing::info!(sessions = gateway.live.count(), "draining");
-        if let Some(accepting) = serving.postgres {
+        for accepting in serving.callers {
             let _ended = accepting.await;
         }
         if !emptied(&gateway, gateway.drain_max()).await {

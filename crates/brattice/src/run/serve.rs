@@ -61,6 +61,7 @@ pub async fn until_stopped(running: Running) -> ExitCode {
         |a: Option<std::net::SocketAddr>| a.map_or_else(|| "none".to_owned(), |a| a.to_string());
     tracing::info!(
         postgres = text(at.postgres),
+        ssh = text(at.ssh),
         admin = %at.admin,
         metrics = text(at.metrics),
         revision = running.gateway.revision().0,

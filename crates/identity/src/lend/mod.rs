@@ -77,6 +77,8 @@ pub enum UpstreamProof {
     AwsSecret(AwsSecret),
     /// By a login at RDS that is signed anew each time.
     RdsIam(RdsLogin),
+    /// By a private key, over SSH; in the form that `ssh-keygen` writes.
+    PrivateKey(SecretFrom),
 }
 
 /// Lends by target from the sources that the bundle names.

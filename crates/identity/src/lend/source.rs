@@ -166,11 +166,22 @@ impl Sources {
             } => (Some(password), Some((chain, key))),
             UpstreamProof::Issued(path) => return self.vaults.issue(path).await,
             UpstreamProof::AwsSecret(from) => return self.both(from).await,
+            UpstreamProof::PrivateKey(from) => {
+                return Ok(Lease {
+                    user: credential.user.clone(),
+                    rights: credential.user.clone(),
+                    password: Secret::new(Vec::new()),
+                    private_key: Some(self.pem(target, "private_key", from).await?),
+                    client_certificate: None,
+                    held: None,
+                });
+            }
             UpstreamProof::RdsIam(to) => {
                 return Ok(Lease {
                     user: credential.user.clone(),
                     rights: credential.user.clone(),
                     password: self.aws.database_login(to).await?,
+                    private_key: None,
                     client_certificate: None,
                     held: None,
                 });
@@ -192,6 +203,7 @@ impl Sources {
             user: credential.user.clone(),
             rights: credential.user.clone(),
             password,
+            private_key: None,
             client_certificate,
             held,
         })
@@ -206,6 +218,7 @@ impl Sources {
             user: user.ok_or_else(|| format!("{from} names no user"))?,
             rights: from.to_string(),
             password: one_line(from, found.password)?,
+            private_key: None,
             client_certificate: None,
             held: Some(found.held),
         })

@@ -173,6 +173,7 @@ pub async fn cancel(endpoint: &Endpoint, key: &CancelKey) -> Result<(), DialErro
         user: String::new(),
         rights: String::new(),
         password: brattice_core::secret::Secret::new([]),
+        private_key: None,
         client_certificate: None,
         held: None,
     };

@@ -142,7 +142,9 @@ fn byte_of(kind: FrameKind) -> u8 {
         | FrameKind::Input
         | FrameKind::Output
         | FrameKind::Verdict
-        | FrameKind::Outcome => kind as u8,
+        | FrameKind::Outcome
+        | FrameKind::Errors
+        | FrameKind::Terminal => kind as u8,
     }
 }
 
@@ -154,6 +156,8 @@ fn kind_of(byte: u8) -> Option<FrameKind> {
         FrameKind::Output,
         FrameKind::Verdict,
         FrameKind::Outcome,
+        FrameKind::Errors,
+        FrameKind::Terminal,
     ]
     .into_iter()
     .find(|kind| byte_of(*kind) == byte)

@@ -108,6 +108,16 @@ impl Verifier {
         })
     }
 
+    /// Whether this is the password, where it is given in clear over a connection that is encrypted.
+    #[must_use]
+    pub fn is_of(&self, password: &[u8]) -> bool {
+        let Ok(given) = Self::derive(password, &self.salt, self.iterations) else {
+            return false;
+        };
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal;
+        !self.mock && same(&given.stored_key, &self.stored_key).is_ok()
+    }
+
     /// A verifier for a user who does not exist: the same salt each time it is asked for, and no
     /// password that fits.
     #[must_use]

@@ -162,11 +162,12 @@ impl Checker<'_> {
             let (of, secret) = match &target.credential {
                 TargetCredential::Password(SecretSource::Aws(secret))
                 | TargetCredential::Both(SecretSource::Aws(secret), _)
+                | TargetCredential::PrivateKey(SecretSource::Aws(secret))
                 | TargetCredential::AwsSecret(secret) => (&secret.aws, Some(secret)),
                 TargetCredential::RdsIam(aws) => (aws, None),
                 _ => continue,
             };
-            let at = Place::root().keys(&["targets", name, "password"]);
+            let at = Place::root().keys(&["targets", name, target.credential.key()]);
             if !names.contains(of) {
                 self.no_such(&at, of, "name in [aws]", names.iter().map(String::as_str));
             }

@@ -1,9 +1,9 @@
 //! The listeners: secrets in clear are taken on loopback alone.
 
 use super::Checker;
-use crate::config::checked::{AdminListener, Listen, PostgresListener};
+use crate::config::checked::{AdminListener, Listen, PostgresListener, SshListener};
 use crate::config::place::Place;
-use crate::config::raw::{RawAdminListener, RawListen, RawListener};
+use crate::config::raw::{RawAdminListener, RawListen, RawListener, RawSshListener};
 use std::net::SocketAddr;
 
 impl Checker<'_> {
@@ -13,6 +13,8 @@ impl Checker<'_> {
         let postgres = raw
             .postgres
             .and_then(|l| self.postgres(&at.key("postgres"), l));
+        let ssh_given = raw.ssh.is_some();
+        let ssh = raw.ssh.and_then(|l| self.ssh(&at.key("ssh"), l));
         let admin = raw.admin.and_then(|l| self.admin(&at.key("admin"), l));
         let metrics = raw.metrics.and_then(|l| {
             let address = l.address?;
@@ -20,15 +22,17 @@ impl Checker<'_> {
         });
         let addresses = [
             postgres.as_ref().map(|p| p.addr),
+            ssh.as_ref().map(|s| s.addr),
             admin.as_ref().map(|a| a.addr),
             metrics,
         ];
         self.distinct(&at, &addresses);
-        if postgres_given && postgres.is_none() {
+        if (postgres_given && postgres.is_none()) || (ssh_given && ssh.is_none()) {
             return None;
         }
         Some(Listen {
             postgres,
+            ssh,
             admin: admin?,
             metrics,
             client_certificates: raw.client_certificates.unwrap_or(false),
@@ -46,6 +50,20 @@ impl Checker<'_> {
             tls,
             allow_plaintext_loopback: raw.allow_plaintext_loopback,
             public_host,
+        })
+    }
+
+    /// SSH encrypts by itself: what is sent over it is never in clear.
+    fn ssh(&mut self, at: &Place, raw: RawSshListener) -> Option<SshListener> {
+        let addr = self.address(&at.key("address"), &raw.address?)?;
+        let host_key = match raw.host_key {
+            Some(path) => Some(self.file(&at.key("host_key"), &path)?),
+            None => None,
+        };
+        Some(SshListener {
+            addr,
+            host_key,
+            public_host: raw.public_host.unwrap_or_else(|| host_of(addr)),
         })
     }
 
@@ -99,7 +117,10 @@ impl Checker<'_> {
 
     fn distinct(&mut self, at: &Place, addresses: &[Option<SocketAddr>]) {
         let mut seen: Vec<SocketAddr> = Vec::new();
-        for (address, name) in addresses.iter().zip(["postgres", "admin", "metrics"]) {
+        for (address, name) in addresses
+            .iter()
+            .zip(["postgres", "ssh", "admin", "metrics"])
+        {
             let Some(address) = address else { continue };
             if address.port() != 0 && seen.contains(address) {
                 self.wrong(

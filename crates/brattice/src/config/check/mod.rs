@@ -5,6 +5,7 @@
 
 mod aws;
 mod credentials;
+mod hosts;
 mod issuers;
 mod listen;
 mod rest;

@@ -30,6 +30,10 @@ impl Checker<'_> {
         raw: RawTarget,
         holds: HoldTimes,
     ) -> Option<TargetConfig> {
+        if raw.protocol? == RawProtocol::Ssh {
+            return self.host_target(name, at, raw, holds);
+        }
+        self.not_of_a_database(at, &raw);
         let labels = raw
             .labels
             .map(|labels| self.labels(&at.key("labels"), labels));
@@ -57,13 +61,10 @@ impl Checker<'_> {
         );
         let functions = self.functions(&at.key("functions"), raw.functions);
         let holds = self.holds(raw.holds, &at.key("holds"), holds);
-        let protocol = match raw.protocol? {
-            RawProtocol::Postgres => Protocol::Postgres,
-        };
         Some(TargetConfig {
             target: Target {
                 name,
-                protocol,
+                protocol: Protocol::Postgres,
                 labels: labels?,
                 observe: raw.observe,
             },
@@ -82,10 +83,15 @@ impl Checker<'_> {
             holds,
             search_path,
             functions,
+            ssh: None,
         })
     }
 
-    fn labels(&mut self, at: &Place, labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub(super) fn labels(
+        &mut self,
+        at: &Place,
+        labels: BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
         for (key, value) in &labels {
             let fine = |text: &str| {
                 !text.is_empty()
@@ -113,7 +119,7 @@ impl Checker<'_> {
         labels
     }
 
-    fn host(&mut self, at: &Place, host: String) -> Option<String> {
+    pub(super) fn host(&mut self, at: &Place, host: String) -> Option<String> {
         match url::Host::parse(&host) {
             Ok(_) => Some(host),
             Err(_) if host.parse::<std::net::Ipv6Addr>().is_ok() => Some(host),

@@ -108,12 +108,13 @@ impl Checker<'_> {
         for (name, target) in targets {
             let (TargetCredential::Password(SecretSource::Vault(path))
             | TargetCredential::Both(SecretSource::Vault(path), _)
+            | TargetCredential::PrivateKey(SecretSource::Vault(path))
             | TargetCredential::Issued(path)) = &target.credential
             else {
                 continue;
             };
             if !vaults.contains(&path.vault) {
-                let at = Place::root().keys(&["targets", name, "password"]);
+                let at = Place::root().keys(&["targets", name, target.credential.key()]);
                 self.no_such(&at, &path.vault, "vault", vaults.iter().map(String::as_str));
             }
         }

@@ -160,6 +160,7 @@ impl Roles {
             user: role,
             rights: site.template.to_owned(),
             password,
+            private_key: None,
             client_certificate: maker.client_certificate,
             held: Some(Box::new(taken)),
         })

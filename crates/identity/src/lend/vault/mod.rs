@@ -341,6 +341,7 @@ impl Vault {
             user: made.data.username,
             rights: from.to_string(),
             password: Secret::new(made.data.password),
+            private_key: None,
             client_certificate: None,
             held: Some(Box::new(held)),
         })

@@ -12,7 +12,7 @@ use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation
 use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Pending,
-    Role, Session, Snapshot, Thought, Verdict,
+    Role, Snapshot, SqlSession, Thought, Verdict,
 };
 use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
 use brattice_core::mask::{Classes, Detector};
@@ -41,7 +41,7 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 
 pub(super) struct Bench {
     gate: Arc<Gate>,
-    session: Option<Box<Session>>,
+    session: Option<Box<SqlSession>>,
     machine: Machine,
     log: Arc<Kept>,
     pub client: Client,
@@ -154,10 +154,10 @@ impl Bench {
                     login: "role".to_owned(),
                     rights: "role".to_owned(),
                 },
-                Major(18),
                 Arc::new(Cut::new()),
             )
             .unwrap();
+        let session = SqlSession::new(session, Major(18));
         Self {
             machine: Machine::new(Limits::default(), detector),
             session: Some(Box::new(session)),

@@ -1,0 +1,337 @@
+//! One channel of a client: what it sets up, what it asks, and what becomes of that.
+//!
+//! Lives here: the order of a channel's life. Never: a decision.
+
+use super::door::Place;
+use super::held::{self, Decided};
+use super::link::Link;
+use super::run::{self, Ended};
+use brattice_core::denial::{Code, Denial};
+use brattice_core::gate::{Answer, Request};
+use brattice_core::record::FrameKind;
+use bytes::Bytes;
+use russh::server::{Handle, Msg};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+
+/// What the status of a command is that was refused (`EX_NOPERM` of sysexits.h).
+const EXIT_REFUSED: u32 = 77;
+/// The same where the identical command may pass later (`EX_TEMPFAIL`).
+const EXIT_LATER: u32 = 75;
+/// The stream of errors (RFC 4254, section 5.2).
+pub(super) const STDERR: u32 = 1;
+
+/// Whether the session was opened, once that is known.
+pub(super) type Opened = watch::Receiver<Option<Result<Arc<Link>, Denial>>>;
+
+/// The terminal that a client asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Terminal {
+    pub name: String,
+    pub columns: u32,
+    pub rows: u32,
+    pub width: u32,
+    pub height: u32,
+    pub modes: Vec<(Pty, u32)>,
+}
+
+/// The client's end of a channel.
+pub(super) struct Client {
+    read: ChannelReadHalf,
+    pub write: ChannelWriteHalf<Msg>,
+    /// Says how things end, which russh's half of a server cannot.
+    pub handle: Handle,
+    /// What came while a command was held.
+    pub early: VecDeque<ChannelMsg>,
+}
+
+impl Client {
+    /// The next thing that the client sent.
+    pub async fn next(&mut self) -> Option<ChannelMsg> {
+        match self.early.pop_front() {
+            Some(early) => Some(early),
+            None => self.fresh().await,
+        }
+    }
+
+    /// The next thing that was not put off.
+    pub async fn fresh(&mut self) -> Option<ChannelMsg> {
+        self.read.wait().await
+    }
+
+    /// Writes to the stream of errors; on a terminal that is the screen.
+    pub async fn say(&self, terminal: bool, lines: &str) {
+        let (ext, text) = match terminal {
+            true => (None, lines.replace('\n', "\r\n")),
+            false => (Some(STDERR), lines.to_owned()),
+        };
+        let mut to = self.write.make_writer_ext(ext);
+        // Who does not listen is not told.
+        let _ = to.write_all(text.as_bytes()).await;
+    }
+
+    /// Ends the channel with a status.
+    pub async fn exit(&self, status: u32) {
+        let id = self.write.id();
+        let _ = self.handle.exit_status_request(id, status).await;
+        let _ = self.handle.eof(id).await;
+        let _ = self.handle.close(id).await;
+    }
+}
+
+/// What was set up before something was asked to be run.
+#[derive(Debug, Default)]
+pub(super) struct Setting {
+    pub environment: BTreeMap<String, String>,
+    pub terminal: Option<Terminal>,
+}
+
+/// What a channel is for.
+enum Purpose {
+    Exec(Bytes),
+    Shell,
+    Sftp,
+}
+
+/// Serves a channel to its end.
+pub(super) async fn serve(opened: Opened, channel: Channel<Msg>, handle: Handle, place: Place) {
+    let (read, write) = channel.split();
+    let mut client = Client {
+        read,
+        write,
+        handle,
+        early: VecDeque::new(),
+    };
+    let mut setting = Setting::default();
+    if let Some(purpose) = asked(&mut client, &mut setting).await {
+        let terminal = setting.terminal.is_some();
+        match link(opened).await {
+            Ok(link) => work(link, client, setting, purpose).await,
+            Err(denial) => refuse(&client, terminal, &denial).await,
+        }
+    }
+    drop(place);
+}
+
+/// Reads what is set up until something is asked to be run.
+async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
+    loop {
+        match client.fresh().await? {
+            ChannelMsg::RequestPty {
+                term,
+                col_width,
+                row_height,
+                pix_width,
+                pix_height,
+                terminal_modes,
+                ..
+            } => {
+                setting.terminal = Some(Terminal {
+                    name: term,
+                    columns: col_width,
+                    rows: row_height,
+                    width: pix_width,
+                    height: pix_height,
+                    modes: terminal_modes,
+                });
+            }
+            ChannelMsg::SetEnv {
+                variable_name,
+                variable_value,
+                ..
+            } if is_free_variable(&variable_name, &variable_value) => {
+                setting.environment.insert(variable_name, variable_value);
+            }
+            ChannelMsg::WindowChange {
+                col_width,
+                row_height,
+                ..
+            } => {
+                if let Some(terminal) = &mut setting.terminal {
+                    terminal.columns = col_width;
+                    terminal.rows = row_height;
+                }
+            }
+            ChannelMsg::Exec { command, .. } => return Some(Purpose::Exec(command.into())),
+            ChannelMsg::RequestShell { .. } => return Some(Purpose::Shell),
+            ChannelMsg::RequestSubsystem { name, .. } if name == "sftp" => {
+                return Some(Purpose::Sftp);
+            }
+            ChannelMsg::Close => return None,
+            // Refused by the door, or of no consequence before anything runs.
+            _ => {}
+        }
+    }
+}
+
+/// Variables that change nothing about which program runs or what its output looks like to a parser: the language, as long
+/// as its encoding is UTF-8 or none. A program reads `LC_ALL=ja_JP.SJIS` in another encoding than the one it was judged in.
+pub(super) fn is_free_variable(name: &str, value: &str) -> bool {
+    let is_language = name == "LANG" || name == "LANGUAGE" || name.starts_with("LC_");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.@:".contains(c);
+    let encoding = value.rsplit_once('.').map(|(_, encoding)| {
+        let encoding = encoding.split('@').next().unwrap_or_default();
+        encoding.to_ascii_lowercase().replace('-', "")
+    });
+    let is_utf8 = match encoding {
+        Some(encoding) => encoding == "utf8",
+        None => matches!(value, "" | "C" | "POSIX"),
+    };
+    is_language
+        && name.len() <= 32
+        && value.len() <= 64
+        && value.chars().all(plain)
+        && (is_utf8 || name == "LANGUAGE")
+}
+
+async fn link(mut opened: Opened) -> Result<Arc<Link>, Denial> {
+    let failing = || brattice_core::gate::CutReason::Failing.denial();
+    let told = opened.wait_for(Option::is_some).await;
+    match told {
+        Ok(result) => result.clone().unwrap_or_else(|| Err(failing())),
+        Err(_) => Err(failing()),
+    }
+}
+
+/// From the question to the end of what was asked.
+async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Purpose) {
+    let at_work = link.at_work();
+    let terminal = setting.terminal.is_some();
+    let environment = setting.environment.keys().cloned().collect();
+    let request = match purpose {
+        Purpose::Exec(command) if command.len() > link.limits.command_bytes_max => {
+            let reason = "the command line is too long to be judged";
+            let denial = Denial::new(Code::TooLarge, "brattice.shell", reason);
+            let shown =
+                String::from_utf8_lossy(command.get(..200).unwrap_or_default()).into_owned();
+            {
+                let mut session = link.lock();
+                link.gate.note_refusal(&mut session, &shown, &denial);
+            }
+            return refuse(&client, terminal, &denial).await;
+        }
+        Purpose::Exec(command) => Request::Exec {
+            command,
+            terminal,
+            environment,
+        },
+        Purpose::Shell => Request::Shell {
+            terminal,
+            environment,
+        },
+        Purpose::Sftp => {
+            let denial = Denial::new(
+                Code::NotSupported,
+                "brattice.ssh",
+                "files are not moved by SFTP through this gateway",
+            );
+            return refuse(&client, terminal, &denial).await;
+        }
+    };
+    let text = request.text();
+    let mut answer = link.gate.request(&link.session, request.clone()).await;
+    let (cleared, allowed) = loop {
+        match answer {
+            Answer::Pass(cleared, allowed) => break (cleared, allowed),
+            Answer::Deny(denial) => {
+                // The verdict is on record with the audit log; the recording has it beside what was asked.
+                let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+                return refuse(&client, terminal, &denial).await;
+            }
+            Answer::Park(parked) => match held::wait(&link, &mut client, terminal, *parked).await {
+                Decided::Go(next) => answer = next,
+                Decided::Gone => return,
+            },
+        }
+    };
+    if let Err(denial) = link.record(FrameKind::Command, allowed.number, text.as_bytes()) {
+        return refuse(&client, terminal, &denial).await;
+    }
+    let what = run::What {
+        request,
+        cleared,
+        allowed,
+        setting,
+    };
+    match run::run(&link, &mut client, what).await {
+        Ended::Said => {}
+        Ended::Denied(denial) => refuse(&client, terminal, &denial).await,
+        Ended::Gone => {
+            let _ = client.handle.close(client.write.id()).await;
+        }
+    }
+    drop(at_work);
+}
+
+/// Tells a client that it is refused, so that a person and a machine can act on it, and ends the channel.
+async fn refuse(client: &Client, terminal: bool, denial: &Denial) {
+    client.say(terminal, &refusal(denial)).await;
+    let status = match denial.code.retry() {
+        true => EXIT_LATER,
+        false => EXIT_REFUSED,
+    };
+    client.exit(status).await;
+}
+
+/// A refusal in lines: what and why, what to do, and the same for machines.
+pub(super) fn refusal(denial: &Denial) -> String {
+    let mut text = format!("brattice: {}\n", one_line(&denial.reason));
+    if let Some(hint) = &denial.hint {
+        text.push_str(&format!("brattice: hint: {}\n", one_line(hint)));
+    }
+    let mut facts = format!(
+        "code={} rules={}",
+        denial.code.as_str(),
+        denial.rules.join(",")
+    );
+    if let Some(approval) = &denial.approval {
+        facts.push_str(&format!(" approval={approval}"));
+    }
+    if let Some(url) = &denial.approval_url {
+        facts.push_str(&format!(" url={url}"));
+    }
+    text.push_str(&format!(
+        "brattice: {facts} retry={}\n",
+        denial.code.retry()
+    ));
+    text
+}
+
+/// Without what a terminal would act on.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_language_may_be_set_and_only_in_utf_8() {
+        for (name, value) in [
+            ("LANG", "C.UTF-8"),
+            ("LC_ALL", "de_DE.utf8@euro"),
+            ("LC_CTYPE", "C"),
+            ("LANGUAGE", "de:en"),
+        ] {
+            assert!(is_free_variable(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("LC_ALL", "ja_JP.SJIS"),
+            ("LANG", "tr_TR"),
+            ("LANG", "../../tmp/x.UTF-8"),
+            ("LC_ALL", "C\n.UTF-8"),
+            ("PATH", "/tmp"),
+            ("BASH_ENV", "/tmp/x"),
+            ("LD_PRELOAD", "x.so"),
+            ("GIT_SSH", "x"),
+        ] {
+            assert!(!is_free_variable(name, value), "{name}={value}");
+        }
+    }
+}

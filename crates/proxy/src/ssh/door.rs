@@ -1,0 +1,274 @@
+//! The client's side of a connection: who it is, and what it opens.
+//!
+//! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
+
+use super::channel::{self, Opened};
+use super::prove::Asked;
+use super::{Limits, Service};
+use brattice_core::principal::Identity;
+use brattice_core::secret::Secret;
+use russh::keys::ssh_key::Certificate;
+use russh::server::{
+    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::oneshot;
+
+/// The subsystem that is understood.
+const SFTP: &str = "sftp";
+/// What a person is asked for.
+const PROMPT: &str = "Access token, or credential as ID:SECRET: ";
+
+/// A client that has proven who it is.
+pub(super) struct Proven {
+    pub identity: Identity,
+    pub asked: Asked,
+}
+
+pub(super) struct Door {
+    service: Arc<Service>,
+    from: SocketAddr,
+    proven: Option<oneshot::Sender<Proven>>,
+    opened: Opened,
+    /// Channels that are open.
+    channels: Arc<AtomicUsize>,
+    /// Channels on which something was asked to be run: one thing each.
+    started: HashSet<ChannelId>,
+}
+
+/// One channel fewer, when dropped.
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Door {
+    pub fn new(
+        service: Arc<Service>,
+        from: SocketAddr,
+        proven: oneshot::Sender<Proven>,
+        opened: Opened,
+    ) -> Self {
+        Self {
+            service,
+            from,
+            proven: Some(proven),
+            opened,
+            channels: Arc::default(),
+            started: HashSet::new(),
+        }
+    }
+
+    async fn password(&mut self, user: &str, password: &[u8]) -> Auth {
+        let asked = Asked::read(user);
+        let secret = Secret::new(password.to_vec());
+        let Ok(identity) = self.service.prove(&secret, &asked, self.from).await else {
+            return again();
+        };
+        let told = self
+            .proven
+            .take()
+            .map(|tell| tell.send(Proven { identity, asked }));
+        match told {
+            Some(Ok(())) => Auth::Accept,
+            _ => Auth::reject(),
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        let Limits { channels_max, .. } = self.service.limits;
+        let before = self.channels.fetch_add(1, Ordering::AcqRel);
+        let place = Place(self.channels.clone());
+        (before < channels_max).then_some(place)
+    }
+
+    /// Answers the request to run something: one for each channel, and only on one that is open.
+    fn start(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if self.started.insert(channel) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
+        }
+    }
+}
+
+/// Another attempt may be made by the same means.
+fn again() -> Auth {
+    Auth::Reject {
+        proceed_with_methods: Some(super::serve::methods()),
+        partial_success: false,
+    }
+}
+
+impl Handler for Door {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        Ok(self.password(user, password.as_bytes()).await)
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let given = response.and_then(|mut answers| answers.next());
+        Ok(match given {
+            Some(password) => self.password(user, &password).await,
+            None => Auth::Partial {
+                name: Cow::Borrowed(""),
+                instructions: Cow::Borrowed(""),
+                prompts: Cow::Borrowed(&[(Cow::Borrowed(PROMPT), false)]),
+            },
+        })
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        _user: &str,
+        _offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        Ok(again())
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        _user: &str,
+        _key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        Ok(again())
+    }
+
+    async fn auth_openssh_certificate(
+        &mut self,
+        _user: &str,
+        _certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        Ok(again())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match self.place() {
+            Some(place) => {
+                reply.accept().await;
+                let opened = self.opened.clone();
+                tokio::spawn(channel::serve(opened, channel, session.handle(), place));
+            }
+            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.started.remove(&channel);
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _columns: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        _modes: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match self.started.contains(&channel) {
+            false => session.channel_success(channel),
+            true => session.channel_failure(channel),
+        }
+    }
+
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        value: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if channel::is_free_variable(name, value) && !self.started.contains(&channel) {
+            session.channel_success(channel)
+        } else {
+            session.channel_failure(channel)
+        }
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.start(channel, session)
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match name {
+            SFTP => self.start(channel, session),
+            _ => session.channel_failure(channel),
+        }
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _single: bool,
+        _protocol: &str,
+        _cookie: &str,
+        _screen: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn agent_request(
+        &mut self,
+        _channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
+
+    async fn signal(
+        &mut self,
+        _channel: ChannelId,
+        _signal: Sig,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        // The channel's own task hears it.
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! A command that waits for people, on its open channel.
+//!
+//! Lives here: the waiting, and what the client is told meanwhile. Never: the answer.
+
+use super::channel::{Client, one_line};
+use super::link::Link;
+use brattice_core::denial::{Code, Denial};
+use brattice_core::gate::{Answer, Asked, Parked};
+use russh::{ChannelMsg, Sig};
+use std::sync::Arc;
+use tokio::time::{Instant, sleep_until};
+
+/// What a terminal sends for Ctrl-C.
+const INTERRUPT: u8 = 3;
+/// What a message costs beside its bytes.
+const MESSAGE_BYTES: usize = 64;
+
+/// What waiting came to.
+pub(super) enum Decided {
+    /// It goes on with this.
+    Go(Answer),
+    /// The client is gone.
+    Gone,
+}
+
+/// Waits until people have decided, the client leaves, or it has waited for long enough.
+pub(super) async fn wait(
+    link: &Arc<Link>,
+    client: &mut Client,
+    terminal: bool,
+    parked: Parked<Asked>,
+) -> Decided {
+    let times = link.lock().holds();
+    let mut decided = link.gate.decided(&parked);
+    let notice = one_line(&parked.notice());
+    let approval = parked.approval().clone();
+    let facts = format!("code=held approval={approval} url={}", parked.url());
+    client
+        .say(
+            terminal,
+            &format!("brattice: {notice}\nbrattice: {facts}\n"),
+        )
+        .await;
+    let began = Instant::now();
+    let until = began + times.hold_wait_max;
+    let mut next = began + times.notice_every;
+    let mut input_bytes = 0;
+    loop {
+        tokio::select! {
+            answer = &mut decided => {
+                return Decided::Go(link.gate.release_request(&link.session, parked, answer).await);
+            }
+            why = link.over() => {
+                link.gate.abandon_request(&link.session, parked).await;
+                return Decided::Go(Answer::Deny(why));
+            }
+            () = sleep_until(until) => {
+                return Decided::Go(Answer::Deny(link.gate.ticket_request(&link.session, parked)));
+            }
+            () = sleep_until(next) => {
+                client.say(terminal, &format!("brattice: still {notice}\n")).await;
+                next = Instant::now() + times.notice_every;
+            }
+            message = client.fresh() => {
+                let bytes = match &message {
+                    None | Some(ChannelMsg::Close) => {
+                        link.gate.abandon_request(&link.session, parked).await;
+                        return Decided::Gone;
+                    }
+                    Some(ChannelMsg::Data { data }) if terminal && data.contains(&INTERRUPT) => None,
+                    Some(ChannelMsg::Signal { signal: Sig::INT | Sig::TERM | Sig::HUP | Sig::KILL }) => None,
+                    Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => Some(data.len()),
+                    Some(_) => Some(0),
+                };
+                let Some(bytes) = bytes else {
+                    link.gate.abandon_request(&link.session, parked).await;
+                    return Decided::Go(Answer::Deny(stopped()));
+                };
+                input_bytes += bytes + MESSAGE_BYTES;
+                if input_bytes > link.limits.held_input_bytes_max {
+                    link.gate.abandon_request(&link.session, parked).await;
+                    return Decided::Go(Answer::Deny(too_much()));
+                }
+                client.early.extend(message);
+            }
+        }
+    }
+}
+
+fn stopped() -> Denial {
+    Denial::new(
+        Code::Cancelled,
+        "brattice.approvals",
+        "stopped before it was decided",
+    )
+}
+
+fn too_much() -> Denial {
+    Denial::new(
+        Code::TooLarge,
+        "brattice.approvals",
+        "more input was sent than is kept for a command that waits for people",
+    )
+    .hint("wait for the approval before sending input, or ask for it ahead: `brattice approvals request`")
+}

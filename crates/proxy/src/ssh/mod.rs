@@ -1,0 +1,167 @@
+//! SSH: from `accept` to the host and back.
+//!
+//! Lives here: the service and its parts, in the order of a connection's life: [`serve`] (the whole of it), [`door`] (who
+//! is calling, what it opens), [`upstream`] (the host), [`channel`] (one channel: what is asked, judged, run). Never: what
+//! a command line does.
+//!
+//! russh speaks the transport on both sides. Nothing waits inside its callbacks: each channel is a task of its own, with a
+//! connection of its own to the host while it runs, so that a channel that is held or slow holds up no other.
+
+mod algorithms;
+mod channel;
+mod door;
+mod held;
+mod link;
+mod prove;
+mod run;
+mod serve;
+mod show;
+mod transport;
+mod upstream;
+
+use crate::live::Live;
+use crate::postgres::Witness;
+use arc_swap::ArcSwap;
+use brattice_core::gate::Gate;
+use brattice_core::ports::{Authenticator, CredentialSource, Randomness, Recordings};
+use brattice_core::secret::Secret;
+use russh::keys::ssh_key::private::Ed25519Keypair;
+use russh::keys::ssh_key::{HashAlg, LineEnding};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+pub use russh::keys::ssh_key::{PrivateKey, PublicKey};
+
+/// Where a host is, and how it proves to be that host.
+#[derive(Debug)]
+pub struct Host {
+    /// The target's name.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Its keys: it must prove to hold one of these before anything is shown to it.
+    pub keys: Vec<PublicKey>,
+    /// The accounts that may be asked for; the first is the one where none is named.
+    pub accounts: Vec<String>,
+    /// Room for connections.
+    pub connections: Arc<Semaphore>,
+}
+
+impl Host {
+    /// The account that a caller's choice comes to; `None` when it may not be asked for.
+    pub fn account_for(&self, asked: Option<&str>) -> Option<&str> {
+        match asked {
+            None => self.accounts.first().map(String::as_str),
+            Some(asked) => self
+                .accounts
+                .iter()
+                .find(|a| *a == asked)
+                .map(String::as_str),
+        }
+    }
+}
+
+/// All hosts.
+#[derive(Debug, Default)]
+pub struct Hosts(ArcSwap<HashMap<String, Arc<Host>>>);
+
+impl Hosts {
+    /// Replaces all of them.
+    pub fn apply(&self, hosts: HashMap<String, Arc<Host>>) {
+        self.0.store(Arc::new(hosts));
+    }
+    /// One by name.
+    pub fn get(&self, name: &str) -> Option<Arc<Host>> {
+        self.0.load().get(name).cloned()
+    }
+}
+
+/// Bounds of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Channels that are open at once.
+    pub channels_max: usize,
+    /// Bytes that a client may send to a command that is held.
+    pub held_input_bytes_max: usize,
+    /// Bytes that a client may send on a channel before they are taken.
+    pub window_bytes: u32,
+    /// How long a command line may be.
+    pub command_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            channels_max: 32,
+            held_input_bytes_max: 1 << 20,
+            window_bytes: 2 << 20,
+            command_bytes_max: 32 << 10,
+        }
+    }
+}
+
+/// Everything an SSH connection needs.
+pub struct Service {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// Who proves callers.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Who lends targets' credentials.
+    pub lender: Arc<dyn CredentialSource>,
+    /// Where recordings go.
+    pub recordings: Arc<dyn Recordings>,
+    /// The hosts.
+    pub hosts: Arc<Hosts>,
+    /// Open sessions.
+    pub live: Arc<Live>,
+    /// Told about sessions that open and close.
+    pub witness: Arc<dyn Witness>,
+    /// Random bytes.
+    pub randomness: Arc<dyn Randomness>,
+    /// The gateway's own key, by which clients know it.
+    pub host_key: PrivateKey,
+    /// Bounds.
+    pub limits: Limits,
+    /// How long it may take to log in.
+    pub login_max: Duration,
+}
+
+/// Why a text is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not in a form that is read, or encrypted.
+    #[error("it cannot be read")]
+    Unreadable(#[from] russh::keys::Error),
+    /// It cannot be written.
+    #[error("it cannot be written")]
+    Unwritable(#[from] russh::keys::ssh_key::Error),
+}
+
+/// An Ed25519 key out of 32 random bytes, and how it is kept.
+///
+/// # Errors
+/// When it cannot be written down.
+pub fn new_key(seed: &[u8; 32]) -> Result<(PrivateKey, Secret), KeyError> {
+    let pair = Ed25519Keypair::from_seed(seed);
+    let key = PrivateKey::from(pair);
+    let text = key.to_openssh(LineEnding::LF)?;
+    Ok((key, Secret::new(text.as_bytes().to_vec())))
+}
+
+/// A key as `ssh-keygen` writes it, without a passphrase.
+///
+/// # Errors
+/// When it is none.
+pub fn read_key(text: &[u8]) -> Result<PrivateKey, KeyError> {
+    let text = String::from_utf8_lossy(text);
+    Ok(russh::keys::decode_secret_key(&text, None)?)
+}
+
+/// A key's fingerprint, as `ssh-keygen -l` shows it.
+pub fn fingerprint(key: &PrivateKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}

@@ -1,0 +1,319 @@
+//! Running what was cleared: its input one way, its output the other.
+//!
+//! Lives here: both directions of one channel, each at its own pace. Never: whether it may run.
+
+use super::channel::{Client, STDERR, Setting, Terminal};
+use super::link::Link;
+use super::show::{Cut, Shown};
+use super::upstream::Upstream;
+use brattice_core::denial::{Code, Denial};
+use brattice_core::gate::{Allowed, Cleared, Lane, Request};
+use brattice_core::record::FrameKind;
+use russh::client::Msg as UpMsg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// How long output that could be the beginning of a value is held back when nothing follows it.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is to be run.
+pub(super) struct What {
+    pub request: Request,
+    pub cleared: Cleared,
+    pub allowed: Allowed,
+    pub setting: Setting,
+}
+
+/// How it ended.
+pub(super) enum Ended {
+    /// The client was told.
+    Said,
+    /// It was refused, or stopped.
+    Denied(Denial),
+    /// The client is gone.
+    Gone,
+}
+
+/// How a program ended on the host.
+#[derive(Debug, Default)]
+struct Exit {
+    status: Option<u32>,
+    signal: Option<(Sig, bool)>,
+}
+
+/// Runs it to its end.
+pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> Ended {
+    let What {
+        request,
+        cleared,
+        allowed,
+        setting,
+    } = what;
+    let upstream = match link.upstream().await {
+        Ok(upstream) => upstream,
+        Err(denial) => return Ended::Denied(denial),
+    };
+    let number = allowed.number;
+    let begun = begin(&upstream, &request, cleared, &setting).await;
+    let (mut from_host, to_host) = match begun {
+        Ok(channel) => channel,
+        Err(error) => {
+            tracing::warn!(%error, "a channel could not be opened on the host");
+            return Ended::Denied(not_begun());
+        }
+    };
+    if let Some(terminal) = &setting.terminal
+        && let Err(denial) = record_size(link, number, terminal.columns, terminal.rows)
+    {
+        return Ended::Denied(denial);
+    }
+    let (id, handle) = (client.write.id(), client.handle.clone());
+    let output = Output {
+        pause: match setting.terminal {
+            // Who types sees every key at once.
+            Some(_) => Duration::ZERO,
+            None => PAUSE,
+        },
+        out: Shown::new(
+            link.clone(),
+            FrameKind::Output,
+            number,
+            client.write.make_writer_ext(None),
+        ),
+        err: Shown::new(
+            link.clone(),
+            FrameKind::Errors,
+            number,
+            client.write.make_writer_ext(Some(STDERR)),
+        ),
+    };
+    let input = Input {
+        link,
+        number,
+        lane: allowed.lane,
+        to_host: &to_host,
+    };
+    let ended = tokio::select! {
+        exit = output.run(&mut from_host) => exit,
+        left = input.run(client) => Err(left),
+        why = link.over() => Err(Cut::Denied(why)),
+    };
+    match ended {
+        Ok(exit) => {
+            let outcome = exit.words();
+            if let Err(denial) = link.record(FrameKind::Outcome, number, outcome.as_bytes()) {
+                return Ended::Denied(denial);
+            }
+            exit.tell(&handle, id).await;
+            let _ = to_host.close().await;
+            link.free(upstream);
+            Ended::Said
+        }
+        Err(cut) => {
+            let _ = link.record(FrameKind::Outcome, number, b"stopped");
+            // Dropping the connection ends on the host what runs there.
+            drop(upstream);
+            match cut {
+                Cut::Denied(denial) => Ended::Denied(denial),
+                Cut::Gone => Ended::Gone,
+            }
+        }
+    }
+}
+
+type HostChannel = (ChannelReadHalf, ChannelWriteHalf<UpMsg>);
+
+/// Opens a channel on the host and sets it up as the client's.
+async fn begin(
+    upstream: &Upstream,
+    request: &Request,
+    cleared: Cleared,
+    setting: &Setting,
+) -> Result<HostChannel, russh::Error> {
+    let (read, write) = upstream.handle.channel_open_session().await?.split();
+    for (name, value) in &setting.environment {
+        write.set_env(false, name.as_str(), value.as_str()).await?;
+    }
+    if let Some(Terminal {
+        name,
+        columns,
+        rows,
+        width,
+        height,
+        modes,
+    }) = &setting.terminal
+    {
+        let size = (*columns, *rows, *width, *height);
+        write
+            .request_pty(true, name, size.0, size.1, size.2, size.3, modes)
+            .await?;
+    }
+    match request {
+        Request::Shell { .. } => write.request_shell(true).await?,
+        _ => write.exec(true, cleared.into_bytes().to_vec()).await?,
+    }
+    Ok((read, write))
+}
+
+fn record_size(link: &Link, number: u64, columns: u32, rows: u32) -> Result<(), Denial> {
+    let size = format!("{columns}x{rows}");
+    link.record(FrameKind::Terminal, number, size.as_bytes())
+}
+
+/// The way of the client's input.
+struct Input<'a> {
+    link: &'a Link,
+    number: u64,
+    lane: Lane,
+    to_host: &'a ChannelWriteHalf<UpMsg>,
+}
+
+impl Input<'_> {
+    /// Runs until the client leaves, or what it sends may not pass.
+    async fn run(mut self, client: &mut Client) -> Cut {
+        let mut writer = self.to_host.make_writer();
+        loop {
+            let passed = match client.next().await {
+                None | Some(ChannelMsg::Close) => return Cut::Gone,
+                Some(ChannelMsg::Data { data }) => self.pass(data, &mut writer).await,
+                Some(ChannelMsg::Eof) => self.to_host.eof().await.map_err(|_| None),
+                Some(ChannelMsg::Signal { signal }) => {
+                    self.to_host.signal(signal).await.map_err(|_| None)
+                }
+                Some(ChannelMsg::WindowChange {
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                }) => match record_size(self.link, self.number, col_width, row_height) {
+                    Ok(()) => self
+                        .to_host
+                        .window_change(col_width, row_height, pix_width, pix_height)
+                        .await
+                        .map_err(|_| None),
+                    Err(denial) => Err(Some(denial)),
+                },
+                // Refused by the door already.
+                Some(_) => Ok(()),
+            };
+            match passed {
+                Ok(()) => {}
+                Err(Some(denial)) => return Cut::Denied(denial),
+                // The host takes no more; how it ended is told by what it says.
+                Err(None) => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// Puts a chunk on record and passes it on. An error without words is of the host.
+    async fn pass(
+        &mut self,
+        data: bytes::Bytes,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Option<Denial>> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        self.link
+            .record(FrameKind::Input, self.number, &data)
+            .map_err(Some)?;
+        let cleared = self.lane.pass(data).map_err(Some)?;
+        let bytes = cleared.into_bytes();
+        writer.write_all(&bytes).await.map_err(|_| None)
+    }
+}
+
+/// The way of the host's output.
+struct Output<W> {
+    pause: Duration,
+    out: Shown<W>,
+    err: Shown<W>,
+}
+
+impl<W: AsyncWrite + Unpin> Output<W> {
+    /// Runs until the program has ended and all was shown.
+    async fn run(mut self, from_host: &mut ChannelReadHalf) -> Result<Exit, Cut> {
+        let mut exit = Exit::default();
+        let mut refused = false;
+        loop {
+            let holds_back = self.out.holds_back() || self.err.holds_back();
+            let message = if holds_back {
+                match tokio::time::timeout(self.pause, from_host.wait()).await {
+                    Ok(message) => message,
+                    Err(_) => {
+                        self.out.pause().await?;
+                        self.err.pause().await?;
+                        continue;
+                    }
+                }
+            } else {
+                from_host.wait().await
+            };
+            match message {
+                Some(ChannelMsg::Data { data }) => self.out.push(&data).await?,
+                Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
+                    self.err.push(&data).await?;
+                }
+                Some(ChannelMsg::ExitStatus { exit_status }) => exit.status = Some(exit_status),
+                Some(ChannelMsg::ExitSignal {
+                    signal_name,
+                    core_dumped,
+                    ..
+                }) => exit.signal = Some((signal_name, core_dumped)),
+                Some(ChannelMsg::Failure) => refused = true,
+                Some(ChannelMsg::Close) | None => break,
+                // What else a host says changes nothing for the client.
+                Some(_) => {}
+            }
+            if refused {
+                return Err(Cut::Denied(not_begun()));
+            }
+        }
+        self.out.finish().await?;
+        self.err.finish().await?;
+        Ok(exit)
+    }
+}
+
+impl Exit {
+    /// For the record.
+    fn words(&self) -> String {
+        match (&self.signal, self.status) {
+            (Some((signal, _)), _) => format!("signal {}", name_of(signal)),
+            (None, Some(status)) => format!("exit {status}"),
+            (None, None) => "no status".to_owned(),
+        }
+    }
+
+    async fn tell(self, handle: &russh::server::Handle, id: russh::ChannelId) {
+        if let Some((signal, core_dumped)) = self.signal {
+            let (message, tag) = (String::new(), String::new());
+            let _ = handle
+                .exit_signal_request(id, signal, core_dumped, message, tag)
+                .await;
+        }
+        if let Some(status) = self.status {
+            let _ = handle.exit_status_request(id, status).await;
+        }
+        let _ = handle.eof(id).await;
+        let _ = handle.close(id).await;
+    }
+}
+
+fn name_of(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.clone(),
+        known => format!("{known:?}"),
+    }
+}
+
+fn not_begun() -> Denial {
+    Denial::new(
+        Code::Unavailable,
+        "brattice.target",
+        "the host does not run this",
+    )
+    .hint("the operators can see why in the host's own log")
+}

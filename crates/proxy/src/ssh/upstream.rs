@@ -1,0 +1,285 @@
+//! Connections to the host: each serves one channel at a time.
+//!
+//! Lives here: dialling, the host's proof, our login, and keeping connections that are free again. Never: commands.
+
+use super::transport::{Switch, Switched};
+use super::{Host, algorithms};
+use brattice_core::ports::Lease;
+use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
+use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, ChannelOpenFailure};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How long reaching a host and logging in may take.
+const DIAL_MAX: Duration = Duration::from_secs(15);
+/// Connections that are kept for the next channel.
+const IDLE_MAX: usize = 2;
+/// How often a host that says nothing is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Why a host was not entered. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("the host cannot be reached")]
+    Connect(#[source] std::io::Error),
+    #[error("the host took too long")]
+    Slow,
+    #[error("no connection is free")]
+    Full,
+    #[error(
+        "the host shows a key that is not one of its `host_keys`, or speaks no algorithm that is taken"
+    )]
+    NotTheHost(#[source] russh::Error),
+    #[error("the login was not accepted by the host")]
+    NotAccepted,
+    #[error(
+        "the private key cannot be read: it is not an OpenSSH or PKCS#8 key of a kind that is taken, or is encrypted"
+    )]
+    BadKey,
+    #[error("no credential for the host: neither a private key nor a password was lent")]
+    NoCredential,
+    #[error("the host broke off")]
+    Broken(#[source] russh::Error),
+}
+
+/// Where connections of one session come from.
+pub(super) struct Supply {
+    host: Arc<Host>,
+    account: String,
+    lease: Lease,
+    idle: Mutex<Vec<Upstream>>,
+}
+
+/// One connection to the host.
+pub(super) struct Upstream {
+    pub handle: Handle<Pinned>,
+    switch: Switch,
+    // Counts among the host's connections until it is dropped.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        // Whatever still runs there for it loses its connection now, not when russh has said goodbye.
+        self.switch.throw();
+    }
+}
+
+impl Supply {
+    pub fn new(host: Arc<Host>, account: String, lease: Lease) -> Self {
+        Self {
+            host,
+            account,
+            lease,
+            idle: Mutex::default(),
+        }
+    }
+
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// A connection that nothing else uses.
+    pub async fn get(&self) -> Result<Upstream, DialError> {
+        while let Some(kept) = self.take_idle() {
+            if !kept.handle.is_closed() {
+                return Ok(kept);
+            }
+        }
+        match tokio::time::timeout(DIAL_MAX, self.dial()).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(DialError::Slow),
+        }
+    }
+
+    /// Takes back a connection whose channel has ended well.
+    pub fn put(&self, upstream: Upstream) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX && !upstream.handle.is_closed() {
+            idle.push(upstream);
+        }
+    }
+
+    /// Drops what is kept.
+    pub fn clear(&self) {
+        let kept = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(kept);
+    }
+
+    fn take_idle(&self) -> Option<Upstream> {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    async fn dial(&self) -> Result<Upstream, DialError> {
+        let permit = self.host.connections.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| DialError::Full)?;
+        let tcp = TcpStream::connect((self.host.host.as_str(), self.host.port))
+            .await
+            .map_err(DialError::Connect)?;
+        let _ = tcp.set_nodelay(true);
+        let switch = Switch::default();
+        let stream = Switched::new(tcp, &switch);
+        let pinned = Pinned(self.host.clone());
+        let mut handle = client::connect_stream(Arc::new(config()), stream, pinned)
+            .await
+            .map_err(DialError::NotTheHost)?;
+        self.log_in(&mut handle).await?;
+        Ok(Upstream {
+            handle,
+            switch,
+            _permit: permit,
+        })
+    }
+
+    async fn log_in(&self, handle: &mut Handle<Pinned>) -> Result<(), DialError> {
+        let account = self.account.clone();
+        let accepted = if let Some(pem) = &self.lease.private_key {
+            let key = private_key(pem.expose()).ok_or(DialError::BadKey)?;
+            let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
+            handle.authenticate_publickey(account, key).await
+        } else if !self.lease.password.expose().is_empty() {
+            let password = std::str::from_utf8(self.lease.password.expose()).unwrap_or_default();
+            handle.authenticate_password(account, password).await
+        } else {
+            return Err(DialError::NoCredential);
+        };
+        match accepted.map_err(DialError::Broken)?.success() {
+            true => Ok(()),
+            false => Err(DialError::NotAccepted),
+        }
+    }
+}
+
+/// A key as `ssh-keygen` writes it, or in PKCS#8; not encrypted.
+fn private_key(pem: &[u8]) -> Option<PrivateKey> {
+    let text = std::str::from_utf8(pem).ok()?;
+    russh::keys::decode_secret_key(text, None).ok()
+}
+
+fn config() -> client::Config {
+    client::Config {
+        preferred: algorithms::preferred(),
+        inactivity_timeout: None,
+        keepalive_interval: Some(KEEPALIVE),
+        nodelay: true,
+        ..client::Config::default()
+    }
+}
+
+/// Takes a host for what it is only when it holds one of its keys. Whatever the host opens by itself is refused.
+pub(super) struct Pinned(Arc<Host>);
+
+impl client::Handler for Pinned {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        let known = |key: &PublicKey| {
+            let mut keys = self.0.keys.iter();
+            keys.any(|pinned| pinned.key_data() == key.key_data())
+        };
+        Ok(match key {
+            PublicKeyOrCertificate::PublicKey { key, .. } => known(key),
+            PublicKeyOrCertificate::Certificate(_) => false,
+        })
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        refuse(reply).await
+    }
+}
+
+async fn refuse(reply: ChannelOpenHandle) -> Result<(), russh::Error> {
+    reply
+        .reject(ChannelOpenFailure::AdministrativelyProhibited)
+        .await;
+    Ok(())
+}
