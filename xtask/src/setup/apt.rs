@@ -10,6 +10,10 @@ use crate::run;
 
 const CLUSTER_CONFIGURATION: &str = "/etc/postgresql-common/createcluster.conf";
 const NO_CLUSTER: &str = "create_main_cluster = false";
+const SSH_SERVER: &str = "openssh-server";
+/// What Debian's packages ask before they start a daemon; 101 is no.
+const DAEMON_RULE: &str = "/usr/sbin/policy-rc.d";
+const NO_DAEMON: &str = "#!/bin/sh\nexit 101\n";
 
 /// How commands become root's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,18 +50,22 @@ pub fn install(packages: &[&str]) -> Outcome {
     }
     println!("setup: {by_hand}");
     run::shown(privileged(power, "apt-get").args(["-q", "update"]))?;
-    run::shown(
-        privileged(power, "apt-get")
-            .args([
-                "-q",
-                "-y",
-                "--no-install-recommends",
-                "-o",
-                "Dpkg::Options::=--force-confold",
-                "install",
-            ])
-            .args(&packages),
-    )
+    let mut apt = privileged(power, "apt-get");
+    apt.args([
+        "-q",
+        "-y",
+        "--no-install-recommends",
+        "-o",
+        "Dpkg::Options::=--force-confold",
+        "install",
+    ])
+    .args(&packages);
+    without_daemons(power, || run::shown(&mut apt))?;
+    if packages.contains(&SSH_SERVER) {
+        // It came for tests: the machine shall not open a door at its next start that nobody asked for.
+        run::shown(privileged(power, "update-rc.d").args(["ssh", "disable"]))?;
+    }
+    Ok(())
 }
 
 fn power() -> Option<Power> {
@@ -91,24 +99,41 @@ fn keep_clusters_away(power: Power) -> Outcome {
     if let Some(dir) = Path::new(CLUSTER_CONFIGURATION).parent() {
         run::shown(privileged(power, "mkdir").arg("-p").arg(dir))?;
     }
+    write(power, CLUSTER_CONFIGURATION, &after)
+}
+
+/// Installs while nothing that is installed may start a daemon; a rule that the machine has already stays as it is.
+fn without_daemons(power: Power, install: impl FnOnce() -> Outcome) -> Outcome {
+    let ours = !Path::new(DAEMON_RULE).exists();
+    if ours {
+        write(power, DAEMON_RULE, NO_DAEMON)?;
+        run::shown(privileged(power, "chmod").args(["755", DAEMON_RULE]))?;
+    }
+    let outcome = install();
+    if ours {
+        run::shown(privileged(power, "rm").arg(DAEMON_RULE))?;
+    }
+    outcome
+}
+
+/// Writes a file of root's.
+fn write(power: Power, path: &str, text: &str) -> Outcome {
     let mut tee = privileged(power, "tee")
-        .arg(CLUSTER_CONFIGURATION)
+        .arg(path)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .map_err(|e| Failure::io("running tee", &e))?;
     if let Some(mut stdin) = tee.stdin.take() {
         stdin
-            .write_all(after.as_bytes())
-            .map_err(|e| Failure::io(format!("writing {CLUSTER_CONFIGURATION}"), &e))?;
+            .write_all(text.as_bytes())
+            .map_err(|e| Failure::io(format!("writing {path}"), &e))?;
     }
     let status = tee.wait().map_err(|e| Failure::io("waiting for tee", &e))?;
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::new(format!(
-            "could not write {CLUSTER_CONFIGURATION}"
-        )))
+        Err(Failure::new(format!("could not write {path}")))
     }
 }
 

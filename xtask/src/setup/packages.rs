@@ -22,6 +22,8 @@ pub struct Need {
 pub enum Probe {
     /// A command on PATH.
     Command(String),
+    /// A program at this place, which need not be on PATH: ordinary users have no `/usr/sbin` on theirs.
+    Program(PathBuf),
     /// A shared library, found where clang-sys looks.
     Library(String),
     /// A PostgreSQL client program that is not only Debian's wrapper.
@@ -34,6 +36,7 @@ impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Probe::Command(name) | Probe::PostgresClient(name) => f.write_str(name),
+            Probe::Program(path) => write!(f, "{}", path.display()),
             Probe::Library(name) => write!(f, "the library {name}"),
             Probe::PythonModule(name) => write!(f, "Python's module {name}"),
         }
@@ -76,6 +79,7 @@ pub fn parse(text: &str) -> Outcome<Vec<Need>> {
 fn parse_probe(word: &str) -> Option<Probe> {
     match word.split_once(':') {
         None => Some(Probe::Command(word.to_owned())),
+        Some(("file", path)) if path.starts_with('/') => Some(Probe::Program(path.into())),
         Some(("lib", name)) => Some(Probe::Library(name.to_owned())),
         Some(("pg", name)) => Some(Probe::PostgresClient(name.to_owned())),
         Some(("py", name)) => Some(Probe::PythonModule(name.to_owned())),
@@ -106,6 +110,7 @@ pub fn missing<'a>(needs: &'a [Need], purposes: &[Purpose]) -> Vec<&'a Need> {
 fn is_there(probe: &Probe) -> bool {
     match probe {
         Probe::Command(name) => run::on_path(name).is_some(),
+        Probe::Program(path) => run::is_executable(path),
         Probe::Library(name) => library_directories()
             .iter()
             .any(|dir| holds_library(dir, name)),
@@ -201,6 +206,7 @@ mod tests {
             "cc gcc all",
             "cc gcc sometimes # why",
             "zip:cc gcc all # why",
+            "file:cc gcc all # why",
             "cc gcc all x # why",
         ] {
             assert!(parse(line).is_err(), "{line}");
@@ -222,6 +228,14 @@ mod tests {
         let needs = parse("no-such-program nothing bench # why\nsh dash all # why\n").unwrap();
         assert!(missing(&needs, &[Purpose::Test]).is_empty());
         assert_eq!(missing(&needs, &[Purpose::Bench]).len(), 1);
+    }
+
+    #[test]
+    fn a_program_is_found_where_it_is_said_to_be() {
+        let needs = parse("file:/bin/sh dash test # why\nfile:/bin/no-such nothing test # why\n");
+        let needs = needs.unwrap();
+        let missing = missing(&needs, &[Purpose::Test]);
+        assert_eq!(missing, [&needs[1]]);
     }
 
     #[test]
