@@ -9,5 +9,7 @@ pub mod gateway;
 pub mod idp;
 pub mod postgres;
 pub mod signing_in;
+pub mod ssh_client;
+pub mod sshd;
 pub mod wire;
 pub mod workload;
