@@ -9,7 +9,7 @@ mod http;
 #[cfg(test)]
 mod tests;
 
-pub use bundle::{GatewayOptions, TargetOptions};
+pub use bundle::{GatewayOptions, HostOptions, TargetOptions};
 pub use http::Reply;
 
 use crate::postgres::files::quick_dir;
@@ -88,6 +88,7 @@ impl<T> During<T> for io::Result<T> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
     pub postgres: u16,
+    pub ssh: u16,
     pub admin: u16,
     pub metrics: u16,
 }
@@ -95,11 +96,16 @@ pub(crate) struct Ports {
 impl Ports {
     fn free() -> Result<Ports, GatewayError> {
         loop {
-            let (postgres, admin, metrics) = (free_port()?, free_port()?, free_port()?);
+            let all = [free_port()?, free_port()?, free_port()?, free_port()?];
+            let [postgres, ssh, admin, metrics] = all;
+            let mut distinct = all.to_vec();
+            distinct.sort_unstable();
+            distinct.dedup();
             // Each was free when it was asked for, and may be given out again.
-            if postgres != admin && admin != metrics && metrics != postgres {
+            if distinct.len() == all.len() {
                 return Ok(Ports {
                     postgres,
+                    ssh,
                     admin,
                     metrics,
                 });
@@ -167,6 +173,23 @@ impl Gateway {
     /// Where agents connect.
     pub fn port(&self) -> u16 {
         self.ports.postgres
+    }
+
+    /// Where agents connect with SSH, where there are hosts.
+    pub fn ssh_port(&self) -> u16 {
+        self.ports.ssh
+    }
+
+    /// What a client's `known_hosts` has of its SSH listener.
+    pub fn known_hosts(&self) -> Result<String, GatewayError> {
+        let key = self.data_dir().join("ssh_host_ed25519_key");
+        let public = Command::new("ssh-keygen")
+            .arg("-yf")
+            .arg(&key)
+            .output()
+            .during("reading the gateway's host key")?;
+        let public = String::from_utf8_lossy(&public.stdout).into_owned();
+        Ok(crate::sshd::known_hosts_line(self.ports.ssh, public.trim()))
     }
 
     /// Where the REST API answers.

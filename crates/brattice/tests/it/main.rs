@@ -33,6 +33,7 @@ mod saml;
 mod secrets;
 mod seen;
 mod sign_in;
+mod ssh;
 mod tamper;
 mod tokens;
 mod transparent;

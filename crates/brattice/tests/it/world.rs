@@ -246,6 +246,7 @@ fn bundle(idp: &Idp, postgres: &Postgres, role_password: &str) -> GatewayOptions
         admin_tls: false,
         issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
         targets: vec![target(SHOP, "test"), target(PROD, "production")],
+        hosts: Vec::new(),
         more: format!(
             "[classes.us_ssn]\n{}[classes.payment_card]\n{}",
             columns("ssn"),

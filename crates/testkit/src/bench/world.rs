@@ -296,6 +296,7 @@ fn gateway(
             "[classes.email]\ncolumns = [\"{NAME}/{NAME}/public.customers.email\"]\n\n\
              [limits]\nconnections_max = 5000\n"
         ),
+        hosts: Vec::new(),
         policies: vec![(
             "policies/bench.cedar".to_owned(),
             include_str!("../../../../benches/rules.cedar").to_owned(),

@@ -22,6 +22,8 @@ pub struct GatewayOptions {
     pub issuers: Vec<(String, String)>,
     /// What is reached.
     pub targets: Vec<TargetOptions>,
+    /// Hosts that are reached. With one, there is a listener for SSH.
+    pub hosts: Vec<HostOptions>,
     /// Further tables of `brattice.toml`: classes, holds, limits, owners.
     pub more: String,
     /// Files with rules, by name: `policies/agents.cedar`.
@@ -51,6 +53,52 @@ pub struct TargetOptions {
     pub more: String,
 }
 
+/// A host behind the gateway.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Its name.
+    pub name: String,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// The account the gateway logs in to.
+    pub user: String,
+    /// Where its proof comes from: `private_key = "file:…"` or `password = "env:…"`.
+    pub proof: String,
+    /// Its keys, as `ssh-ed25519 AAAA…`.
+    pub keys: Vec<String>,
+    /// Its shell.
+    pub shell: String,
+    /// Labels, as `key = value`.
+    pub labels: Vec<(String, String)>,
+    /// Further keys of its table.
+    pub more: String,
+}
+
+impl HostOptions {
+    fn write(&self, text: &mut String) {
+        let labels: Vec<String> = self
+            .labels
+            .iter()
+            .map(|(k, v)| format!("{k} = \"{v}\""))
+            .collect();
+        let keys: Vec<String> = self.keys.iter().map(|k| format!("\"{k}\"")).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "[targets.{}]\nprotocol = \"ssh\"\nhost = \"127.0.0.1\"\nport = {}\nlabels = {{ {} }}\n\
+             user = \"{}\"\n{}\nhost_keys = [{}]\nshell = \"{}\"\n{}\n\n",
+            self.name,
+            self.port,
+            labels.join(", "),
+            self.user,
+            self.proof,
+            keys.join(", "),
+            self.shell,
+            self.more,
+        );
+    }
+}
+
 impl GatewayOptions {
     /// The text of `brattice.toml`.
     pub(super) fn toml(&self, ports: Ports) -> String {
@@ -76,6 +124,9 @@ impl GatewayOptions {
             if self.admin_tls { &tls } else { plain },
         );
         listener("metrics", ports.metrics, "");
+        if !self.hosts.is_empty() {
+            listener("ssh", ports.ssh, "");
+        }
         let _ = write!(
             text,
             "[store]\ndirectory = \"{DATA}\"\nallow_volatile = true\n\n\
@@ -91,6 +142,9 @@ impl GatewayOptions {
         }
         for target in &self.targets {
             target.write(&mut text);
+        }
+        for host in &self.hosts {
+            host.write(&mut text);
         }
         text.push_str(&self.more);
         text

@@ -16,6 +16,7 @@ fn options(binary: &str) -> GatewayOptions {
             database: "app".into(),
             tls: "mode = \"disable\"".to_owned(),
             labels: vec![("env".into(), "test".into())],
+            hosts: Vec::new(),
             more: String::new(),
         }],
         more: String::new(),

@@ -14,11 +14,12 @@ impl CredentialsApi for World {
             self.did("create");
             Ok(Minted {
                 id: credential_id(),
+                user: credential_id().to_string(),
                 password: Secret::new("pw"),
                 target: target.to_owned(),
                 host: HOST.to_owned(),
                 port: 5432,
-                database: "orders-db/app".to_owned(),
+                database: Some("orders-db/app".to_owned()),
                 expires_at: NOW,
             })
         })

@@ -234,7 +234,7 @@ async fn a_credential_names_where_it_opens_what_and_mints_no_other() {
         .await
         .unwrap();
     assert_eq!((minted.host.as_str(), minted.port), ("127.0.0.1", 6432));
-    assert_eq!(minted.database, "orders-db/app");
+    assert_eq!(minted.database.as_deref(), Some("orders-db/app"));
     assert!(
         credentials
             .create(&who, "no-such-db", minute, Bounds::default())
