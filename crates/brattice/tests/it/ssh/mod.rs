@@ -4,6 +4,7 @@
 //! its files, and what its own clients see without the gateway.
 
 mod exec;
+mod holds;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};

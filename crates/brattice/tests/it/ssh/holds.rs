@@ -1,0 +1,183 @@
+//! Held commands on their open channels: approved, refused, stopped, left, and turned into tickets.
+
+use super::{PROD, World};
+use crate::world::{DBA, SECURITY, WRITER};
+use brattice_testkit::client::Running;
+use brattice_testkit::ssh_client::SshLibrary;
+use brattice_testkit::sshd::Ran;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Starts it and waits until it is held; the question's id.
+fn held(world: &World, command: &str) -> (Running, String) {
+    let client = world.client(WRITER, PROD);
+    let running = Running::start(client.ssh_command(&[], command)).unwrap();
+    let said = running
+        .hears("brattice: code=held approval=", WITHIN)
+        .unwrap();
+    let id = id_in(&said);
+    // What it runs from must outlive it.
+    std::mem::forget(client);
+    (running, id)
+}
+
+fn id_in(said: &str) -> String {
+    let (_, rest) = said.split_once("approval=").unwrap();
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+fn answer(world: &World, id: &str, yes: bool) {
+    let token = world.token(DBA);
+    let path = format!("/api/v1/approvals/{id}");
+    let seen = world.gateway.api("GET", &path, &token, None).unwrap();
+    let verb = if yes { "approve" } else { "deny" };
+    let body = json!({ "action": seen.json()["action"], "reason": "by a test" });
+    let path = format!("/api/v1/approvals/{id}/{verb}");
+    let reply = world
+        .gateway
+        .api("POST", &path, &token, Some(&body))
+        .unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+fn comes_to(world: &World, id: &str, wanted: &str) {
+    let by = Instant::now() + WITHIN;
+    loop {
+        let reply = world.get(DBA, &format!("/api/v1/approvals/{id}"));
+        if reply.json()["state"] == wanted {
+            return;
+        }
+        assert!(Instant::now() < by, "{} and not {wanted}", reply.text());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the host's shell was ever given this.
+fn arrived(world: &World, text: &str) -> bool {
+    let start = brattice_testkit::sshd::Mark::start();
+    let ran = world.sshd.ran_since(start);
+    ran.iter()
+        .any(|r| matches!(r, Ran::Command(c) if c == text))
+}
+
+#[test]
+fn a_held_command_runs_once_approved_and_never_when_refused_or_left() {
+    let world = World::new();
+    let home = world.sshd.home();
+
+    let (mut running, id) = held(&world, "tee ~/approved");
+    running.write("sent while it was held\n").unwrap();
+    running.close();
+    assert!(!arrived(&world, "tee ~/approved"));
+    answer(&world, &id, true);
+    let said = running.wait(WITHIN);
+    assert!(said.is_good(), "{said:?}");
+    let text = std::fs::read_to_string(home.join("approved")).unwrap();
+    assert_eq!(text, "sent while it was held\n");
+
+    let (running, id) = held(&world, "touch ~/refused");
+    answer(&world, &id, false);
+    let said = running.wait(WITHIN);
+    assert!(said.err.contains("was refused: by a test"), "{said:?}");
+    assert!(!arrived(&world, "touch ~/refused"));
+
+    // Whoever leaves wants nothing any more.
+    let (mut running, id) = held(&world, "touch ~/left");
+    running.kill();
+    comes_to(&world, &id, "not_run");
+    assert!(!arrived(&world, "touch ~/left"));
+
+    // More than is kept of input is not kept.
+    let (mut running, _) = held(&world, "tee ~/flood");
+    let _ = running.write(&"x".repeat(2 << 20));
+    let said = running.wait(WITHIN);
+    assert!(said.err.contains("code=too_large"), "{said:?}");
+    assert!(!arrived(&world, "tee ~/flood"));
+}
+
+#[test]
+fn a_hold_that_nobody_decides_becomes_a_ticket_for_the_identical_command() {
+    let world = World::of(
+        &brattice_testkit::sshd::SshdOptions::default(),
+        |_, bundle| {
+            let prod = bundle.hosts.iter_mut().find(|h| h.name == PROD).unwrap();
+            prod.more = "holds = { wait_max = \"1s\" }".to_owned();
+        },
+    );
+    let client = world.client(WRITER, PROD);
+    let said = client.ssh(&[], "touch ~/ticket", b"").unwrap();
+    assert_eq!(said.code(), Some(75), "{said:?}");
+    assert!(said.err.contains("code=approval_required"), "{said:?}");
+    answer(&world, &id_in(&said.err), true);
+    // Another command is not the one that was approved.
+    let said = client.ssh(&[], "touch ~/ticket2", b"").unwrap();
+    assert_eq!(said.code(), Some(75), "{said:?}");
+    let said = client.ssh(&["-tt"], "touch ~/ticket", b"").unwrap();
+    assert_eq!(said.code(), Some(75), "{said:?}");
+    let said = client.ssh(&[], "touch ~/ticket", b"").unwrap();
+    assert!(said.is_good(), "{said:?}");
+    assert!(world.sshd.home().join("ticket").exists());
+    let said = client.ssh(&[], "touch ~/ticket", b"").unwrap();
+    assert_eq!(said.code(), Some(75), "once: {said:?}");
+}
+
+#[test]
+fn channels_of_one_connection_are_judged_apart_and_do_not_wait_for_each_other() {
+    let world = World::of(
+        &brattice_testkit::sshd::SshdOptions::default(),
+        |_, bundle| {
+            let prod = bundle.hosts.iter_mut().find(|h| h.name == PROD).unwrap();
+            prod.more = "holds = { wait_max = \"3s\" }".to_owned();
+        },
+    );
+    let client = world.client(WRITER, PROD);
+    let mut orders = vec![
+        json!({ "do": "run", "command": "touch ~/held" }),
+        json!({ "do": "run", "command": "frobnicate" }),
+    ];
+    orders.extend((0..8).map(|n| json!({ "do": "run", "command": format!("echo neighbour {n}") })));
+    let began = Instant::now();
+    let told = client
+        .library(
+            SshLibrary::Asyncssh,
+            json!({ "do": "many", "orders": orders }),
+        )
+        .unwrap();
+    let results = told["results"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(results[0]["exit"], 75, "{told}");
+    assert_eq!(results[1]["exit"], 77, "{told}");
+    for (n, result) in results[2..].iter().enumerate() {
+        assert_eq!(result["stdout"], format!("neighbour {n}\n"), "{told}");
+    }
+    assert!(began.elapsed() < WITHIN);
+    assert!(!arrived(&world, "touch ~/held") && !arrived(&world, "frobnicate"));
+}
+
+#[test]
+fn a_revoked_agent_loses_what_runs_and_what_waits_at_once() {
+    let world = World::new();
+    let client = world.client(WRITER, PROD);
+    let (waiting, id) = held(&world, "touch ~/revoked");
+    let reading = Running::start(client.ssh_command(&["-v"], "sleep 600")).unwrap();
+    assert!(reading.hears("Sending command", WITHIN).is_some());
+    let by = Instant::now() + WITHIN;
+    while !arrived(&world, "sleep 600") {
+        assert!(Instant::now() < by, "it never ran");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let revoke = ["agents", "revoke", "dev/writer-1"];
+    let done = world.gateway.cli(&revoke, &world.token(SECURITY)).unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let began = Instant::now();
+    for running in [waiting, reading] {
+        let said = running.wait(Duration::from_secs(3));
+        assert!(said.err.contains("revoked"), "{said:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(3));
+    comes_to(&world, &id, "not_run");
+    assert!(!arrived(&world, "touch ~/revoked"));
+}
