@@ -119,7 +119,7 @@ pub enum Command {
     Approvals(ApprovalsArgs),
     /// See, replay and end sessions.
     #[command(
-        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions show ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef --output\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
+        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions show ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef --output\n  brattice sessions replay ses_0123456789abcdef --asciicast shell.cast\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
     )]
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.

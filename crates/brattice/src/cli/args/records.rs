@@ -86,9 +86,16 @@ pub enum SessionsCommand {
     Replay {
         /// The session.
         id: String,
-        /// Print what the caller received, too.
+        /// Print what the caller sent and received, too.
         #[arg(long)]
         output: bool,
+        /// Of one command alone, by its number.
+        #[arg(long, value_name = "NUMBER")]
+        command: Option<u64>,
+        /// Write the terminal of a command as a film (asciicast v3) into this file, to be played by asciinema. Escapes that
+        /// could do more than draw are left out.
+        #[arg(long, value_name = "FILE", conflicts_with = "output")]
+        asciicast: Option<PathBuf>,
     },
     /// End it now.
     Kill {
