@@ -57,6 +57,10 @@ impl Endpoints {
     pub fn apply(&self, endpoints: HashMap<String, Arc<Endpoint>>) {
         self.0.store(Arc::new(endpoints));
     }
+    /// All of them, as they are now.
+    pub fn all(&self) -> Arc<HashMap<String, Arc<Endpoint>>> {
+        self.0.load_full()
+    }
     /// One by name.
     pub fn get(&self, name: &str) -> Option<Arc<Endpoint>> {
         self.0.load().get(name).cloned()

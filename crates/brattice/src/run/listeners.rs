@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use brattice_admin::serve::{Bounds, serve};
 use brattice_admin::{Admin, health};
+use brattice_proxy::endpoint::Endpoint;
 use brattice_proxy::listen;
 use brattice_proxy::postgres::{OauthDiscovery, Service};
 use brattice_proxy::ssh;
@@ -152,8 +153,32 @@ impl Gateway {
             witness: self.list.clone(),
             randomness: self.randomness.clone(),
             host_key,
+            all_targets: self.all_targets(),
             limits: ssh::Limits::default(),
             login_max: checked.limits.login_max,
+        })
+    }
+}
+
+impl Gateway {
+    /// Where the targets of the bundle in force are.
+    fn all_targets(&self) -> ssh::AllTargets {
+        let (endpoints, hosts) = (self.endpoints.clone(), self.hosts.clone());
+        Arc::new(move || {
+            let databases = endpoints.all();
+            let of_database = |e: &Arc<Endpoint>| ssh::Whereabouts {
+                name: e.name.clone(),
+                host: e.host.clone(),
+                port: e.port,
+            };
+            let hosts = hosts.all();
+            let of_host = |h: &Arc<ssh::Host>| ssh::Whereabouts {
+                name: h.name.clone(),
+                host: h.host.clone(),
+                port: h.port,
+            };
+            let databases = databases.values().map(of_database);
+            databases.chain(hosts.values().map(of_host)).collect()
         })
     }
 }

@@ -187,7 +187,7 @@ pub(super) fn is_free_variable(name: &str, value: &str) -> bool {
         && (is_utf8 || name == "LANGUAGE")
 }
 
-async fn link(mut opened: Opened) -> Result<Arc<Link>, Denial> {
+pub(super) async fn link(mut opened: Opened) -> Result<Arc<Link>, Denial> {
     let failing = || brattice_core::gate::CutReason::Failing.denial();
     let told = opened.wait_for(Option::is_some).await;
     match told {

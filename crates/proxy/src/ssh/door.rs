@@ -3,6 +3,7 @@
 //! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
 
 use super::channel::{self, Opened};
+use super::forward::{self, To};
 use super::prove::Asked;
 use super::{Limits, Service};
 use brattice_core::principal::Identity;
@@ -167,6 +168,30 @@ impl Handler for Door {
                 reply.accept().await;
                 let opened = self.opened.clone();
                 tokio::spawn(channel::serve(opened, channel, session.handle(), place));
+            }
+            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _originator: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let to = To {
+            host: host.to_owned(),
+            port,
+        };
+        match self.place() {
+            Some(place) => {
+                let opened = self.opened.clone();
+                tokio::spawn(forward::serve(opened, channel, reply, to, place));
             }
             None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }

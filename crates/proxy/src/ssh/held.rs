@@ -87,6 +87,23 @@ pub(super) async fn wait(
     }
 }
 
+/// Waits where the client cannot be told anything until there is an answer.
+pub(super) async fn wait_unseen(link: &Arc<Link>, parked: Parked<Asked>) -> Answer {
+    let times = link.lock().holds();
+    let mut decided = link.gate.decided(&parked);
+    let until = Instant::now() + times.hold_wait_max;
+    tokio::select! {
+        answer = &mut decided => {
+            link.gate.release_request(&link.session, parked, answer).await
+        }
+        why = link.over() => {
+            link.gate.abandon_request(&link.session, parked).await;
+            Answer::Deny(why)
+        }
+        () = sleep_until(until) => Answer::Deny(link.gate.ticket_request(&link.session, parked)),
+    }
+}
+
 fn stopped() -> Denial {
     Denial::new(
         Code::Cancelled,

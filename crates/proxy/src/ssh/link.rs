@@ -2,6 +2,7 @@
 //!
 //! Lives here: recording and counting what passes, in that order, before anybody sees it. Never: a channel's own state.
 
+use super::forward::{AllTargets, Whereabouts};
 use super::upstream::{DialError, Supply, Upstream};
 use super::{Limits, Service};
 use brattice_core::denial::{Code, Denial};
@@ -26,6 +27,7 @@ pub(super) struct Link {
     recorder: Mutex<Option<Box<dyn Recorder>>>,
     supply: Supply,
     target: String,
+    all_targets: AllTargets,
     bytes_to_client: AtomicU64,
     /// Channels that are at work.
     active: watch::Sender<usize>,
@@ -56,6 +58,7 @@ impl Link {
             cut: session.cut().clone(),
             account: session.account().clone(),
             target: session.target().name.clone(),
+            all_targets: service.all_targets.clone(),
             session: Mutex::new(session),
             recorder: Mutex::new(Some(recorder)),
             supply,
@@ -68,6 +71,16 @@ impl Link {
     /// The session, for a moment: nothing is waited for while it is held.
     pub fn lock(&self) -> std::sync::MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The target's name.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Where all targets are.
+    pub fn targets(&self) -> Vec<Whereabouts> {
+        (self.all_targets)()
     }
 
     /// Counts a channel as at work.

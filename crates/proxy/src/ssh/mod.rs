@@ -10,6 +10,7 @@
 mod algorithms;
 mod channel;
 mod door;
+mod forward;
 mod held;
 mod link;
 mod prove;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+pub use forward::{AllTargets, Whereabouts};
 pub use russh::keys::ssh_key::{PrivateKey, PublicKey};
 
 /// Where a host is, and how it proves to be that host.
@@ -73,6 +75,10 @@ impl Hosts {
     /// Replaces all of them.
     pub fn apply(&self, hosts: HashMap<String, Arc<Host>>) {
         self.0.store(Arc::new(hosts));
+    }
+    /// All of them, as they are now.
+    pub fn all(&self) -> Arc<HashMap<String, Arc<Host>>> {
+        self.0.load_full()
     }
     /// One by name.
     pub fn get(&self, name: &str) -> Option<Arc<Host>> {
@@ -122,6 +128,8 @@ pub struct Service {
     pub witness: Arc<dyn Witness>,
     /// Random bytes.
     pub randomness: Arc<dyn Randomness>,
+    /// Where all targets are, so that nobody is led to one past its gate.
+    pub all_targets: AllTargets,
     /// The gateway's own key, by which clients know it.
     pub host_key: PrivateKey,
     /// Bounds.

@@ -44,6 +44,14 @@ impl<W: AsyncWrite + Unpin> Shown<W> {
         }
     }
 
+    /// A stream in which nothing is masked: its bytes mean nothing without each other.
+    pub fn as_it_is(link: Arc<Link>, kind: FrameKind, command: u64, to_client: W) -> Self {
+        Self {
+            masker: None,
+            ..Self::new(link, kind, command, to_client)
+        }
+    }
+
     /// Takes a chunk, and shows what can be shown.
     pub async fn push(&mut self, chunk: &[u8]) -> Result<(), Cut> {
         match &mut self.masker {
