@@ -200,8 +200,9 @@ async fn leads_to(link: &Link, host: &str, port: u16) -> Option<String> {
     let all = link.targets();
     let own = all.iter().find(|t| t.name == link.target()).cloned();
     let there = addresses(host, port).await;
-    let is_loopback =
-        there.iter().any(IpAddr::is_loopback) || host.eq_ignore_ascii_case("localhost");
+    // To connect to the unspecified address is to connect to oneself.
+    let own_address = |a: &IpAddr| a.is_loopback() || a.is_unspecified();
+    let is_loopback = there.iter().any(own_address) || host.eq_ignore_ascii_case("localhost");
     for target in all.iter().filter(|t| t.port == port) {
         let same_name = target.host.eq_ignore_ascii_case(host);
         let known = addresses(&target.host, port).await;

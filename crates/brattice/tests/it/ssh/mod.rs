@@ -3,6 +3,7 @@
 //! Here live the world of these cases and the logins. The oracle is the host: the commands that its login shell was given,
 //! its files, and what its own clients see without the gateway.
 
+mod attacks;
 mod exec;
 mod holds;
 
