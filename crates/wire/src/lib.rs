@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod postgres;
 pub mod side;
+pub mod ssh;
 
 pub use error::{PeerMisbehaved, Unencodable};
 pub use limits::Limits;
