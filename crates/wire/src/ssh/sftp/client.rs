@@ -16,7 +16,8 @@ use crate::{PeerMisbehaved, Side};
 use bytes::{Bytes, BytesMut};
 
 impl Sftp {
-    /// Reads from the client until there is something to tell, or nothing more may be read now.
+    /// Reads from the client until there is something to tell, or nothing more may be read now. What it may read changes with
+    /// each [`Sftp::target`] and [`Sftp::answer`], and as output is taken away: it is to be called again after each.
     ///
     /// # Errors
     /// When the client breaks the protocol: the channel must end.

@@ -168,5 +168,6 @@ fn no_answer(message: &'static str) -> PeerMisbehaved {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "settle_tests.rs"]
 mod tests;

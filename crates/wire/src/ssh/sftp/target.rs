@@ -16,7 +16,7 @@ use crate::{PeerMisbehaved, Side};
 use bytes::BytesMut;
 
 impl Sftp {
-    /// Reads replies until there is something to tell, or none is whole.
+    /// Reads replies until there is something to tell, none is whole, or much waits for the client.
     ///
     /// # Errors
     /// When the target breaks the protocol: the channel must end.
