@@ -371,7 +371,7 @@ pub struct FrameBody {
     pub index: u64,
     /// When (RFC 3339).
     pub at: String,
-    /// `command`, `parameters`, `input`, `output`, `verdict` or `outcome`.
+    /// `command`, `parameters`, `input`, `output`, `errors`, `terminal`, `file`, `verdict` or `outcome`.
     pub kind: String,
     /// The session's command counter, as in the audit log's intents.
     pub command: u64,

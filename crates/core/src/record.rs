@@ -49,6 +49,8 @@ pub enum FrameKind {
     Errors = 7,
     /// The size of the terminal from here on, as `COLUMNSxROWS`.
     Terminal = 8,
+    /// What was moved of a file: JSON with its path, and bytes and SHA-256 each way.
+    File = 9,
 }
 
 /// One piece of a recording.

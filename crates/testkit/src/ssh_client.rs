@@ -139,7 +139,8 @@ impl SshClient {
     /// Runs sftp over a batch of its commands, one a line, which ends at the first that fails.
     pub fn sftp(&self, batch: &str) -> io::Result<SshSaid> {
         let mut sftp = self.openssh("sftp");
-        sftp.args(["-b", "-", HOST]);
+        // A batch asks for no password by itself; what asks here is a program.
+        sftp.args(["-o", "BatchMode=no", "-b", "-", HOST]);
         self.run(sftp, batch.as_bytes())
     }
 

@@ -186,6 +186,7 @@ fn kind_name(kind: FrameKind) -> &'static str {
         FrameKind::Outcome => "outcome",
         FrameKind::Errors => "errors",
         FrameKind::Terminal => "terminal",
+        FrameKind::File => "file",
     }
 }
 

@@ -6,6 +6,7 @@ use super::door::Place;
 use super::held::{self, Decided};
 use super::link::Link;
 use super::run::{self, Ended};
+use super::sftp;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Answer, Request};
 use brattice_core::record::FrameKind;
@@ -223,12 +224,8 @@ async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Pu
             environment,
         },
         Purpose::Sftp => {
-            let denial = Denial::new(
-                Code::NotSupported,
-                "brattice.ssh",
-                "files are not moved by SFTP through this gateway",
-            );
-            return refuse(&client, terminal, &denial).await;
+            let ended = sftp::run(&link, &mut client).await;
+            return say(ended, &client, false).await;
         }
     };
     let text = request.text();
@@ -256,14 +253,20 @@ async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Pu
         allowed,
         setting,
     };
-    match run::run(&link, &mut client, what).await {
+    let ended = run::run(&link, &mut client, what).await;
+    say(ended, &client, terminal).await;
+    drop(at_work);
+}
+
+/// Tells the client how it ended, unless it knows.
+async fn say(ended: Ended, client: &Client, terminal: bool) {
+    match ended {
         Ended::Said => {}
-        Ended::Denied(denial) => refuse(&client, terminal, &denial).await,
+        Ended::Denied(denial) => refuse(client, terminal, &denial).await,
         Ended::Gone => {
             let _ = client.handle.close(client.write.id()).await;
         }
     }
-    drop(at_work);
 }
 
 /// Tells a client that it is refused, so that a person and a machine can act on it, and ends the channel.

@@ -112,7 +112,7 @@ fn stopped() -> Denial {
     )
 }
 
-fn too_much() -> Denial {
+pub(super) fn too_much() -> Denial {
     Denial::new(
         Code::TooLarge,
         "brattice.approvals",

@@ -149,8 +149,16 @@ impl Link {
     /// Records and counts what the client is about to see. An error means that it is not for it.
     pub fn shown(&self, kind: FrameKind, command: u64, bytes: &[u8]) -> Result<(), Denial> {
         self.record(kind, command, bytes)?;
+        self.counted(bytes.len())
+    }
+
+    /// Counts what the client is about to see. An error means that it is not for it.
+    pub fn counted(&self, bytes: usize) -> Result<(), Denial> {
+        if bytes == 0 {
+            return Ok(());
+        }
         let portion = Portion {
-            bytes: bytes.len() as u64,
+            bytes: bytes as u64,
             ..Portion::default()
         };
         if !self.gate.used(&self.account, &self.cut, portion) {

@@ -16,6 +16,7 @@ mod link;
 mod prove;
 mod run;
 mod serve;
+mod sftp;
 mod show;
 mod transport;
 mod upstream;

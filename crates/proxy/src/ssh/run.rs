@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// How long output that could be the beginning of a value is held back when nothing follows it.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is to be run.
 pub(super) struct What {
@@ -309,7 +309,7 @@ fn name_of(signal: &Sig) -> String {
     }
 }
 
-fn not_begun() -> Denial {
+pub(super) fn not_begun() -> Denial {
     Denial::new(
         Code::Unavailable,
         "brattice.target",

@@ -144,7 +144,8 @@ fn byte_of(kind: FrameKind) -> u8 {
         | FrameKind::Verdict
         | FrameKind::Outcome
         | FrameKind::Errors
-        | FrameKind::Terminal => kind as u8,
+        | FrameKind::Terminal
+        | FrameKind::File => kind as u8,
     }
 }
 
@@ -158,6 +159,7 @@ fn kind_of(byte: u8) -> Option<FrameKind> {
         FrameKind::Outcome,
         FrameKind::Errors,
         FrameKind::Terminal,
+        FrameKind::File,
     ]
     .into_iter()
     .find(|kind| byte_of(*kind) == byte)

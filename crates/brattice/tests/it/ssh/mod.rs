@@ -5,6 +5,7 @@
 
 mod attacks;
 mod exec;
+mod files;
 mod holds;
 
 use crate::world::{Who, now};
@@ -14,6 +15,7 @@ use brattice_testkit::ssh_client::{SshClient, SshLogin, SshProof};
 use brattice_testkit::sshd::{Sshd, SshdOptions};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// A target whose changes nobody has to approve.
@@ -109,6 +111,49 @@ impl World {
             known_hosts: self.sshd.known_hosts(),
         })
         .unwrap()
+    }
+
+    /// Waits until there is a question; its id.
+    pub fn question(&self, who: Who) -> String {
+        let by = Instant::now() + Duration::from_secs(10);
+        loop {
+            let open = self.get(who, "/api/v1/approvals?state=pending").json();
+            if let Some(id) = open["approvals"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            assert!(Instant::now() < by, "nobody is asked: {open}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Answers a question.
+    pub fn answer(&self, who: Who, id: &str, yes: bool) {
+        let token = self.token(who);
+        let path = format!("/api/v1/approvals/{id}");
+        let seen = self.gateway.api("GET", &path, &token, None).unwrap();
+        let verb = if yes { "approve" } else { "deny" };
+        let body = json!({ "action": seen.json()["action"], "reason": "by a test" });
+        let path = format!("/api/v1/approvals/{id}/{verb}");
+        let reply = self
+            .gateway
+            .api("POST", &path, &token, Some(&body))
+            .unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    /// All that the recordings of all sessions hold, as the command line shows it.
+    pub fn replayed(&self) -> String {
+        let token = self.token(crate::world::AUDITOR);
+        let sessions = self.get(crate::world::AUDITOR, "/api/v1/sessions").json();
+        let mut text = String::new();
+        for session in sessions["sessions"].as_array().unwrap() {
+            let id = session["id"].as_str().unwrap();
+            let replay = ["sessions", "replay", id, "--output"];
+            let said = self.gateway.cli(&replay, &token).unwrap();
+            assert!(said.status.success(), "{said:?}");
+            text.push_str(&String::from_utf8_lossy(&said.stdout));
+        }
+        text
     }
 
     /// What the API answers somebody.
