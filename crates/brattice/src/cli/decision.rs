@@ -4,8 +4,10 @@
 //! it asks the same judge that the gate asks.
 
 use crate::config::Checked;
+use crate::config::checked::TargetConfig;
 use crate::config::{names, nearest};
 use brattice_core::action::{Act, Object, RelationKind, Verb};
+use brattice_core::gate::Request;
 use brattice_core::policy::{Budget, Explanation, Lifted, Moment, Outcome, TimeZone, Verdict};
 use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, PrincipalKind};
 use brattice_core::sender::Binding;
@@ -58,8 +60,13 @@ pub struct Asked {
     pub behalf: Vec<Who>,
     /// The target.
     pub target: String,
-    /// What is done, as in the schema.
-    pub act: String,
+    /// What is done, as in the schema; or `command`.
+    pub act: Option<String>,
+    /// A command line of a host, with all that it does.
+    pub command: Option<String>,
+    /// It runs on a terminal.
+    #[serde(default)]
+    pub terminal: bool,
     /// To what.
     pub on: Option<String>,
     /// When, in RFC 3339.
@@ -127,7 +134,7 @@ pub struct Examples {
 
 /// What `on` may say, for messages.
 const ON: &str = "write database/schema.table, database/schema.table.column:class, a database, setting:NAME, role:NAME, \
-    schema:database/schema, or function:database/schema.name(types)";
+    schema:database/schema, or function:database/schema.name(types); on a host program:NAME, file:/PATH, or forward:HOST:PORT";
 
 /// Judges an act by a bundle's rules, at `now` unless it says when.
 pub fn judge(
@@ -153,31 +160,7 @@ pub fn judge(
     for principal in chain.actors() {
         known_here(bundle, principal)?;
     }
-    let verb = Verb::ALL
-        .iter()
-        .copied()
-        .find(|v| v.as_str() == asked.act)
-        .ok_or_else(|| {
-            let all: Vec<&str> = Verb::ALL.iter().map(|v| v.as_str()).collect();
-            let meant = meant(&asked.act, all.iter().copied());
-            format!(
-                "`{}` is not an act{meant}; known: {}",
-                asked.act,
-                all.join(", ")
-            )
-        })?;
-    if asked.on.is_none() && verb != Verb::Connect && verb != Verb::SqlUnknown {
-        return Err(format!("say what `{}` is done to: {ON}", asked.act));
-    }
-    let mut act = Act::new(verb, object(asked.on.as_deref())?);
-    act.facts.edit_sql(|facts| {
-        facts.has_where = asked.has_where;
-        facts.limit = asked.limit.unwrap_or(facts.limit);
-        facts.estimated_rows = asked.estimated_rows.unwrap_or(facts.estimated_rows);
-        if let Some(columns) = &asked.columns {
-            facts.columns = columns.iter().cloned().collect();
-        }
-    });
+    let acts = acts(target, asked)?;
     let at = match &asked.at {
         None => now,
         Some(text) => text
@@ -208,7 +191,57 @@ pub fn judge(
         rows_so_far: 0,
     };
     let judge = bundle.rules.judge_for(&identity.chain, &target.target);
-    Ok(judge.explain(&[act], &moment, &Lifted::none()))
+    Ok(judge.explain(&acts, &moment, &Lifted::none()))
+}
+
+/// What is asked to be done: one act, or all that a command line does.
+fn acts(target: &TargetConfig, asked: &Asked) -> Result<Vec<Act>, String> {
+    match (&asked.act, &asked.command) {
+        (Some(act), None) => Ok(vec![act_of(act, asked)?]),
+        (None, Some(command)) => {
+            let Some(host) = &target.ssh else {
+                return Err(format!("target `{}` runs no command lines", asked.target));
+            };
+            let request = Request::Exec {
+                command: command.clone().into_bytes().into(),
+                terminal: asked.terminal,
+                environment: BTreeSet::new(),
+            };
+            Ok(request.acts(Some(host.shell)).0)
+        }
+        _ => Err("say either an act or a command".to_owned()),
+    }
+}
+
+fn act_of(name: &str, asked: &Asked) -> Result<Act, String> {
+    let verb = Verb::ALL
+        .iter()
+        .copied()
+        .find(|v| v.as_str() == name)
+        .ok_or_else(|| {
+            let all: Vec<&str> = Verb::ALL.iter().map(|v| v.as_str()).collect();
+            let meant = meant(name, all.iter().copied());
+            format!("`{name}` is not an act{meant}; known: {}", all.join(", "))
+        })?;
+    let on_target = matches!(
+        verb,
+        Verb::Connect | Verb::SqlUnknown | Verb::SshUnknown | Verb::SshShell
+    );
+    if asked.on.is_none() && !on_target {
+        return Err(format!("say what `{name}` is done to: {ON}"));
+    }
+    let mut act = Act::new(verb, object(asked.on.as_deref())?);
+    if name.starts_with("sql.") {
+        act.facts.edit_sql(|facts| {
+            facts.has_where = asked.has_where;
+            facts.limit = asked.limit.unwrap_or(facts.limit);
+            facts.estimated_rows = asked.estimated_rows.unwrap_or(facts.estimated_rows);
+            if let Some(columns) = &asked.columns {
+                facts.columns = columns.iter().cloned().collect();
+            }
+        });
+    }
+    Ok(act)
 }
 
 /// Whether its provider is one of the bundle's, and its groups are written whole.
@@ -274,6 +307,23 @@ fn object(on: Option<&str>) -> Result<Object, String> {
     if let Some(name) = text.strip_prefix("role:") {
         return Ok(Object::Role {
             name: name.to_owned(),
+        });
+    }
+    if let Some(path) = text.strip_prefix("program:") {
+        return Ok(Object::Program {
+            path: path.to_owned(),
+        });
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        return Ok(Object::File {
+            path: path.to_owned(),
+        });
+    }
+    if let Some(rest) = text.strip_prefix("forward:") {
+        let (host, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
+        return Ok(Object::Forward {
+            host: host.to_owned(),
+            port: port.parse().map_err(|_| wrong())?,
         });
     }
     if let Some(rest) = text.strip_prefix("schema:") {

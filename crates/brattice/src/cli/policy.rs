@@ -208,6 +208,8 @@ fn explain(args: &ExplainArgs, out: &mut Output) -> Result<(), Failure> {
             .collect(),
         target: args.target.clone(),
         act: args.act.clone(),
+        command: args.command.clone(),
+        terminal: args.terminal,
         on: args.on.clone(),
         at: None,
         mfa: args.mfa,

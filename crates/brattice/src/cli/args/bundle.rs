@@ -141,11 +141,18 @@ pub struct ExplainArgs {
     /// The target.
     #[arg(long)]
     pub target: String,
-    /// What is done, as in the schema: connect, sql.select, sql.delete, reveal.full, …
+    /// What is done, as in the schema: connect, sql.select, sql.delete, ssh.download, reveal.full, …
+    #[arg(long, required_unless_present = "command")]
+    pub act: Option<String>,
+    /// A command line of a host, with all that it does: `--command 'systemctl restart app'`.
+    #[arg(long, conflicts_with_all = ["act", "on"])]
+    pub command: Option<String>,
+    /// The command line runs on a terminal.
     #[arg(long)]
-    pub act: String,
+    pub terminal: bool,
     /// To what: `database/schema.table`, a column with its class (`database/schema.table.column:class`), `database`,
-    /// `setting:NAME`, `role:NAME`, `function:database/schema.name(types)`. Default: the target itself.
+    /// `setting:NAME`, `role:NAME`, `function:database/schema.name(types)`, `program:NAME`, `file:/PATH`,
+    /// `forward:HOST:PORT`. Default: the target itself.
     #[arg(long)]
     pub on: Option<String>,
     /// A second factor was used.

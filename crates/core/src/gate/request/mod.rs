@@ -12,7 +12,8 @@ mod read;
 
 use super::held::{Lifting, Parked};
 use super::proof::{Cleared, Lane};
-use crate::action::Verb;
+use crate::action::{Act, Verb};
+use crate::classify::shell::Shell;
 use crate::denial::Denial;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -91,6 +92,12 @@ impl Asked {
 }
 
 impl Request {
+    /// What it does on a host with this shell, as rules judge it, and why that could not be told, where it could not.
+    pub fn acts(&self, shell: Option<Shell>) -> (Vec<Act>, Option<Denial>) {
+        let reading = read::read(self, shell);
+        (reading.acts, reading.unclear)
+    }
+
     /// The bytes that go to the target.
     fn bytes(&self) -> Bytes {
         match self {
