@@ -6,6 +6,9 @@ use crate::ssh::sftp::{Attributes, Code, Extension, Limits, OpenFlags, encode, r
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 
+/// Its disk is small.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     Directory,
@@ -248,6 +251,9 @@ impl Target {
                 let Some(Node::File(all)) = self.tree.get_mut(&path) else {
                     return Err(Code::Failure);
                 };
+                if offset > FILE_BYTES_MAX {
+                    return Err(Code::Failure);
+                }
                 let at = usize::try_from(offset).unwrap();
                 all.resize(all.len().max(at + data.len()), 0);
                 all[at..at + data.len()].copy_from_slice(&data);
@@ -323,6 +329,7 @@ impl Target {
     fn sets(&mut self, path: &str, attributes: &Attributes) -> Result<(), Code> {
         match (self.tree.get_mut(path), attributes.size) {
             (None, _) => return Err(Code::NoSuchFile),
+            (_, Some(size)) if size > FILE_BYTES_MAX => return Err(Code::Failure),
             (Some(Node::File(content)), Some(size)) => {
                 content.resize(usize::try_from(size).unwrap(), 0);
             }
