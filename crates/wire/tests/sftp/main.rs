@@ -231,7 +231,7 @@ fn a_name_below_what_may_not_be_searched_is_judged_all_the_same() {
     let mut s = Stage::new("closed");
     let closed = s.home.join("closed");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let _code = s.call(&on(OnPath::Stat, "closed/a/b"));
     let path = closed.join("a/b");
     assert_eq!(s.asks.last().unwrap(), &format!("Stat {}", path.display()));

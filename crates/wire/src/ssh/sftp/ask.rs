@@ -56,6 +56,9 @@ pub enum Operation {
 pub struct Ask {
     /// Counts the questions of this machine, from 1.
     pub number: u64,
+    /// All of it on one line, for the record, for people, and for an approval to be bound to: the request as it is forwarded
+    /// but for its id and the target's handle. Two questions that would do different things have different lines.
+    pub line: String,
     /// What is done.
     pub operation: Operation,
     /// To what: absolute, settled by the target. For links, what is made: the new link's own place, or for a hard link the
@@ -80,6 +83,46 @@ pub(super) struct Said {
     pub second: Option<String>,
     pub text: Option<String>,
     pub attributes: Attributes,
+}
+
+impl Said {
+    /// See [`Ask::line`]. Paths are quoted, with control characters and quotes escaped, so that none runs into another.
+    pub(super) fn line(&self, request: &Request) -> String {
+        let mut line = request.name().to_owned();
+        let mut add = |text: String| {
+            line.push(' ');
+            line.push_str(&text);
+        };
+        if let Request::Path(OnPath::Open { flags, .. }, _) = request {
+            flags.words().for_each(|word| add(word.to_owned()));
+        }
+        add(format!("{:?}", self.path));
+        if let Some(second) = &self.second {
+            add(format!("{second:?}"));
+        }
+        if let Some(text) = &self.text {
+            add(format!("text={text:?}"));
+        }
+        let Attributes {
+            size,
+            owner,
+            permissions,
+            times,
+        } = self.attributes;
+        if let Some(size) = size {
+            add(format!("size={size}"));
+        }
+        if let Some((user, group)) = owner {
+            add(format!("owner={user}:{group}"));
+        }
+        if let Some(permissions) = permissions {
+            add(format!("permissions={permissions:04o}"));
+        }
+        if let Some((read, changed)) = times {
+            add(format!("times={read},{changed}"));
+        }
+        line
+    }
 }
 
 /// What a settled request about paths does. `leads` is where a symbolic link leads.

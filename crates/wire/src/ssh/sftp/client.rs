@@ -237,6 +237,7 @@ impl Sftp {
         }));
         Event::Ask(Ask {
             number: self.asks,
+            line: said.line(request),
             operation: said.operation,
             path: said.path,
             second: said.second,

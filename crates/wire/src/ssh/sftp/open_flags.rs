@@ -47,6 +47,20 @@ impl OpenFlags {
         if sound { Some(flags) } else { None }
     }
 
+    /// A word for each that is set.
+    pub(super) fn words(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.read, "read"),
+            (self.write, "write"),
+            (self.append, "append"),
+            (self.create, "create"),
+            (self.truncate, "truncate"),
+            (self.exclusive, "exclusive"),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, word)| is_set.then_some(word))
+    }
+
     /// Their bits.
     #[must_use]
     pub const fn bits(self) -> u32 {

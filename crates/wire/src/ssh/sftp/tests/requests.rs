@@ -286,3 +286,38 @@ fn what_is_made_gets_its_mode_and_nothing_else() {
     };
     assert_eq!(*permissions, Some(0o777));
 }
+
+#[test]
+fn a_question_fits_one_line_that_no_other_has() {
+    let mode = Attributes {
+        owner: Some((1, 2)),
+        permissions: Some(0o600),
+        times: Some((3, 4)),
+        ..SIZE
+    };
+    for (request, line) in [
+        (
+            open("new", WRITE | CREATE | EXCLUSIVE),
+            r#"OPEN write create exclusive "/home/u/new" permissions=0644"#,
+        ),
+        (on(OnPath::Lstat, "a\"\n"), r#"LSTAT "/home/u/a\"\n""#),
+        (
+            on(OnPath::Setstat(mode), "a.txt"),
+            r#"SETSTAT "/home/u/a.txt" size=3 owner=1:2 permissions=0600 times=3,4"#,
+        ),
+        (
+            two(OnTwo::PosixRename, "a.txt", "dir/b.txt"),
+            r#"posix-rename@openssh.com "/home/u/a.txt" "/home/u/dir/b.txt""#,
+        ),
+        (
+            two(OnTwo::Symlink, "../a.txt", "dir/n"),
+            r#"SYMLINK "/home/u/dir/n" "/home/u/a.txt" text="../a.txt""#,
+        ),
+    ] {
+        let mut b = Bench::new();
+        b.silent = true;
+        b.send(&request);
+        b.run().unwrap();
+        assert_eq!(b.held.unwrap().line, line);
+    }
+}
