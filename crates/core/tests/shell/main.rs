@@ -12,6 +12,7 @@
     missing_docs
 )]
 
+mod clients;
 mod corpus;
 mod details;
 mod fuzz;

@@ -86,6 +86,8 @@ pub(super) enum Special {
     Tar,
     /// `dd`: operands are settings.
     Dd,
+    /// What file-transfer clients make a host run.
+    Serve,
     /// `psql`: hands SQL on.
     Psql,
     /// `sh -c`, `bash -c`, `zsh -c`.

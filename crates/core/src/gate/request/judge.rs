@@ -38,6 +38,7 @@ pub(super) struct Ready {
     pub action: Digest,
     pub acts: Vec<Act>,
     pub observed: Vec<String>,
+    pub transfers: bool,
 }
 
 pub(super) fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
@@ -102,7 +103,11 @@ impl Gate {
         if let Err(denial) = self.still_good(session) {
             return self.refuse_request(session, asked, action, denial);
         }
-        let Reading { acts, unclear } = read(&asked.request, session.admission.guarded.shell);
+        let Reading {
+            acts,
+            unclear,
+            transfers,
+        } = read(&asked.request, session.admission.guarded.shell);
         let observe = session.admission.guarded.target.observe;
         // The token's own narrowing comes before any rule, and where a target is only observed as well.
         let scope = &session.admission.identity.scope;
@@ -143,6 +148,7 @@ impl Gate {
             action,
             acts,
             observed,
+            transfers,
         };
         match asked.lifted.approval {
             Some(_) => Step::Consume(ready),
@@ -183,6 +189,7 @@ impl Gate {
             number,
             lane: session.lane(),
             reads_only,
+            transfers: ready.transfers,
         };
         let answer = Answer::Pass(Cleared::new(asked.request.bytes()), granted);
         if must_last {

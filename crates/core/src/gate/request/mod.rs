@@ -75,6 +75,9 @@ pub struct Allowed {
     pub lane: Lane,
     /// It leaves everything as it is.
     pub reads_only: bool,
+    /// It is one program of file transfer and nothing else: what passes through its streams are files as they are, and
+    /// masking them would break them.
+    pub transfers: bool,
 }
 
 /// A request on its way through the gate.

@@ -18,6 +18,8 @@ pub(super) struct Reading {
     pub acts: Vec<Act>,
     /// Why it could not be told, where an act says that it could not.
     pub unclear: Option<Denial>,
+    /// What passes through its streams are files as they are, and nothing else.
+    pub transfers: bool,
 }
 
 /// Reads a request. `shell` is the one that the target declares.
@@ -65,6 +67,7 @@ fn known(acts: Vec<Act>) -> Reading {
     Reading {
         acts,
         unclear: None,
+        transfers: false,
     }
 }
 
@@ -83,9 +86,11 @@ fn exec(command: &[u8], shell: Shell, with: &Circumstances<'_>) -> Reading {
             return Reading {
                 acts: vec![unknown(String::from_utf8_lossy(command).into_owned(), with)],
                 unclear: Some(denial),
+                transfers: false,
             };
         }
     };
+    let transfers = !with.terminal && commands.iter().any(|judged| judged.transfers);
     let mut acts = Vec::new();
     let mut unclear = None;
     for judged in &commands {
@@ -106,7 +111,11 @@ fn exec(command: &[u8], shell: Shell, with: &Circumstances<'_>) -> Reading {
             facts: Facts::Shell(with.facts(&[])),
         });
     }
-    Reading { acts, unclear }
+    Reading {
+        acts,
+        unclear,
+        transfers,
+    }
 }
 
 /// The act of one program; none for a redirection that stands alone, whose files say all.
@@ -224,19 +233,23 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn acts_on(command: &str, terminal: bool) -> Vec<String> {
+    fn reading(command: &str, terminal: bool) -> Reading {
         let request = Request::Exec {
             command: Bytes::copy_from_slice(command.as_bytes()),
             terminal,
             environment: BTreeSet::new(),
         };
+        read(&request, Some(Shell::Bash))
+    }
+
+    fn acts_on(command: &str, terminal: bool) -> Vec<String> {
         let target = crate::target::Target {
             name: "web-1".to_owned(),
             protocol: crate::target::Protocol::Ssh,
             labels: std::collections::BTreeMap::new(),
             observe: false,
         };
-        let reading = read(&request, Some(Shell::Bash));
+        let reading = reading(command, terminal);
         let tell = |a: &Act| format!("{} {}", a.verb.as_str(), a.object.entity_id(&target));
         reading.acts.iter().map(tell).collect()
     }
@@ -280,6 +293,19 @@ mod tests {
         for line in ["$(echo rm) -rf /", "\u{7}ls"] {
             assert_eq!(acts(line), ["ssh.unknown web-1"], "{line}");
         }
+    }
+
+    #[test]
+    fn files_pass_as_they_are_only_where_nothing_else_can() {
+        assert_eq!(
+            acts("scp -t /srv/app"),
+            ["ssh.change web-1/scp", "ssh.upload web-1/srv/app"]
+        );
+        assert!(reading("scp -f /srv/app", false).transfers);
+        for line in ["scp -f /srv/app; cat /etc/hosts", "cat /srv/app", "$x"] {
+            assert!(!reading(line, false).transfers, "{line}");
+        }
+        assert!(!reading("scp -f /srv/app", true).transfers);
     }
 
     #[test]

@@ -46,15 +46,12 @@ impl Judge<'_> {
             };
             self.touches(&mut judged, path, effect, false);
         }
-        let mut into = reading.values(&["-C", "--directory"]);
-        let is_absolute = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('/'));
-        let works_elsewhere = self.directories.iter().all(|from| from.starts_with('/'));
-        if extracts
-            && !(into.any(is_absolute) || works_elsewhere || reading.has(&["-O", "--to-stdout"]))
-        {
+        let into: Vec<&Arg> = reading.values(&["-C", "--directory"]).collect();
+        let elsewhere = !into.is_empty() && !into.iter().any(|to| self.may_be_home(to));
+        if extracts && !elsewhere && !reading.has(&["-O", "--to-stdout"]) {
             judged.raise(
                 Effect::Execute,
-                "It may unpack over files of the home directory that decide what runs: say where to, with -C and a whole path.",
+                "It may unpack over files of a home directory that decide what runs: say where to, with -C and a directory below it.",
             );
         }
         if extracts {

@@ -10,6 +10,7 @@ mod options;
 mod place;
 mod program;
 mod sed;
+mod serve;
 mod wrap;
 
 use super::arg::{Arg, args};
@@ -41,6 +42,9 @@ pub struct Judged {
     /// On a terminal it may show its output in a pager, from which anything can be run: without a terminal only has it
     /// the effect that is said.
     pub pages: bool,
+    /// The line is this one program and nothing else, and what passes through its streams are files as they are: masking
+    /// them would break them.
+    pub transfers: bool,
 }
 
 impl Judged {
@@ -57,6 +61,7 @@ impl Judged {
             files: Vec::new(),
             sql: None,
             pages: false,
+            transfers: false,
         }
     }
     /// Makes it at least as bad, and says why if it is worse.
@@ -102,7 +107,26 @@ pub(super) fn judge(
     judge.script(script)?;
     judge.commands.clear();
     judge.script(script)?;
+    // Nothing else of a line may reach the client as it is, because one of its programs does.
+    if !is_alone(script) || judge.commands.len() != 1 {
+        for judged in &mut judge.commands {
+            judged.transfers = false;
+        }
+    }
     Ok(judge.commands)
+}
+
+/// Whether a line is one program with its arguments.
+fn is_alone(script: &Script) -> bool {
+    let [item] = script.items.as_slice() else {
+        return false;
+    };
+    let [Command::Simple(simple)] = item.first.stages.as_slice() else {
+        return false;
+    };
+    let only = item.rest.is_empty() && item.documents.is_empty() && !item.background;
+    let bare = simple.assignments.is_empty() && simple.redirections.is_empty();
+    only && bare && !item.first.negated
 }
 
 struct Judge<'a> {

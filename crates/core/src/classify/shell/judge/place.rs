@@ -86,6 +86,26 @@ impl Judge<'_> {
         self.somewhere(directory)
     }
 
+    /// Whether files whose names are not known may be put into a home directory, where some decide what runs.
+    pub(super) fn may_be_home(&self, path: &Arg) -> bool {
+        let path = match path {
+            Arg::Exact(path) => path.as_str(),
+            Arg::Home(rest) => return is_home(rest, false),
+            Arg::Opaque(opaque) => match opaque.prefix.rsplit_once('/') {
+                Some((directory, _)) => return is_home(directory, true),
+                None => return true,
+            },
+        };
+        if path.starts_with('/') {
+            return is_home(path, false);
+        }
+        self.anywhere
+            || self
+                .directories
+                .iter()
+                .any(|directory| is_home(&joined(directory, path), false))
+    }
+
     /// Another directory is entered.
     pub(super) fn enters(&mut self, directory: &Arg) {
         let to = match directory {
@@ -106,6 +126,21 @@ impl Judge<'_> {
             .map(|from| joined(from, &to))
             .collect();
         self.directories.extend(more);
+    }
+}
+
+/// Whether that directory is a home directory or holds some; with `below`, whether what is in it may be one.
+fn is_home(path: &str, below: bool) -> bool {
+    let parts = parts(path);
+    let inner = parts.iter().filter(|part| **part != "..").count();
+    match parts.first() {
+        None => true,
+        // Whose directory it is that a step back leads to is not known.
+        Some(&"..") => inner <= 1,
+        // What `~` stands for when it is entered.
+        Some(&"~") => inner == 1,
+        Some(&"home") if path.starts_with('/') => inner <= if below { 1 } else { 2 },
+        _ => false,
     }
 }
 

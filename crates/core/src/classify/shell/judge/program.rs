@@ -28,7 +28,8 @@ impl Judge<'_> {
         };
         match program.special {
             None => {
-                let judged = self.by_entry(argv, args, program);
+                let served = self.git_serves(argv, args);
+                let judged = served.unwrap_or_else(|| self.by_entry(argv, args, program));
                 if name == "cd" {
                     self.changes_directory(args);
                 }
@@ -60,6 +61,10 @@ impl Judge<'_> {
             }
             Some(Special::Psql) => {
                 let judged = self.psql(argv, args, program);
+                self.push(judged)
+            }
+            Some(Special::Serve) => {
+                let judged = self.serve(argv, args, program);
                 self.push(judged)
             }
             Some(Special::Test) => self.push(self.test(argv, args, program)),
