@@ -70,18 +70,17 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
         return Ended::Denied(denial);
     }
     let (id, handle) = (client.write.id(), client.handle.clone());
+    let out = client.write.make_writer_ext(None);
     let output = Output {
         pause: match setting.terminal {
             // Who types sees every key at once.
             Some(_) => Duration::ZERO,
             None => PAUSE,
         },
-        out: Shown::new(
-            link.clone(),
-            FrameKind::Output,
-            number,
-            client.write.make_writer_ext(None),
-        ),
+        out: match allowed.transfers {
+            true => Shown::as_it_is(link.clone(), FrameKind::Output, number, out),
+            false => Shown::new(link.clone(), FrameKind::Output, number, out),
+        },
         err: Shown::new(
             link.clone(),
             FrameKind::Errors,

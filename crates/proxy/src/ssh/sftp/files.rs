@@ -1,17 +1,16 @@
 //! Operations on files: as what the gate is asked, and what is told of them.
 //!
-//! Lives here: which acts an operation is, and its words. Never: whether it may.
+//! Lives here: which acts an operation is. Never: whether it may.
 
 use brattice_core::action::Verb;
 use brattice_core::gate::Request;
-use brattice_wire::ssh::sftp::{Ask, Attributes, Code, Content, FileDone, Operation};
-use std::fmt::Write as _;
+use brattice_wire::ssh::sftp::{Ask, Code, Content, FileDone, Operation};
 
 /// The request to the gate that a question of the machine is.
 pub(super) fn request(ask: Ask) -> Request {
     Request::Files {
         acts: acts(&ask),
-        text: text(&ask),
+        text: format!("sftp {}", ask.line),
         frame: ask.frame,
     }
 }
@@ -70,78 +69,6 @@ fn acts(ask: &Ask) -> Vec<(Verb, String)> {
         acts.push(first(Verb::SshChmod));
     }
     acts
-}
-
-/// In words that say all that matters: an approval is bound to them.
-fn text(ask: &Ask) -> String {
-    let what = match ask.operation {
-        Operation::Read => "read",
-        Operation::Write { .. } => "write",
-        Operation::ReadWrite { .. } => "read and write",
-        Operation::List => "list",
-        Operation::Stat => "look at",
-        Operation::Delete => "delete",
-        Operation::RemoveDirectory => "remove directory",
-        Operation::MakeDirectory => "make directory",
-        Operation::Rename { .. } => "rename",
-        Operation::SetAttributes(_) => "set attributes of",
-        Operation::SymbolicLink => "make symbolic link",
-        Operation::HardLink => "make hard link to",
-    };
-    let mut text = format!("sftp {what} {}", ask.path);
-    if ask.by_handle {
-        text.push_str(" (open)");
-    }
-    // Writing to a String cannot fail.
-    if let Some(second) = &ask.second {
-        let _ = write!(text, " -> {second}");
-    }
-    if let Some(content) = &ask.text {
-        let _ = write!(text, " (as {content:?})");
-    }
-    text.push_str(&how(ask.operation));
-    text.push_str(&attributes(&ask.attributes));
-    text
-}
-
-fn how(operation: Operation) -> String {
-    let flags = match operation {
-        Operation::Write {
-            create,
-            truncate,
-            append,
-        }
-        | Operation::ReadWrite {
-            create,
-            truncate,
-            append,
-        } => vec![(create, "create"), (truncate, "empty"), (append, "append")],
-        Operation::Rename { replace } => vec![(replace, "replace")],
-        _ => Vec::new(),
-    };
-    let set: Vec<&str> = flags.into_iter().filter(|f| f.0).map(|f| f.1).collect();
-    match set.is_empty() {
-        true => String::new(),
-        false => format!(" [{}]", set.join(" ")),
-    }
-}
-
-fn attributes(set: &Attributes) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    if let Some(size) = set.size {
-        let _ = write!(text, " size={size}");
-    }
-    if let Some((user, group)) = set.owner {
-        let _ = write!(text, " owner={user}:{group}");
-    }
-    if let Some(mode) = set.permissions {
-        let _ = write!(text, " mode={mode:o}");
-    }
-    if let Some((read, changed)) = set.times {
-        let _ = write!(text, " read={read} changed={changed}");
-    }
-    text
 }
 
 /// How an operation ended, for the record.
