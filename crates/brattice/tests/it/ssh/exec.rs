@@ -29,7 +29,7 @@ fn an_allowed_command_runs_as_it_was_sent_and_a_refused_one_never_arrives() {
     );
 
     // Refused: the session says why, and the host never hears of it.
-    let before = world.sshd.ran_since(mark.clone()).len();
+    let before = world.sshd.ran_since(mark).len();
     for (line, why) in [
         ("rm -rf ~/notes", "nothing permits ssh.remove"),
         ("touch ~/x", "nothing permits ssh.change"),
@@ -46,7 +46,7 @@ fn an_allowed_command_runs_as_it_was_sent_and_a_refused_one_never_arrives() {
         assert!(said.err.contains(why), "{line}: {said:?}");
         assert!(said.err.contains("retry=false"), "{line}: {said:?}");
     }
-    assert_eq!(world.sshd.ran_since(mark.clone()).len(), before);
+    assert_eq!(world.sshd.ran_since(mark).len(), before);
     assert!(home.join("notes").exists());
 
     // The exact bytes that were judged are what the host's shell is given.

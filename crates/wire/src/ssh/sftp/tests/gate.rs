@@ -4,7 +4,6 @@
 use brattice_core::approval::{Approval, Grant, HoldTimes, Question};
 use brattice_core::audit::{Entry, Position};
 use brattice_core::classify::sql::Lists;
-use brattice_core::classify::sql::catalogue::Major;
 use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cleared, Cut, CutReason, Gate, Guarded, InForce, Lane,
@@ -51,7 +50,7 @@ impl Gated {
             rights: "u".to_owned(),
         };
         let cut = Arc::new(Cut::new());
-        Self(gate.open(admission, role, Major(18), cut).unwrap())
+        Self(gate.open(admission, role, cut).unwrap())
     }
 
     /// Clears a frame, as the gate would after its judgement.
@@ -91,6 +90,7 @@ fn gate(lane_bytes_max: u64) -> Gate {
     static LOADED: OnceLock<Arc<Rules>> = OnceLock::new();
     let detector = DETECTOR.get_or_init(|| Arc::new(Detector::new(&Classes::builtin()).unwrap()));
     let guarded = Guarded {
+        shell: None,
         target,
         masked: Vec::new(),
         lists: Lists::default(),
