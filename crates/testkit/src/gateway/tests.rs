@@ -16,9 +16,9 @@ fn options(binary: &str) -> GatewayOptions {
             database: "app".into(),
             tls: "mode = \"disable\"".to_owned(),
             labels: vec![("env".into(), "test".into())],
-            hosts: Vec::new(),
             more: String::new(),
         }],
+        hosts: Vec::new(),
         more: String::new(),
         policies: vec![("policies/none.cedar".into(), String::new())],
         environment: Vec::new(),
@@ -39,6 +39,7 @@ fn a_program_that_ends_is_reported_with_what_it_said() {
 fn the_bundle_names_secrets_and_never_holds_them() {
     let options = options("/bin/true");
     let text = options.toml(Ports {
+        ssh: 4,
         postgres: 1,
         admin: 2,
         metrics: 3,
