@@ -129,7 +129,7 @@ async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
                 pix_height,
                 terminal_modes,
                 ..
-            } => {
+            } if is_terminal(&term) => {
                 setting.terminal = Some(Terminal {
                     name: term,
                     columns: col_width,
@@ -166,6 +166,12 @@ async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
             _ => {}
         }
     }
+}
+
+/// A terminal's name as terminfo has them: the host's programs look it up in files.
+pub(super) fn is_terminal(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
+    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain)
 }
 
 /// Variables that change nothing about which program runs or what its output looks like to a parser: the language, as long
@@ -313,6 +319,21 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_has_a_name_and_no_path() {
+        for name in [
+            "xterm-256color",
+            "screen.xterm-256color",
+            "dumb",
+            "rxvt+pcfkeys",
+        ] {
+            assert!(is_terminal(name), "{name}");
+        }
+        for name in ["", "../x", "a/b", "x y", ".x", "x\n", "\u{e9}"] {
+            assert!(!is_terminal(name), "{name:?}");
+        }
+    }
 
     #[test]
     fn only_the_language_may_be_set_and_only_in_utf_8() {

@@ -210,7 +210,7 @@ impl Handler for Door {
     async fn pty_request(
         &mut self,
         channel: ChannelId,
-        _term: &str,
+        term: &str,
         _columns: u32,
         _rows: u32,
         _width: u32,
@@ -218,9 +218,9 @@ impl Handler for Door {
         _modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.started.contains(&channel) {
-            false => session.channel_success(channel),
-            true => session.channel_failure(channel),
+        match channel::is_terminal(term) && !self.started.contains(&channel) {
+            true => session.channel_success(channel),
+            false => session.channel_failure(channel),
         }
     }
 

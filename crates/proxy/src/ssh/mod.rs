@@ -96,6 +96,8 @@ pub struct Limits {
     pub held_input_bytes_max: usize,
     /// Bytes that a client may send on a channel before they are taken.
     pub window_bytes: u32,
+    /// Messages of a channel that wait to be taken; each is 256 KiB at most.
+    pub messages_max: usize,
     /// How long a command line may be.
     pub command_bytes_max: usize,
 }
@@ -106,6 +108,7 @@ impl Default for Limits {
             channels_max: 32,
             held_input_bytes_max: 1 << 20,
             window_bytes: 2 << 20,
+            messages_max: 16,
             command_bytes_max: 32 << 10,
         }
     }

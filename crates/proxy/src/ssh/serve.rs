@@ -62,6 +62,7 @@ impl Service {
             keys: vec![self.host_key.clone()],
             preferred: algorithms::preferred(),
             window_size: self.limits.window_bytes,
+            channel_buffer_size: self.limits.messages_max,
             inactivity_timeout: None,
             keepalive_interval: Some(KEEPALIVE),
             nodelay: true,
