@@ -168,10 +168,10 @@ async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
     }
 }
 
-/// A terminal's name as terminfo has them: the host's programs look it up in files.
+/// A terminal's name as terminfo has them, or none: the host's programs look it up in files.
 pub(super) fn is_terminal(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
-    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain)
+    name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain)
 }
 
 /// Variables that change nothing about which program runs or what its output looks like to a parser: the language, as long
@@ -323,6 +323,7 @@ mod tests {
     #[test]
     fn a_terminal_has_a_name_and_no_path() {
         for name in [
+            "",
             "xterm-256color",
             "screen.xterm-256color",
             "dumb",
@@ -330,7 +331,7 @@ mod tests {
         ] {
             assert!(is_terminal(name), "{name}");
         }
-        for name in ["", "../x", "a/b", "x y", ".x", "x\n", "\u{e9}"] {
+        for name in ["../x", "a/b", "x y", ".x", "x\n", "\u{e9}"] {
             assert!(!is_terminal(name), "{name:?}");
         }
     }
