@@ -21,6 +21,9 @@ fn text(running: &Running, state: &State, issuer: &str, parties: &[Told]) -> Str
     if let Some(address) = running.addresses.postgres {
         let _ = writeln!(text, "  PostgreSQL  {address}");
     }
+    if let Some(address) = running.addresses.ssh {
+        let _ = writeln!(text, "  SSH         {address}");
+    }
     let _ = writeln!(text, "  API         http://{}", running.addresses.admin);
     if let Some(address) = running.addresses.metrics {
         let _ = writeln!(text, "  Metrics     http://{address}/metrics");
@@ -98,10 +101,11 @@ fn answerer<'p>(gateway: &Gateway, parties: &'p [Told]) -> Option<&'p Told> {
         .or_else(|| people.next())
 }
 
-/// A command that opens the first target.
+/// A command that opens the first database.
 fn psql(gateway: &Gateway, state: &State, user: &str, port: u16) -> String {
     let checked = gateway.checked.load();
-    let database = checked.targets.iter().next().map_or_else(
+    let mut databases = checked.targets.iter().filter(|(_, t)| t.ssh.is_none());
+    let database = databases.next().map_or_else(
         || "TARGET/DATABASE".to_owned(),
         |(name, t)| match &t.database {
             Some(database) => format!("{name}/{database}"),

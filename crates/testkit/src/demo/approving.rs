@@ -85,6 +85,20 @@ pub fn waits_for_a_person(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<()
     )
 }
 
+/// Somebody looks at a question, and approves exactly what it asks.
+pub fn approve(demo: &mut Demo<'_>, who: &Shell, id: &str, reason: &str) -> Result<(), Failure> {
+    let question = demo.types(who, &format!("brattice approvals show {id}"))?;
+    let Some(action) = action_of(&question.out) else {
+        return demo.broken("the question shows the hash of its action", &question.out);
+    };
+    let line = format!("brattice approvals approve {id} --action {action} --reason '{reason}'");
+    let approved = demo.types(who, &line)?;
+    match approved.is_good() {
+        true => Ok(()),
+        false => demo.broken("who is asked may say yes", &approved.err),
+    }
+}
+
 /// (d) Neither the agent itself, nor its owner, nor anyone else can say yes.
 fn nobody_else_may(demo: &mut Demo<'_>, id: &str, action: &str) -> Result<(), Failure> {
     demo.shown.chapter("The wrong people cannot approve it");

@@ -93,7 +93,7 @@ pub fn may_not_drop(demo: &mut Demo<'_>, psql: &mut Terminal) -> Result<(), Fail
         "psql's output",
         refused.contains("ERROR:")
             && refused.contains("no-destruction")
-            && refused.contains("Archive the rows instead"),
+            && refused.contains("Archive it instead"),
         &refused,
     )?;
     demo.fact(

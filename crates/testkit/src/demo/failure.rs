@@ -1,6 +1,7 @@
 //! Why the demonstration stopped. Nothing here decides whether it should.
 
 use crate::postgres::PostgresError;
+use crate::sshd::SshdError;
 use std::io;
 
 /// Why it stopped.
@@ -18,6 +19,9 @@ pub enum Failure {
     /// PostgreSQL did not start, or did not answer.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// The host did not start, or did not answer.
+    #[error(transparent)]
+    Sshd(#[from] SshdError),
     /// A command that prepares something failed.
     #[error("`{line}` failed:\n{said}")]
     Command {

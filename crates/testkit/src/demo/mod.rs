@@ -9,6 +9,7 @@ mod asking;
 mod credentials;
 mod cutting;
 mod failure;
+mod hosts;
 mod records;
 mod shell;
 mod stage;
@@ -58,6 +59,7 @@ fn play(dir: &Path, brattice: &Path, shown: &mut Transcript) -> Result<(), Failu
     asking::reads_masked(&mut demo, &mut psql)?;
     asking::may_not_drop(&mut demo, &mut psql)?;
     approving::waits_for_a_person(&mut demo, &mut psql)?;
+    hosts::are_reached_by_ssh(&mut demo)?;
     cutting::is_cut_when_revoked(&mut demo, psql)?;
     let session = records::replays(&mut demo)?;
     records::verifies(&mut demo)?;

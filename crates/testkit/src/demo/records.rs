@@ -15,7 +15,7 @@ pub fn replays(demo: &mut Demo<'_>) -> Result<String, Failure> {
     demo.shown
         .tell("avery, an auditor, looks at what the agent did:");
     let avery = demo.stage.person("avery");
-    let listed = demo.types(&avery, "brattice sessions list")?;
+    let listed = demo.types(&avery, "brattice sessions list --target orders-db")?;
     let Some(session) = word_with(&listed.out, "ses_") else {
         return demo.broken(
             "the session is listed",

@@ -4,12 +4,15 @@
 
 mod bundle;
 mod gateway;
+mod host;
 
 use super::failure::{During, Failure};
 use super::shell::Shell;
 use super::transcript::Transcript;
 use crate::postgres::{Postgres, PostgresOptions, random_hex};
 use gateway::Running;
+use host::Host;
+pub use host::LOG;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +28,8 @@ pub struct Stage {
     pub dir: PathBuf,
     /// The server.
     pub postgres: Postgres,
+    /// The host.
+    pub host: Host,
     /// The password that the server accepts from the gateway.
     pub password: String,
     /// The agent's shell.
@@ -55,11 +60,18 @@ impl Stage {
         shown.typed("app=#", everything);
         shown.said(&postgres.psql("app", everything)?);
 
+        let host = Host::start()?;
+        shown.tell("A host runs here, too, with a small service and its log. Its sshd lets in one key, the gateway's.");
+        let key = fs::read_to_string(host.sshd.key().private()).during("reading the host's key")?;
+
         let programs = programs(&postgres, brattice);
         let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
-        let ports = bundle::copy(&dir.join("orders"), postgres.port())?;
+        let ports = bundle::copy(&dir.join("orders"), postgres.port(), &host)?;
         let anyone = Shell::new("you", &dir, &programs);
-        let operator = anyone.clone().with("ORDERS_DB_PASSWORD", &password);
+        let operator = anyone
+            .clone()
+            .with("ORDERS_DB_PASSWORD", &password)
+            .with("ORDERS_HOST_KEY", &key);
         let gateway = Running::start(&operator, &dir, &ports, shown)?;
 
         let knows = anyone.clone().with("BRATTICE_URL", &gateway.url());
@@ -76,6 +88,7 @@ impl Stage {
         Ok(Stage {
             dir,
             postgres,
+            host,
             password,
             agent,
             people,

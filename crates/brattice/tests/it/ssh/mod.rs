@@ -8,6 +8,7 @@ mod clients;
 mod exec;
 mod files;
 mod holds;
+mod records;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};

@@ -1,6 +1,7 @@
 //! The bundle: that of `examples/orders`, word for word but for the ports of this run.
 
 use super::super::failure::{During, Failure};
+use super::host::Host;
 use crate::postgres::process::free_port;
 use std::fs;
 use std::path::Path;
@@ -10,18 +11,30 @@ use std::path::Path;
 pub struct Ports {
     /// Where agents connect.
     pub postgres: u16,
+    /// Where they connect with SSH.
+    pub ssh: u16,
     /// Where the REST API answers.
     pub admin: u16,
     /// Where health answers.
     pub metrics: u16,
 }
 
-/// Copies the example, in front of a server on this port.
-pub fn copy(to: &Path, server: u16) -> Result<Ports, Failure> {
+/// The key that the example's host has.
+const EXAMPLE_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMce8IiB7ccn05x4jOb9Pb9ZxHQ+sJTBS/zZdCIy3fh8";
+
+/// Copies the example, in front of a server on this port and of this host.
+pub fn copy(to: &Path, server: u16, host: &Host) -> Result<Ports, Failure> {
+    let key = host.sshd.host_key().public().trim();
+    fill(to, server, host.sshd.port(), key)
+}
+
+fn fill(to: &Path, server: u16, host: u16, key: &str) -> Result<Ports, Failure> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     copy_tree(&from, to)?;
     let ports = Ports {
         postgres: free_port()?,
+        ssh: free_port()?,
         admin: free_port()?,
         metrics: free_port()?,
     };
@@ -32,9 +45,12 @@ pub fn copy(to: &Path, server: u16) -> Result<Ports, Failure> {
         text,
         &[
             ("127.0.0.1:6432", &here(ports.postgres)),
+            ("127.0.0.1:6422", &here(ports.ssh)),
             ("127.0.0.1:8443", &here(ports.admin)),
             ("127.0.0.1:9464", &here(ports.metrics)),
             ("port = 5432", &format!("port = {server}")),
+            ("port = 22\n", &format!("port = {host}\n")),
+            (EXAMPLE_KEY, key),
         ],
     )?;
     fs::write(&file, text).during("writing the bundle's brattice.toml")?;
@@ -75,7 +91,7 @@ mod tests {
     fn the_example_has_what_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("orders");
-        let ports = copy(&to, 1).unwrap();
+        let ports = fill(&to, 1, 2, "ssh-ed25519 AAAA").unwrap();
         let text = fs::read_to_string(to.join("brattice.toml")).unwrap();
         assert!(
             text.contains(&format!("127.0.0.1:{}", ports.admin)),
