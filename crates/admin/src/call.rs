@@ -7,7 +7,7 @@ use crate::ports::login::LoginApi;
 use crate::ports::proofs::ProofsApi;
 use crate::ports::{
     Act, ApprovalsApi, AuditApi, Authorizer, BundleApi, CredentialsApi, DelegationsApi, FreezesApi,
-    GrantsApi, IdentitiesApi, Recorder, SessionsApi, TokensApi,
+    GrantsApi, IdentitiesApi, Recorder, SessionsApi, SshApi, TokensApi,
 };
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
@@ -38,6 +38,8 @@ pub struct Ports {
     pub sessions: Arc<dyn SessionsApi>,
     /// Credentials.
     pub credentials: Arc<dyn CredentialsApi>,
+    /// SSH.
+    pub ssh: Arc<dyn SshApi>,
     /// The gateway's own tokens.
     pub tokens: Arc<dyn TokensApi>,
     /// People who sign in.

@@ -92,7 +92,11 @@ fn operation(route: &Route, problem: &Value, generator: &mut SchemaGenerator) ->
     };
     let status = if matches!(
         route.id,
-        "credentials.create" | "delegations.create" | "freezes.create" | "grants.request"
+        "credentials.create"
+            | "delegations.create"
+            | "freezes.create"
+            | "grants.request"
+            | "ssh.certify"
     ) {
         "201"
     } else {

@@ -8,6 +8,7 @@ pub mod login;
 pub mod proofs;
 mod records;
 mod rights;
+mod ssh;
 
 pub use given::{
     CreateError, CredentialView, CredentialsApi, Exchange, ExchangeRefused, IdentitiesApi,
@@ -20,6 +21,7 @@ pub use records::{
 pub use rights::{
     Asking, Delegate, Delegated, DelegationsApi, FreezesApi, Frozen, GrantsApi, Requested,
 };
+pub use ssh::{Certified, Certify, SshApi, SshFront, SshHost};
 
 use brattice_core::approval::{Approval, Grant};
 use brattice_core::audit::Event;

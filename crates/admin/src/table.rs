@@ -4,14 +4,15 @@
 
 use crate::body::{
     AnswerRequest, ApprovalBody, ApprovalsBody, AuditFilesBody, AuditLineBody, BundleBody,
-    CheckBody, CredentialBody, CredentialRequest, CredentialsBody, DecisionRequest, DelegatedBody,
-    DelegationRequest, DelegationsBody, DoneBody, FrameBody, FreezeRequest, FreezesBody,
-    FrozenBody, GrantRequest, GrantsBody, PrincipalRequest, ReasonRequest, RequestedBody,
-    SessionBody, SessionsBody, SuspendedBody, WhoamiBody,
+    CertificateBody, CertificateRequest, CheckBody, CredentialBody, CredentialRequest,
+    CredentialsBody, DecisionRequest, DelegatedBody, DelegationRequest, DelegationsBody, DoneBody,
+    FrameBody, FreezeRequest, FreezesBody, FrozenBody, GrantRequest, GrantsBody, PrincipalRequest,
+    ReasonRequest, RequestedBody, SessionBody, SessionsBody, SshBody, SuspendedBody, WhoamiBody,
 };
 use crate::call::{Call, Reply};
 use crate::handle::{
-    agents, approvals, audit, bundle, credentials, delegations, freezes, grants, sessions, whoami,
+    agents, approvals, audit, bundle, credentials, delegations, freezes, grants, sessions, ssh,
+    whoami,
 };
 use crate::problem::Problem;
 use brattice_core::ports::BoxFuture;
@@ -421,6 +422,28 @@ pub static ROUTES: &[Route] = &[
         body: None,
         answers: Answers::Json(of::<DoneBody>),
         handle: credentials::revoke,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/ssh",
+        id: "ssh.get",
+        summary: "What you may reach with SSH, where, and by what keys the gateway is known.",
+        right: Right::Anyone,
+        query: &[],
+        body: None,
+        answers: Answers::Json(of::<SshBody>),
+        handle: ssh::reach,
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/ssh/certificates",
+        id: "ssh.certify",
+        summary: "Mint a short-lived credential for one target that is proven by your key, and certify the key with it.",
+        right: Right::Policy(&["connect"]),
+        query: &[],
+        body: required::<CertificateRequest>(),
+        answers: Answers::Json(of::<CertificateBody>),
+        handle: ssh::certify,
     },
     Route {
         method: Method::Get,

@@ -45,8 +45,8 @@ pub enum AuthError {
 pub struct MintedCredential {
     /// Its id and user name.
     pub id: CredentialId,
-    /// PostgreSQL's form of a SCRAM-SHA-256 verifier: `SCRAM-SHA-256$iterations:salt$stored:server`.
-    pub scram_verifier: String,
+    /// How its holder proves to hold it.
+    pub proof: MintedProof,
     /// The target it is for.
     pub target: String,
     /// The identity it was minted by, with the credential's own expiry.
@@ -55,6 +55,16 @@ pub struct MintedCredential {
     pub bounds: Bounds,
     /// It was for one login, and that was made.
     pub spent: bool,
+}
+
+/// How the holder of a minted credential proves to hold it: by exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MintedProof {
+    /// By its secret. PostgreSQL's form of a SCRAM-SHA-256 verifier: `SCRAM-SHA-256$iterations:salt$stored:server`.
+    Secret(String),
+    /// By a key, over SSH, with a certificate that names the credential. The SHA-256 of the public key as SSH writes it
+    /// (RFC 4253, section 6.6), which is what its fingerprint shows.
+    Key(Digest),
 }
 
 /// What a minted credential is good for, beside its target and its time.
@@ -143,10 +153,18 @@ pub struct Lease {
     pub password: Secret,
     /// The private key that it logs in with over SSH, as `ssh-keygen` writes it.
     pub private_key: Option<Secret>,
+    /// Who certifies that key, where the host wants a certificate with it.
+    pub certifier: Option<Box<dyn KeyCertifier>>,
     /// PEM certificate chain and private key for TLS client authentication.
     pub client_certificate: Option<(Vec<u8>, Secret)>,
     /// What has to be given back, if anything.
     pub held: Option<Box<dyn LeaseHeld>>,
+}
+
+/// Certifies the private key of a lease, over SSH (OpenSSH's PROTOCOL.certkeys).
+pub trait KeyCertifier: Send + Sync + fmt::Debug {
+    /// A certificate for one login now, as a `-cert.pub` file has it. The error's text is for the operator.
+    fn certify(&self) -> Result<String, String>;
 }
 
 /// Something that was taken for one session. Dropping it gives it back, once, whatever ended the session; the work of

@@ -9,6 +9,7 @@ pub mod mint;
 pub mod oidc;
 pub mod saml;
 pub mod spiffe;
+pub mod ssh;
 pub mod sts;
 pub mod throttle;
 

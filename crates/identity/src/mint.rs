@@ -1,13 +1,13 @@
 //! Minting of short-lived credentials.
 //!
-//! Lives here: the secret and its SCRAM-SHA-256 verifier (RFC 5802, RFC 7677) in PostgreSQL's form. Never: where
+//! Lives here: what every credential is bound to, the secret and its SCRAM-SHA-256 verifier (RFC 5802, RFC 7677) in PostgreSQL's form. Never: where
 //! they are kept, how they are handed out, the SCRAM exchange.
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use brattice_core::ids::CredentialId;
-use brattice_core::ports::{Bounds, MintedCredential, Randomness, RecordFailed};
+use brattice_core::ids::{CredentialId, Digest};
+use brattice_core::ports::{Bounds, MintedCredential, MintedProof, Randomness, RecordFailed};
 use brattice_core::principal::{Identity, LoginBy};
 use brattice_core::secret::Secret;
 use brattice_core::time::Timestamp;
@@ -56,6 +56,47 @@ pub fn mint(
     now: Timestamp,
     randomness: &dyn Randomness,
 ) -> Result<Minted, MintError> {
+    let mut salt = [0; SALT_BYTES];
+    let mut raw = Zeroizing::new([0; PASSWORD_BYTES]);
+    for buf in [salt.as_mut_slice(), raw.as_mut_slice()] {
+        randomness.fill(buf).map_err(MintError::Randomness)?;
+    }
+    let password = base32(raw.as_slice());
+    let verifier = scram_verifier(password.expose(), &salt, ITERATIONS);
+    let proof = MintedProof::Secret(verifier);
+    let credential = credential(proof, target, identity, ttl, bounds, now, randomness)?;
+    Ok(Minted {
+        password,
+        credential,
+    })
+}
+
+/// The same for who holds a key: `key` is the SHA-256 of the public half as SSH writes it.
+///
+/// # Errors
+/// As [`mint`].
+pub fn mint_for_key(
+    key: Digest,
+    target: &str,
+    identity: &Identity,
+    ttl: Duration,
+    bounds: Bounds,
+    now: Timestamp,
+    randomness: &dyn Randomness,
+) -> Result<MintedCredential, MintError> {
+    let proof = MintedProof::Key(key);
+    credential(proof, target, identity, ttl, bounds, now, randomness)
+}
+
+fn credential(
+    proof: MintedProof,
+    target: &str,
+    identity: &Identity,
+    ttl: Duration,
+    bounds: Bounds,
+    now: Timestamp,
+    randomness: &dyn Randomness,
+) -> Result<MintedCredential, MintError> {
     if ttl.is_zero() {
         return Err(MintError::NoTime);
     }
@@ -63,30 +104,21 @@ pub fn mint(
         return Err(MintError::Expired);
     }
     let mut id = [0; 10];
-    let mut salt = [0; SALT_BYTES];
-    let mut raw = Zeroizing::new([0; PASSWORD_BYTES]);
-    for buf in [id.as_mut_slice(), salt.as_mut_slice(), raw.as_mut_slice()] {
-        randomness.fill(buf).map_err(MintError::Randomness)?;
-    }
+    randomness.fill(&mut id).map_err(MintError::Randomness)?;
     let id = CredentialId::from_bytes(id);
-    let password = base32(raw.as_slice());
     let mut identity = identity.clone();
     identity.by = LoginBy::Minted;
-    // A password is proven without the key of DPoP proofs; a certificate's is shown at every login.
+    // What is minted is proven without the key of DPoP proofs; a certificate's is shown at every login.
     identity.binding.key = None;
     identity.expires_at = identity.expires_at.min(now.plus(ttl));
     identity.credential = Some(id.clone());
-    let credential = MintedCredential {
+    Ok(MintedCredential {
         id,
-        scram_verifier: scram_verifier(password.expose(), &salt, ITERATIONS),
+        proof,
         target: target.to_owned(),
         identity,
         bounds,
         spent: false,
-    };
-    Ok(Minted {
-        password,
-        credential,
     })
 }
 

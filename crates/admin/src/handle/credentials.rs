@@ -19,35 +19,15 @@ const NETWORKS_MAX: usize = 20;
 pub(crate) fn create(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
     Box::pin(async move {
         let request: CredentialRequest = call.json()?;
-        let most = call.admin.settings.credential_lifetime_max;
-        let lifetime = Duration::from_secs(request.ttl_seconds);
-        if lifetime.is_zero() || lifetime > most {
-            return Err(Problem::invalid(format!(
-                "A credential lives for {} seconds at most, and for one at least.",
-                most.as_secs()
-            ))
-            .hint("`limits.credential_lifetime_max` says how long."));
-        }
-        let bounds = Bounds {
-            single_use: request.single_use,
-            from: networks(&request.from)?,
-        };
-        let mut details = format!("credential for {} s", request.ttl_seconds);
-        if bounds.single_use {
-            details.push_str(", one login");
-        }
-        for net in &bounds.from {
-            details.push_str(&format!(", from {net}"));
-        }
+        let lifetime = lifetime_of(call, request.ttl_seconds)?;
+        let (bounds, bound) = bounds_of(request.single_use, &request.from)?;
+        let details = format!("credential for {} s{bound}", request.ttl_seconds);
         let permit = call.must(&Act::Connect(&request.target), &details).await?;
         let credentials = &call.admin.ports.credentials;
         let minted = credentials
             .create(call.who()?, &request.target, lifetime, bounds)
             .await
-            .map_err(|why| match why {
-                CreateError::Refused(why) => Problem::new(StatusCode::CONFLICT, "not_minted", why),
-                CreateError::Failed(failed) => failed.into(),
-            })?;
+            .map_err(not_minted)?;
         let body = CredentialBody::of(&minted).ok_or_else(Problem::unavailable)?;
         Reply::json(&permit, StatusCode::CREATED, &body)
     })
@@ -91,6 +71,43 @@ pub(crate) fn revoke(call: &Call) -> BoxFuture<'_, Result<Reply, Problem>> {
         }
         Reply::json(&permit, StatusCode::OK, &DoneBody { done: true })
     })
+}
+
+/// How long something shall live that was minted.
+pub(super) fn lifetime_of(call: &Call, seconds: u64) -> Result<Duration, Problem> {
+    let most = call.admin.settings.credential_lifetime_max;
+    let lifetime = Duration::from_secs(seconds);
+    if lifetime.is_zero() || lifetime > most {
+        return Err(Problem::invalid(format!(
+            "A credential lives for {} seconds at most, and for one at least.",
+            most.as_secs()
+        ))
+        .hint("`limits.credential_lifetime_max` says how long."));
+    }
+    Ok(lifetime)
+}
+
+/// What it is bound to, and the same in words for the record.
+pub(super) fn bounds_of(single_use: bool, from: &[String]) -> Result<(Bounds, String), Problem> {
+    let bounds = Bounds {
+        single_use,
+        from: networks(from)?,
+    };
+    let mut words = String::new();
+    if bounds.single_use {
+        words.push_str(", one login");
+    }
+    for net in &bounds.from {
+        words.push_str(&format!(", from {net}"));
+    }
+    Ok((bounds, words))
+}
+
+pub(super) fn not_minted(why: CreateError) -> Problem {
+    match why {
+        CreateError::Refused(why) => Problem::new(StatusCode::CONFLICT, "not_minted", why),
+        CreateError::Failed(failed) => failed.into(),
+    }
 }
 
 /// Addresses and networks as they are written; an address is a network of one.

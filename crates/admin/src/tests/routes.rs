@@ -1,6 +1,8 @@
 //! Every route against callers who may and callers who may not, and against odd requests.
 
 use super::world::*;
+use crate::body::{CertificateBody, SshBody};
+
 #[test]
 fn no_route_is_without_an_authorization_test() {
     let tested: BTreeSet<&str> = cases()
@@ -77,6 +79,7 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
                         .is_empty()
                 )
             }
+            "ssh.get" => assert!(read::<SshBody>(response).await.targets.is_empty()),
             "grants.list" => assert!(read::<GrantsBody>(response).await.grants.is_empty()),
             "freezes.list" => assert!(read::<FreezesBody>(response).await.freezes.is_empty()),
             "sessions.list" => assert!(read::<SessionsBody>(response).await.sessions.is_empty()),
@@ -330,6 +333,38 @@ async fn a_credential_is_told_once_and_never_in_the_record() {
         .send(request(route("credentials.create"), &long, Some("agent")))
         .await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_certificate_is_for_a_key_that_can_be_read_and_for_a_bounded_time() {
+    let world = World::new(&["connect"]);
+    let ask = |key: &str, seconds: u32| {
+        let body = format!(
+            "{{\"target\":\"web-1\",\"public_key\":\"{key}\",\"ttl_seconds\":{seconds},\"single_use\":true}}"
+        );
+        request(route("ssh.certify"), &Some(body), Some("agent"))
+    };
+    for (key, seconds) in [
+        ("ssh-rsa AAAA", 60),
+        ("ssh-ed25519 AAAA", 0),
+        ("ssh-ed25519 AAAA", 999_999),
+    ] {
+        let response = world.send(ask(key, seconds)).await;
+        assert_eq!(
+            response.status(),
+            StatusCode::BAD_REQUEST,
+            "{key} {seconds}"
+        );
+    }
+    assert!(world.done.lock().unwrap().is_empty());
+    let response = world.send(ask("ssh-ed25519 AAAA", 60)).await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(read::<CertificateBody>(response).await.users, ["web-1"]);
+    let record = format!("{:?}", world.record.lock().unwrap());
+    assert!(
+        record.contains("certificate of SHA256:x for 60 s, one login"),
+        "{record}"
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 //! caller may connect, before this is asked), the password after it was told.
 
 use super::failed;
+use crate::config::Checked;
+use crate::config::checked::TargetConfig;
 use crate::run::Gateway;
 use brattice_admin::ports::{CreateError, CredentialView, CredentialsApi, Failed, Minted};
 use brattice_core::gate::CutReason;
@@ -28,16 +30,8 @@ impl Credentials {
         bounds: Bounds,
     ) -> Result<Minted, CreateError> {
         let gateway = &self.0;
-        let refused = |why: &str| CreateError::Refused(why.to_owned());
-        if who.by == LoginBy::Minted {
-            return Err(refused(
-                "A minted credential mints no other; use a token of your provider.",
-            ));
-        }
         let checked = gateway.checked.load_full();
-        let Some(config) = checked.targets.get(target) else {
-            return Err(refused("There is no such target."));
-        };
+        let config = target_for(who, target, &checked)?;
         let address = match config.ssh {
             Some(_) => gateway.ssh_address(),
             None => gateway.postgres_address(),
@@ -50,12 +44,7 @@ impl Credentials {
         let lifetime = lifetime.min(checked.limits.credential_lifetime_max);
         let now = gateway.clock.now();
         let randomness = gateway.randomness.as_ref();
-        let minted = mint(target, who, lifetime, bounds, now, randomness);
-        let minted = minted.map_err(|why| match why {
-            MintError::Expired => refused("Your token has expired; get a fresh one."),
-            MintError::NoTime => refused("A credential lives longer than that."),
-            MintError::Randomness(why) => Failed::new("mint a credential", why).into(),
-        })?;
+        let minted = mint(target, who, lifetime, bounds, now, randomness).map_err(not_minted)?;
         gateway
             .db
             .insert_credential(&minted.credential, None)
@@ -91,6 +80,33 @@ impl Credentials {
             s.identity.credential.as_ref() == Some(id)
         });
         Ok(ended)
+    }
+}
+
+/// The target of that name, for somebody who may mint.
+pub(super) fn target_for<'a>(
+    who: &Identity,
+    target: &str,
+    checked: &'a Checked,
+) -> Result<&'a TargetConfig, CreateError> {
+    if who.by == LoginBy::Minted {
+        return Err(refused(
+            "A minted credential mints no other; use a token of your provider.",
+        ));
+    }
+    let found = checked.targets.get(target);
+    found.ok_or_else(|| refused("There is no such target."))
+}
+
+pub(super) fn refused(why: &str) -> CreateError {
+    CreateError::Refused(why.to_owned())
+}
+
+pub(super) fn not_minted(why: MintError) -> CreateError {
+    match why {
+        MintError::Expired => refused("Your token has expired; get a fresh one."),
+        MintError::NoTime => refused("A credential lives longer than that."),
+        MintError::Randomness(why) => Failed::new("mint a credential", why).into(),
     }
 }
 

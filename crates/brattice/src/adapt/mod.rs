@@ -21,6 +21,7 @@ mod sealed;
 mod seen;
 mod servers;
 mod sessions;
+mod ssh;
 mod tally;
 mod tokens;
 mod webhooks;
@@ -54,6 +55,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         approvals: Arc::new(approvals::Questions(of())),
         sessions: Arc::new(sessions::Sessions(of())),
         credentials: Arc::new(credentials::Credentials(of())),
+        ssh: Arc::new(ssh::Ssh(of())),
         tokens: Arc::new(tokens::Trade(of())),
         login: Arc::new(logins::Desk(of())),
         delegations: Arc::new(delegations::Delegations(of())),

@@ -115,6 +115,12 @@ pub struct SshListener {
     pub addr: SocketAddr,
     /// The gateway's own key; one is made and kept where there is none.
     pub host_key: Option<PathBuf>,
+    /// What signs the listener's certificate; as above.
+    pub host_ca: Option<PathBuf>,
+    /// What signs callers' certificates; as above.
+    pub user_ca: Option<PathBuf>,
+    /// What signs the gateway's logins at hosts; as above.
+    pub target_ca: Option<PathBuf>,
     /// The host that callers are told to connect to.
     pub public_host: String,
 }
@@ -476,6 +482,8 @@ pub enum TargetCredential {
     RdsIam(String),
     /// With a private key, over SSH.
     PrivateKey(SecretSource),
+    /// With a key that is made for each session, and a certificate of the gateway's own for each login.
+    Gateway,
 }
 
 impl TargetCredential {
@@ -483,6 +491,7 @@ impl TargetCredential {
     pub fn key(&self) -> &'static str {
         match self {
             Self::PrivateKey(_) => "private_key",
+            Self::Gateway => "certificate",
             _ => "password",
         }
     }

@@ -176,6 +176,15 @@ pub struct RawSshListener {
     /// The private key by which callers know the gateway, as `ssh-keygen -t ed25519` writes it, without a passphrase.
     /// Default: one that the gateway makes at its first start and keeps in the store's directory.
     pub host_key: Option<String>,
+    /// The private key that signs the listener's certificate, so that clients need to know one authority and no gateway's
+    /// key; in the same form, with the same default. Gateways that clients know by one line share it.
+    pub host_ca: Option<String>,
+    /// The private key that signs callers' certificates; in the same form, with the same default. None but this gateway has
+    /// to trust it: a certificate counts for what the credential behind it says.
+    pub user_ca: Option<String>,
+    /// The private key that signs the gateway's logins at hosts with `certificate = "gateway"`; in the same form, with the
+    /// same default. Its public half belongs into the hosts' `TrustedUserCAKeys`.
+    pub target_ca: Option<String>,
     /// The host name that callers are told to connect to. Default: that of the address.
     pub public_host: Option<String>,
 }
@@ -266,6 +275,10 @@ pub struct RawTarget {
     /// ECDSA.
     #[schemars(extend("writeOnly" = true))]
     pub private_key: Option<String>,
+    /// Whose certificate the gateway logs in to a host with, instead of `private_key` or `password`: `gateway` makes a key
+    /// for each session and signs a certificate for each login, good for minutes, whose name tells the host's log the agent
+    /// and the session. The host needs `TrustedUserCAKeys` with the key that `brattice ssh ca` prints.
+    pub certificate: Option<RawCertificate>,
     /// The keys of a host, as in `ssh-ed25519 AAAA…`: it must prove to hold one of them. Required for `ssh`, since a key
     /// that is taken at first sight may be anybody's: `ssh-keyscan` on the host itself tells them.
     #[serde(default)]
@@ -317,6 +330,14 @@ pub enum RawProtocol {
     Postgres,
     /// SSH, version 2.
     Ssh,
+}
+
+/// Whose certificate it is that the gateway logs in to a host with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawCertificate {
+    /// The gateway's own, by `listen.ssh.target_ca`.
+    Gateway,
 }
 
 /// The shell that an account of a host logs in with.

@@ -7,6 +7,7 @@ use super::error::{StartError, boxed};
 use super::{Gateway, certificates, credentials};
 use crate::adapt::Routes;
 use crate::config::Checked;
+use crate::config::checked::SshListener;
 use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::InForce;
 use brattice_core::ids::{Digest, Revision};
@@ -157,7 +158,10 @@ fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
     };
     let ssh = |c: &Checked| {
         let listener = c.listen.ssh.as_ref();
-        listener.map(|s| (s.addr, s.host_key.clone()))
+        let keys = |s: &SshListener| {
+            [&s.host_key, &s.host_ca, &s.user_ca, &s.target_ca].map(Option::clone)
+        };
+        listener.map(|s| (s.addr, keys(s)))
     };
     let admin = |c: &Checked| (c.listen.admin.addr, c.listen.admin.tls.is_some());
     let store = |c: &Checked| (c.data_dir.clone(), c.database.clone());

@@ -5,6 +5,7 @@
 use super::certificates::{self, Certificates};
 use super::error::{StartError, boxed};
 use super::source::Source;
+use super::ssh_keys::SshKeys;
 use super::tend::SessionList;
 use super::{bundle, catalogues, credentials, ended, node};
 use crate::adapt::{
@@ -96,6 +97,8 @@ pub struct Gateway {
     pub endpoints: Arc<Endpoints>,
     /// The hosts.
     pub hosts: Arc<Hosts>,
+    /// The gateway's own keys for SSH, where it listens for it.
+    pub ssh_keys: Option<Arc<SshKeys>>,
     /// Open sessions.
     pub live: Arc<Live>,
     /// Cancel keys.
@@ -199,6 +202,7 @@ impl Gateway {
         let sealed = sealing(&checked, &db)?;
         let endpoints = Arc::new(Endpoints::default());
         let own_connections = Arc::new(KeptOwn::default());
+        let ssh_keys = SshKeys::of(&checked, randomness.as_ref())?.map(Arc::new);
         let lender = Arc::new(Lender::new(Parts {
             environment: Arc::new(ProcessEnvironment),
             sealed,
@@ -207,6 +211,7 @@ impl Gateway {
             clock: clock.clone(),
             node: node::name(&checked.data_dir, randomness.as_ref())?,
             leases: checked.data_dir.join(LEASES),
+            ssh: ssh_keys.as_ref().map(|k| k.target_ca.clone()),
         }));
         lender.replace(
             credentials::by_target(&checked),
@@ -282,6 +287,7 @@ impl Gateway {
             own_connections,
             endpoints,
             hosts,
+            ssh_keys,
             clock,
             randomness,
             source,

@@ -38,6 +38,7 @@ pub(super) fn by_target(checked: &Checked) -> BTreeMap<String, TargetCredential>
                 checked::TargetCredential::PrivateKey(source) => {
                     UpstreamProof::PrivateKey(secret(source))
                 }
+                checked::TargetCredential::Gateway => UpstreamProof::Gateway,
                 checked::TargetCredential::RdsIam(aws) => UpstreamProof::RdsIam(RdsLogin {
                     aws: aws.clone(),
                     host: t.host.clone(),

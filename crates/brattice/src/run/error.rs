@@ -48,15 +48,23 @@ pub enum StartError {
     /// The machine gave no random bytes.
     #[error("there are no random bytes")]
     Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The key by which SSH clients know the gateway cannot be used.
-    #[error("{} is no host key for this gateway: an unencrypted Ed25519 or ECDSA key as ssh-keygen writes it", path.display())]
-    HostKey {
+    /// A key of the gateway's own for SSH cannot be used.
+    #[error("{} is no key that this gateway can use for SSH: an unencrypted Ed25519 or ECDSA key as ssh-keygen writes it", path.display())]
+    SshKey {
         /// Where it is.
         path: PathBuf,
         /// Why.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Two of the gateway's own keys for SSH are one.
+    #[error(
+        "host_key, host_ca, user_ca and target_ca of listen.ssh are not four keys: who trusts one would trust another with it"
+    )]
+    OneKeyForAll,
+    /// The certificate of the listener for SSH cannot be made.
+    #[error("the certificate of the SSH listener cannot be made")]
+    SshCertificate(#[source] brattice_identity::ssh::SshError),
     /// There are no threads for sessions.
     #[error("the threads that sessions run on cannot be started")]
     Threads(#[source] std::io::Error),

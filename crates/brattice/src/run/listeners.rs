@@ -4,6 +4,7 @@
 
 use super::Gateway;
 use super::error::{StartError, boxed};
+use super::ssh_front::SshFront;
 use crate::adapt::{self, figures::Figures};
 use crate::config::Checked;
 use arc_swap::ArcSwap;
@@ -11,10 +12,8 @@ use axum::Router;
 use axum::extract::Request;
 use brattice_admin::serve::{Bounds, serve};
 use brattice_admin::{Admin, health};
-use brattice_proxy::endpoint::Endpoint;
 use brattice_proxy::listen;
 use brattice_proxy::postgres::{OauthDiscovery, Service};
-use brattice_proxy::ssh;
 use brattice_proxy::workers::Workers;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
@@ -40,7 +39,7 @@ pub struct Addresses {
 /// Listeners that are bound and not served yet: either all of them are, or none.
 pub(super) struct Bound {
     postgres: Option<(TcpListener, Arc<Service>)>,
-    ssh: Option<(TcpListener, Arc<ssh::Service>)>,
+    ssh: Option<(TcpListener, SshFront)>,
     workers: Arc<Workers>,
     admin: (TcpListener, Option<Arc<ServerConfig>>),
     metrics: Option<TcpListener>,
@@ -60,12 +59,12 @@ impl Gateway {
                 Some((listener, service))
             }
         };
-        let ssh = match &checked.listen.ssh {
-            None => None,
-            Some(wanted) => {
-                let service = Arc::new(self.ssh_service(&checked)?);
-                Some((bind("ssh", wanted.addr).await?, service))
+        let ssh = match (&checked.listen.ssh, &self.ssh_keys) {
+            (Some(wanted), Some(keys)) => {
+                let front = SshFront::new(self, wanted, keys.clone(), &checked)?;
+                Some((bind("ssh", wanted.addr).await?, front))
             }
+            _ => None,
         };
         let wanted = &checked.listen.admin;
         let admin = bind("admin", wanted.addr).await?;
@@ -136,51 +135,6 @@ impl Gateway {
             mock_key,
         })
     }
-
-    fn ssh_service(&self, checked: &Checked) -> Result<ssh::Service, StartError> {
-        let host_key = super::host_key::of(checked, self.randomness.as_ref())?;
-        tracing::info!(
-            key = %ssh::fingerprint(&host_key),
-            "the key by which SSH clients know this gateway"
-        );
-        Ok(ssh::Service {
-            gate: self.gate.clone(),
-            authenticator: self.authenticator.clone(),
-            lender: self.lender.clone(),
-            recordings: self.recordings.clone(),
-            hosts: self.hosts.clone(),
-            live: self.live.clone(),
-            witness: self.list.clone(),
-            randomness: self.randomness.clone(),
-            host_key,
-            all_targets: self.all_targets(),
-            limits: ssh::Limits::default(),
-            login_max: checked.limits.login_max,
-        })
-    }
-}
-
-impl Gateway {
-    /// Where the targets of the bundle in force are.
-    fn all_targets(&self) -> ssh::AllTargets {
-        let (endpoints, hosts) = (self.endpoints.clone(), self.hosts.clone());
-        Arc::new(move || {
-            let databases = endpoints.all();
-            let of_database = |e: &Arc<Endpoint>| ssh::Whereabouts {
-                name: e.name.clone(),
-                host: e.host.clone(),
-                port: e.port,
-            };
-            let hosts = hosts.all();
-            let of_host = |h: &Arc<ssh::Host>| ssh::Whereabouts {
-                name: h.name.clone(),
-                host: h.host.clone(),
-                port: h.port,
-            };
-            let databases = databases.values().map(of_database);
-            databases.chain(hosts.values().map(of_host)).collect()
-        })
-    }
 }
 
 impl Bound {
@@ -204,20 +158,9 @@ impl Bound {
                 },
             ))
         });
-        let ssh = self.ssh.map(|(listener, service)| {
-            let permits = Arc::new(Semaphore::new(gateway.connections_max()));
-            let config = service.config();
-            tokio::spawn(listen::accept(
-                listener,
-                permits,
-                self.workers.clone(),
-                stop.clone(),
-                move |stream, from| {
-                    let (service, config) = (service.clone(), config.clone());
-                    async move { service.serve(config, stream, from).await }
-                },
-            ))
-        });
+        let ssh = self
+            .ssh
+            .map(|(listener, front)| front.serve(listener, gateway, self.workers.clone(), stop));
         let bounds = Bounds {
             connections_max: gateway.api_connections_max(),
             ..Bounds::default()

@@ -10,12 +10,13 @@ mod certificates;
 mod credentials;
 mod ended;
 mod error;
-mod host_key;
 mod listeners;
 pub mod log;
 mod node;
 mod serve;
 mod source;
+mod ssh_front;
+mod ssh_keys;
 mod system;
 pub(crate) mod tend;
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod returns;
 mod sealed;
 mod server;
 mod source;
+mod ssh;
 mod vault;
 mod web;
 
@@ -22,6 +23,7 @@ pub use server::{Rows, Server, ServerError, Servers};
 pub use source::{Environment, NotASource, ProcessEnvironment, SecretFrom};
 pub use vault::{NotAVaultPath, VaultAuth, VaultConfig, VaultPath};
 
+use crate::ssh::Authority;
 use aws::Accounts;
 use brattice_core::ports::{
     Borrower, BoxFuture, CredentialSource, Lease, LendError, Purpose, Randomness,
@@ -31,6 +33,7 @@ use ephemeral::{Roles, Site};
 use returns::Returns;
 pub(crate) use source::read_plain;
 use source::{Plain, Sources};
+use ssh::Signer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +82,8 @@ pub enum UpstreamProof {
     RdsIam(RdsLogin),
     /// By a private key, over SSH; in the form that `ssh-keygen` writes.
     PrivateKey(SecretFrom),
+    /// By a key that is made for each session, certified by the gateway itself for each login over SSH.
+    Gateway,
 }
 
 /// Lends by target from the sources that the bundle names.
@@ -88,6 +93,7 @@ pub struct Lender {
     servers: Arc<dyn Servers>,
     returns: Arc<Returns>,
     roles: Roles,
+    signer: Arc<Signer>,
 }
 
 /// What a lender works with.
@@ -106,6 +112,8 @@ pub struct Parts {
     pub node: String,
     /// The directory in which leases of vaults are noted while they are out.
     pub leases: PathBuf,
+    /// What signs the gateway's own logins at hosts, where there is such a key.
+    pub ssh: Option<Arc<Authority>>,
 }
 
 impl Lender {
@@ -115,6 +123,11 @@ impl Lender {
         let returns = Arc::new(Returns::start());
         let plain = Plain(parts.environment);
         let book = Book::new(parts.leases);
+        let signer = Arc::new(Signer {
+            authority: parts.ssh,
+            clock: parts.clock.clone(),
+            randomness: parts.randomness.clone(),
+        });
         let sources = Arc::new(Sources {
             vaults: Vaults::new(plain.clone(), returns.clone(), book),
             aws: Accounts::new(plain.clone(), parts.clock, &parts.node),
@@ -133,6 +146,7 @@ impl Lender {
             servers: parts.servers,
             sources,
             returns,
+            signer,
         }
     }
 
@@ -196,6 +210,9 @@ impl Lender {
             .get(to.target)
             .cloned()
             .ok_or_else(|| fail("none is configured".to_owned()))?;
+        if credential.proof == UpstreamProof::Gateway {
+            return self.signer.lend(to).map_err(fail);
+        }
         let (Some(template), Purpose::Session { id, agent }) = (&credential.template, to.purpose)
         else {
             return self

@@ -172,16 +172,19 @@ impl Sources {
                     rights: credential.user.clone(),
                     password: Secret::new(Vec::new()),
                     private_key: Some(self.pem(target, "private_key", from).await?),
+                    certifier: None,
                     client_certificate: None,
                     held: None,
                 });
             }
+            UpstreamProof::Gateway => return Err("it is signed, and read nowhere".to_owned()),
             UpstreamProof::RdsIam(to) => {
                 return Ok(Lease {
                     user: credential.user.clone(),
                     rights: credential.user.clone(),
                     password: self.aws.database_login(to).await?,
                     private_key: None,
+                    certifier: None,
                     client_certificate: None,
                     held: None,
                 });
@@ -204,6 +207,7 @@ impl Sources {
             rights: credential.user.clone(),
             password,
             private_key: None,
+            certifier: None,
             client_certificate,
             held,
         })
@@ -219,6 +223,7 @@ impl Sources {
             rights: from.to_string(),
             password: one_line(from, found.password)?,
             private_key: None,
+            certifier: None,
             client_certificate: None,
             held: Some(found.held),
         })

@@ -84,6 +84,7 @@ fn lender_with(from: &str, sealed: Option<(Arc<dyn SealedStore>, SealingKeys)>) 
         clock: Arc::new(Noon),
         node: "0a1b2c3d".to_owned(),
         leases: "/nonexistent".into(),
+        ssh: None,
     });
     lender.replace(
         BTreeMap::from([("orders-db".to_owned(), credential)]),

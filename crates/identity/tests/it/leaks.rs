@@ -153,6 +153,7 @@ async fn what_is_signed_and_what_is_read_from_aws_is_in_no_log() {
         clock: world().await.clock,
         node: "0a1b2c3d".to_owned(),
         leases: "/nonexistent".into(),
+        ssh: None,
     });
     let credential = |proof| TargetCredential {
         user: "app".to_owned(),

@@ -38,7 +38,7 @@ async fn a_minted_credential_is_found_until_it_ends() {
     let credential = minted(&w).await;
     let found = w.oidc.minted(&credential.id).await.unwrap().unwrap();
     assert_eq!(found.identity.by, LoginBy::Minted);
-    assert_eq!(found.scram_verifier, credential.scram_verifier);
+    assert_eq!(found.proof, credential.proof);
     w.clock.step(120);
     assert!(w.oidc.minted(&credential.id).await.unwrap().is_none());
     w.clock.step(-119);

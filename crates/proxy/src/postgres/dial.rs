@@ -174,6 +174,7 @@ pub async fn cancel(endpoint: &Endpoint, key: &CancelKey) -> Result<(), DialErro
         rights: String::new(),
         password: brattice_core::secret::Secret::new([]),
         private_key: None,
+        certifier: None,
         client_certificate: None,
         held: None,
     };

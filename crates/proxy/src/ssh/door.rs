@@ -2,6 +2,7 @@
 //!
 //! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
 
+use super::certificate;
 use super::channel::{self, Opened};
 use super::forward::{self, To};
 use super::prove::Asked;
@@ -71,9 +72,14 @@ impl Door {
     async fn password(&mut self, user: &str, password: &[u8]) -> Auth {
         let asked = Asked::read(user);
         let secret = Secret::new(password.to_vec());
-        let Ok(identity) = self.service.prove(&secret, &asked, self.from).await else {
-            return again();
-        };
+        match self.service.prove(&secret, &asked, self.from).await {
+            Ok(identity) => self.enter(identity, asked),
+            Err(_) => again(),
+        }
+    }
+
+    /// Somebody is in, who is nobody else for as long as the connection lasts.
+    fn enter(&mut self, identity: Identity, asked: Asked) -> Auth {
         let told = self
             .proven
             .take()
@@ -136,9 +142,14 @@ impl Handler for Door {
     async fn auth_publickey_offered(
         &mut self,
         _user: &str,
-        _offer: PublicKeyOffer<'_>,
+        offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(again())
+        // Clients ask before they sign, and a certificate cannot be told from its key here. So every key of a fitting kind
+        // is worth a signature: the answer says nothing about any, and nothing of it is kept.
+        Ok(match certificate::is_taken(offer.algorithm) {
+            true => Auth::Accept,
+            false => again(),
+        })
     }
 
     async fn auth_publickey(
@@ -146,15 +157,23 @@ impl Handler for Door {
         _user: &str,
         _key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
+        // Nobody is known by a key alone, nor by one that was certified and is shown without its certificate. Clients try
+        // every key they have before a password: that is no attempt at anything, and not put on record.
         Ok(again())
     }
 
     async fn auth_openssh_certificate(
         &mut self,
-        _user: &str,
-        _certificate: &Certificate,
+        user: &str,
+        certificate: &Certificate,
     ) -> Result<Auth, Self::Error> {
-        Ok(again())
+        let asked = Asked::read(user);
+        let service = &self.service;
+        let proven = service.certified(certificate, user, &asked, self.from);
+        Ok(match proven.await {
+            Ok(identity) => self.enter(identity, asked),
+            Err(_) => again(),
+        })
     }
 
     async fn channel_open_session(

@@ -8,6 +8,7 @@
 //! connection of its own to the host while it runs, so that a channel that is held or slow holds up no other.
 
 mod algorithms;
+mod certificate;
 mod channel;
 mod door;
 mod forward;
@@ -35,7 +36,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use forward::{AllTargets, Whereabouts};
-pub use russh::keys::ssh_key::{PrivateKey, PublicKey};
+pub use russh::keys::ssh_key::{Certificate, PrivateKey, PublicKey};
+pub use russh::server::Config;
 
 /// Where a host is, and how it proves to be that host.
 #[derive(Debug)]
@@ -136,6 +138,8 @@ pub struct Service {
     pub all_targets: AllTargets,
     /// The gateway's own key, by which clients know it.
     pub host_key: PrivateKey,
+    /// The key that signs certificates of users: none but those that it signed itself are taken.
+    pub user_ca: PublicKey,
     /// Bounds.
     pub limits: Limits,
     /// How long it may take to log in.
@@ -174,6 +178,6 @@ pub fn read_key(text: &[u8]) -> Result<PrivateKey, KeyError> {
 }
 
 /// A key's fingerprint, as `ssh-keygen -l` shows it.
-pub fn fingerprint(key: &PrivateKey) -> String {
+pub fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
 }

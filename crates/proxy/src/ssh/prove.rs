@@ -1,16 +1,17 @@
-//! Who a client is: by a token or by a minted credential.
+//! Who a client is: by a token, by a minted credential, or by a certificate of one.
 //!
-//! Lives here: reading the user name and the password that SSH has for them. Never: whether a claim is true (the
+//! Lives here: reading the user name and the password that SSH has for them, and what makes a credential fit. Never: whether a claim is true (the
 //! authenticator's), what is permitted.
 
-use super::Service;
+use super::{Service, certificate};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::AuthError;
+use brattice_core::ports::{AuthError, MintedCredential, MintedProof};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::sender::Sender;
 use brattice_wire::postgres::scram::Verifier;
+use russh::keys::ssh_key::Certificate;
 use std::net::SocketAddr;
 
 /// What a user name asks for: `ACCOUNT@TARGET`, or `TARGET` alone.
@@ -60,14 +61,53 @@ impl Service {
                     .await
             }
         };
-        proven.map_err(|error| {
-            let denial = refused(&error);
-            let mut recorded = denial.clone();
-            recorded.reason = error.to_string();
-            self.gate
-                .refuse_login(&recorded, &asked.target, from.ip(), None);
-            denial
-        })
+        proven.map_err(|error| self.refuse(&error, asked, from))
+    }
+
+    /// Finds out who it is by a certificate. That the client holds its key was proven by a signature over this connection
+    /// just now; who that is says the credential, and nothing that is written in the certificate.
+    pub(super) async fn certified(
+        &self,
+        shown: &Certificate,
+        user: &str,
+        asked: &Asked,
+        from: SocketAddr,
+    ) -> Result<Identity, Denial> {
+        let now = self.gate.clock().now();
+        let proven = match certificate::read(shown, &self.user_ca, user, now, from.ip()) {
+            Ok(shown) => self.keyed(&shown, asked, from).await,
+            Err(why) => Err(AuthError::Rejected(why.to_owned())),
+        };
+        proven.map_err(|error| self.refuse(&error, asked, from))
+    }
+
+    fn refuse(&self, error: &AuthError, asked: &Asked, from: SocketAddr) -> Denial {
+        let denial = refused(error);
+        let mut recorded = denial.clone();
+        recorded.reason = error.to_string();
+        self.gate
+            .refuse_login(&recorded, &asked.target, from.ip(), None);
+        denial
+    }
+
+    async fn keyed(
+        &self,
+        shown: &certificate::Shown,
+        asked: &Asked,
+        from: SocketAddr,
+    ) -> Result<Identity, AuthError> {
+        let credential = self.credential(&shown.credential).await?;
+        match &credential.proof {
+            MintedProof::Key(of) if *of == shown.key_sha256 => {}
+            MintedProof::Key(_) => return Err(unfit("the credential is of another key")),
+            MintedProof::Secret(_) => return Err(unfit("the credential is not one of a key")),
+        }
+        self.used(credential, asked, from).await
+    }
+
+    async fn credential(&self, id: &CredentialId) -> Result<MintedCredential, AuthError> {
+        let found = self.authenticator.minted(id).await?;
+        found.ok_or_else(|| unfit("there is no such credential, or it has expired"))
     }
 
     async fn minted(
@@ -77,17 +117,25 @@ impl Service {
         asked: &Asked,
         from: SocketAddr,
     ) -> Result<Identity, AuthError> {
-        let unfit = |why: &str| AuthError::Rejected(why.to_owned());
-        let credential = self
-            .authenticator
-            .minted(id)
-            .await?
-            .ok_or_else(|| unfit("there is no such credential, or it has expired"))?;
-        let verifier = Verifier::parse(&credential.scram_verifier)
-            .ok_or_else(|| unfit("the credential cannot be checked"))?;
+        let credential = self.credential(id).await?;
+        let verifier = match &credential.proof {
+            MintedProof::Secret(verifier) => Verifier::parse(verifier)
+                .ok_or_else(|| unfit("the credential cannot be checked"))?,
+            MintedProof::Key(_) => return Err(unfit("the credential is one of a key")),
+        };
         if !verifier.is_of(secret.as_bytes()) {
             return Err(unfit("the credential's secret is another"));
         }
+        self.used(credential, asked, from).await
+    }
+
+    /// A credential whose holder is proven: it fits what is asked, and is used up if it is for one login.
+    async fn used(
+        &self,
+        credential: MintedCredential,
+        asked: &Asked,
+        from: SocketAddr,
+    ) -> Result<Identity, AuthError> {
         if credential.target != asked.target {
             return Err(unfit("the credential is for another target"));
         }
@@ -100,11 +148,15 @@ impl Service {
         if let Some(missing) = credential.identity.binding.missing_of(&Sender::default()) {
             return Err(AuthError::Unheld(missing));
         }
-        if credential.bounds.single_use && !self.authenticator.spend(id).await? {
+        if credential.bounds.single_use && !self.authenticator.spend(&credential.id).await? {
             return Err(unfit("a credential for one login was used before"));
         }
         Ok(credential.identity)
     }
+}
+
+fn unfit(why: &str) -> AuthError {
+    AuthError::Rejected(why.to_owned())
 }
 
 fn refused(error: &AuthError) -> Denial {

@@ -14,6 +14,7 @@ use brattice_core::gate::{Admission, Cut, CutReason, Opening, Role};
 use brattice_core::ports::{Borrower, Purpose};
 use brattice_core::record::Header;
 use brattice_core::target::Protocol;
+use russh::keys::ssh_key::Certificate;
 use russh::server::{Config, RunningSession, run_stream};
 use russh::{Disconnect, MethodKind, MethodSet, SshId};
 use std::borrow::Cow;
@@ -32,14 +33,19 @@ const FAREWELL_MAX: Duration = Duration::from_millis(500);
 const CHANNELS_MAX: Duration = Duration::from_secs(5);
 /// How long a client may stay that proved who it is and was not let in: to read why.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
-/// Attempts to log in on one connection.
-const ATTEMPTS_MAX: usize = 4;
+/// Attempts to log in on one connection. An agent may hold a few keys that are tried before the one with a certificate.
+const ATTEMPTS_MAX: usize = 6;
 /// How often a client that says nothing is asked whether it is there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// By what means a client may prove who it is.
 pub(super) fn methods() -> MethodSet {
-    MethodSet::from([MethodKind::Password, MethodKind::KeyboardInteractive].as_slice())
+    let all = [
+        MethodKind::PublicKey,
+        MethodKind::Password,
+        MethodKind::KeyboardInteractive,
+    ];
+    MethodSet::from(all.as_slice())
 }
 
 /// A session that is open.
@@ -51,8 +57,9 @@ struct Open {
 }
 
 impl Service {
-    /// What every connection is served with. Made once.
-    pub fn config(&self) -> Arc<Config> {
+    /// What every connection is served with that is accepted from now on. The certificate is one for [`Service::host_key`];
+    /// clients that know no authority see the key alone.
+    pub fn config(&self, certificate: Certificate) -> Arc<Config> {
         Arc::new(Config {
             server_id: SshId::Standard(Cow::Borrowed(SERVER_ID)),
             methods: methods(),
@@ -60,6 +67,7 @@ impl Service {
             auth_rejection_time_initial: Some(Duration::ZERO),
             max_auth_attempts: ATTEMPTS_MAX,
             keys: vec![self.host_key.clone()],
+            certificates: vec![certificate],
             preferred: algorithms::preferred(),
             window_size: self.limits.window_bytes,
             channel_buffer_size: self.limits.messages_max,

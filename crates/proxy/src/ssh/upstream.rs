@@ -6,6 +6,7 @@ use super::transport::{Switch, Switched};
 use super::{Host, algorithms};
 use brattice_core::ports::Lease;
 use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
+use russh::keys::ssh_key::Certificate;
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,8 @@ pub(super) enum DialError {
         "the private key cannot be read: it is not an OpenSSH or PKCS#8 key of a kind that is taken, or is encrypted"
     )]
     BadKey,
+    #[error("the login cannot be certified: {0}")]
+    NotCertified(String),
     #[error("no credential for the host: neither a private key nor a password was lent")]
     NoCredential,
     #[error("the host broke off")]
@@ -141,8 +144,21 @@ impl Supply {
         let account = self.account.clone();
         let accepted = if let Some(pem) = &self.lease.private_key {
             let key = private_key(pem.expose()).ok_or(DialError::BadKey)?;
-            let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
-            handle.authenticate_publickey(account, key).await
+            let key = Arc::new(key);
+            match &self.lease.certifier {
+                Some(certifier) => {
+                    let text = certifier.certify().map_err(DialError::NotCertified)?;
+                    let certificate = Certificate::from_openssh(&text)
+                        .map_err(|why| DialError::NotCertified(why.to_string()))?;
+                    handle
+                        .authenticate_openssh_cert(account, key, certificate)
+                        .await
+                }
+                None => {
+                    let key = PrivateKeyWithHashAlg::new(key, None);
+                    handle.authenticate_publickey(account, key).await
+                }
+            }
         } else if !self.lease.password.expose().is_empty() {
             let password = std::str::from_utf8(self.lease.password.expose()).unwrap_or_default();
             handle.authenticate_password(account, password).await

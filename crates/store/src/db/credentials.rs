@@ -5,8 +5,8 @@
 use super::list::ROWS_MAX;
 use super::row::{self, IdentityRow, kind_name, to_json};
 use super::{Change, Db, Write, failed};
-use brattice_core::ids::{CredentialId, SessionId};
-use brattice_core::ports::{MintedCredential, StoreError};
+use brattice_core::ids::{CredentialId, Digest, SessionId};
+use brattice_core::ports::{MintedCredential, MintedProof, StoreError};
 use brattice_core::principal::{Chain, Identity, Principal};
 use brattice_core::time::Timestamp;
 
@@ -52,14 +52,19 @@ impl Db {
     ) -> Result<(), StoreError> {
         let operation = "keep a credential";
         let identity = &credential.identity;
+        let (verifier, key) = match &credential.proof {
+            MintedProof::Secret(verifier) => (verifier.as_str(), None),
+            MintedProof::Key(digest) => ("", Some(digest.to_string())),
+        };
         let mut write = self.write(operation).await?;
         sqlx::query(
             "INSERT INTO credentials
-                (id, scram_verifier, target, identity, parent, issued_at, expires_at, bounds)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                (id, scram_verifier, key_sha256, target, identity, parent, issued_at, expires_at, bounds)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(credential.id.as_str())
-        .bind(&credential.scram_verifier)
+        .bind(verifier)
+        .bind(key)
         .bind(&credential.target)
         .bind(to_json(operation, &IdentityRow::from(identity))?)
         .bind(parent.map(SessionId::as_str))
@@ -92,8 +97,8 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<MintedCredential>, StoreError> {
         let operation = "look for a credential";
-        let found: Option<(String, String, String, String, Option<i64>)> = sqlx::query_as(good!(
-            "scram_verifier, target, identity, bounds, spent_at",
+        let found: Option<Good> = sqlx::query_as(good!(
+            "scram_verifier, key_sha256, target, identity, bounds, spent_at",
             "AND id = $2"
         ))
         .bind(now.0)
@@ -101,13 +106,13 @@ impl Db {
         .fetch_optional(&self.0.readers)
         .await
         .map_err(failed(operation))?;
-        let Some((scram_verifier, target, identity, bounds, spent_at)) = found else {
+        let Some((verifier, key, target, identity, bounds, spent_at)) = found else {
             return Ok(None);
         };
         let identity: IdentityRow = row::from_json(operation, &identity)?;
         Ok(Some(MintedCredential {
             id: id.clone(),
-            scram_verifier,
+            proof: proof(operation, verifier, key.as_deref())?,
             target,
             identity: Identity::from(identity),
             bounds: row::from_json(operation, &bounds)?,
@@ -201,6 +206,22 @@ impl Db {
 }
 
 type Row = (String, String, String, i64, i64);
+type Good = (String, Option<String>, String, String, String, Option<i64>);
+
+/// Never both: a credential that could be proven two ways would be as strong as the weaker.
+fn proof(
+    operation: &'static str,
+    verifier: String,
+    key: Option<&str>,
+) -> Result<MintedProof, StoreError> {
+    match key {
+        None if !verifier.is_empty() => Ok(MintedProof::Secret(verifier)),
+        Some(hex) if verifier.is_empty() => Digest::try_from(hex.to_owned())
+            .map(MintedProof::Key)
+            .map_err(|_| row::strange(operation, "key_sha256")),
+        _ => Err(row::strange(operation, "key_sha256")),
+    }
+}
 
 fn summary(
     operation: &'static str,

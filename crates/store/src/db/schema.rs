@@ -38,7 +38,11 @@ const STEPS: &[&[&str]] = &[
     USAGE,
     ENDINGS,
     ROOTS,
+    KEYS,
 ];
+
+/// Credentials that are proven by a key: the SHA-256 of it, in hexadecimal.
+const KEYS: &[&str] = &["ALTER TABLE credentials ADD COLUMN key_sha256 TEXT"];
 
 /// Whose questions count together: workers' as those of whoever spawned them.
 const ROOTS: &[&str] = &[

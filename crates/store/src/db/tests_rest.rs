@@ -4,7 +4,7 @@ use super::tests::{Fixture, open};
 use super::*;
 use crate::testing::{START, StepClock, agent, chain, header, session, ten, user};
 use brattice_core::ids::Digest;
-use brattice_core::ports::{Bounds, MintedCredential};
+use brattice_core::ports::{Bounds, MintedCredential, MintedProof};
 use brattice_core::principal::{Chain, Identity, LoginBy, PrincipalKind};
 use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
@@ -13,7 +13,7 @@ fn minted(n: u64, chain: brattice_core::principal::Chain, until: Timestamp) -> M
     let id = CredentialId::from_bytes(ten(n));
     MintedCredential {
         id: id.clone(),
-        scram_verifier: "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy".to_owned(),
+        proof: MintedProof::Secret("SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy".to_owned()),
         target: "orders-db".to_owned(),
         identity: Identity {
             chain,
@@ -76,6 +76,13 @@ async fn a_credential_is_good_until_it_expires_or_is_voided() {
         let found = f.db.credentials(Some(of), f.now()).await.unwrap();
         assert_eq!(found.len(), many, "{of}");
     }
+    let keyed = MintedCredential {
+        proof: MintedProof::Key(Digest::of(b"key")),
+        ..minted(3, chain("etl-7", "ana"), until)
+    };
+    f.db.insert_credential(&keyed, None).await.unwrap();
+    let found = f.db.credential(&keyed.id, f.now()).await.unwrap().unwrap();
+    assert_eq!(found.proof, keyed.proof);
     f.minutes(10);
     assert!(f.db.credential(&two, f.now()).await.unwrap().is_none());
     assert!(f.db.credentials(None, f.now()).await.unwrap().is_empty());

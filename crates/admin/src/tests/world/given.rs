@@ -45,6 +45,48 @@ impl CredentialsApi for World {
     }
 }
 
+impl SshApi for World {
+    fn fingerprint(&self, public_key: &str) -> Result<String, String> {
+        match public_key.starts_with("ssh-ed25519 ") {
+            true => Ok("SHA256:x".to_owned()),
+            false => Err("it is not a public key".to_owned()),
+        }
+    }
+    fn certify<'a>(
+        &'a self,
+        _: &'a Identity,
+        asked: Certify,
+    ) -> BoxFuture<'a, Result<Certified, CreateError>> {
+        Box::pin(async move {
+            self.did("certify");
+            Ok(Certified {
+                id: credential_id(),
+                certificate: "ssh-ed25519-cert-v01@openssh.com AAAA".to_owned(),
+                users: vec![asked.target.clone()],
+                target: asked.target,
+                host: HOST.to_owned(),
+                port: 2222,
+                expires_at: NOW,
+            })
+        })
+    }
+    fn front(&self) -> Option<SshFront> {
+        Some(SshFront {
+            host: HOST.to_owned(),
+            port: 2222,
+            host_ca: "ssh-ed25519 AAAA".to_owned(),
+            host_key: "ssh-ed25519 BBBB".to_owned(),
+            user_ca: "ssh-ed25519 CCCC".to_owned(),
+            target_ca: "ssh-ed25519 DDDD".to_owned(),
+            targets: vec![SshHost {
+                name: "web-1".to_owned(),
+                accounts: vec!["deploy".to_owned()],
+                is_certified: false,
+            }],
+        })
+    }
+}
+
 impl IdentitiesApi for World {
     fn suspend<'a>(
         &'a self,

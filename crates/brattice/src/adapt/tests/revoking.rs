@@ -7,7 +7,9 @@ use crate::adapt::identities::Identities;
 use brattice_admin::ports::{CreateError, CredentialsApi, IdentitiesApi};
 use brattice_core::gate::CutReason;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::{AuthError, Authenticator, Bounds, BoxFuture, MintedCredential};
+use brattice_core::ports::{
+    AuthError, Authenticator, Bounds, BoxFuture, MintedCredential, MintedProof,
+};
 use brattice_core::principal::{Chain, Identity, PrincipalKind};
 use brattice_core::secret::Secret;
 use brattice_core::sender::Sender;
@@ -33,7 +35,7 @@ impl Authenticator for Says {
         Box::pin(async move {
             Ok(Some(MintedCredential {
                 id: id.clone(),
-                scram_verifier: String::new(),
+                proof: MintedProof::Secret(String::new()),
                 target: "orders-db".to_owned(),
                 identity: self.0.lock().unwrap().clone(),
                 bounds: Bounds::default(),
@@ -248,11 +250,10 @@ async fn a_credential_names_where_it_opens_what_and_mints_no_other() {
         .await
         .unwrap()
         .unwrap();
-    assert!(
-        !kept
-            .scram_verifier
-            .contains(minted.password.expose_str().unwrap())
-    );
+    let MintedProof::Secret(verifier) = &kept.proof else {
+        panic!("{:?}", kept.proof);
+    };
+    assert!(!verifier.contains(minted.password.expose_str().unwrap()));
     let again = credentials
         .create(&kept.identity, "orders-db", minute, Bounds::default())
         .await;

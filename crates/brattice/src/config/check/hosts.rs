@@ -5,7 +5,7 @@ use crate::config::checked::{
     SecretSource, SshTarget, TargetConfig, TargetCredential, TargetTls, TlsMode,
 };
 use crate::config::place::Place;
-use crate::config::raw::{RawShell, RawTarget};
+use crate::config::raw::{RawCertificate, RawShell, RawTarget};
 use brattice_core::approval::HoldTimes;
 use brattice_core::classify::shell::Shell;
 use brattice_core::target::{Protocol, Target};
@@ -24,7 +24,7 @@ impl Checker<'_> {
             .labels
             .map(|labels| self.labels(&at.key("labels"), labels));
         let host = raw.host.and_then(|host| self.host(&at.key("host"), host));
-        let credential = self.host_credential(at, raw.password, raw.private_key);
+        let credential = self.host_credential(at, raw.password, raw.private_key, raw.certificate);
         let user = match raw.user {
             Some(user) => self.account(&at.key("user"), user),
             None => {
@@ -79,8 +79,18 @@ impl Checker<'_> {
         at: &Place,
         password: Option<String>,
         private_key: Option<String>,
+        certificate: Option<RawCertificate>,
     ) -> Option<TargetCredential> {
         match (password, private_key) {
+            (None, None) if certificate.is_some() => Some(TargetCredential::Gateway),
+            _ if certificate.is_some() => {
+                self.bad(
+                    &at.key("certificate"),
+                    "is not needed beside private_key or password",
+                    "take one of them out",
+                );
+                None
+            }
             (None, Some(key)) => {
                 let source = self.secret(&at.key("private_key"), &key, true)?;
                 if let SecretSource::Vault(path) = &source
@@ -121,7 +131,7 @@ impl Checker<'_> {
                 self.bad(
                     &at.key("private_key"),
                     "is missing, and there is no password either",
-                    "give private_key = \"file:PATH\", \"env:NAME\" or \"sealed\"",
+                    "give certificate = \"gateway\", or private_key = \"file:PATH\", \"env:NAME\" or \"sealed\"",
                 );
                 None
             }
@@ -210,6 +220,7 @@ impl Checker<'_> {
     pub(super) fn not_of_a_database(&mut self, at: &Place, raw: &RawTarget) {
         let given = [
             ("private_key", raw.private_key.is_some()),
+            ("certificate", raw.certificate.is_some()),
             ("host_keys", !raw.host_keys.is_empty()),
             ("accounts", !raw.accounts.is_empty()),
             ("shell", raw.shell.is_some()),

@@ -56,13 +56,20 @@ impl Checker<'_> {
     /// SSH encrypts by itself: what is sent over it is never in clear.
     fn ssh(&mut self, at: &Place, raw: RawSshListener) -> Option<SshListener> {
         let addr = self.address(&at.key("address"), &raw.address?)?;
-        let host_key = match raw.host_key {
-            Some(path) => Some(self.file(&at.key("host_key"), &path)?),
-            None => None,
+        let mut key = |name: &str, path: Option<String>| match path {
+            Some(path) => self.file(&at.key(name), &path).map(Some),
+            None => Some(None),
         };
+        let host_key = key("host_key", raw.host_key);
+        let host_ca = key("host_ca", raw.host_ca);
+        let user_ca = key("user_ca", raw.user_ca);
+        let target_ca = key("target_ca", raw.target_ca);
         Some(SshListener {
             addr,
-            host_key,
+            host_key: host_key?,
+            host_ca: host_ca?,
+            user_ca: user_ca?,
+            target_ca: target_ca?,
             public_host: raw.public_host.unwrap_or_else(|| host_of(addr)),
         })
     }

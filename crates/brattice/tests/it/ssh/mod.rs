@@ -4,6 +4,7 @@
 //! its files, and what its own clients see without the gateway.
 
 mod attacks;
+mod certificates;
 mod clients;
 mod exec;
 mod files;

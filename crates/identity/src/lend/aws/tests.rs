@@ -77,6 +77,7 @@ impl World {
             clock: clock.clone(),
             node: "0a1b2c3d".to_owned(),
             leases: "/nonexistent".into(),
+            ssh: None,
         });
         let world = Self {
             aws: Aws::start(),

@@ -161,6 +161,7 @@ impl Roles {
             rights: site.template.to_owned(),
             password,
             private_key: None,
+            certifier: None,
             client_certificate: maker.client_certificate,
             held: Some(Box::new(taken)),
         })

@@ -94,6 +94,7 @@ fn lender(server: Remembers) -> (Arc<Lender>, Arc<Remembers>) {
         clock: Arc::new(Noon),
         node: "0a1b2c3d".to_owned(),
         leases: "/nonexistent".into(),
+        ssh: None,
     });
     let credential = TargetCredential {
         user: "maker".to_owned(),

@@ -342,6 +342,7 @@ impl Vault {
             rights: from.to_string(),
             password: Secret::new(made.data.password),
             private_key: None,
+            certifier: None,
             client_certificate: None,
             held: Some(Box::new(held)),
         })

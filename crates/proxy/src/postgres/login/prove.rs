@@ -7,7 +7,7 @@ use super::{NotIn, Stranger};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate;
 use brattice_core::ids::CredentialId;
-use brattice_core::ports::{AuthError, MintedCredential};
+use brattice_core::ports::{AuthError, MintedCredential, MintedProof};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::sender::Missing;
@@ -246,13 +246,13 @@ impl Stranger<'_> {
             let held = c.identity.binding.missing_of(&self.sender).is_none();
             c.target == target && !c.spent && c.bounds.permit(from) && held
         };
-        Ok(match found.filter(good) {
-            Some(c) => match Verifier::parse(&c.scram_verifier) {
-                Some(verifier) => (verifier, Some(c)),
-                None => mock(),
-            },
-            None => mock(),
-        })
+        let verifier = |c: &MintedCredential| match &c.proof {
+            MintedProof::Secret(verifier) => Verifier::parse(verifier),
+            MintedProof::Key(_) => None,
+        };
+        let found = found.filter(good);
+        let fitting = found.and_then(|c| Some((verifier(&c)?, Some(c))));
+        Ok(fitting.unwrap_or_else(mock))
     }
 
     fn auth_error(&self, error: &AuthError, target: &str) -> NotIn {
