@@ -109,6 +109,18 @@ impl SshClient {
         self
     }
 
+    /// The same with further lines of `ssh_config`, which may begin with `Host`. What is said of the target already stands.
+    pub fn configured(self, more: &str) -> io::Result<SshClient> {
+        let text = format!("{}{more}", self.configuration());
+        fs::write(self.path(CONFIGURATION), text)?;
+        Ok(self)
+    }
+
+    /// The file with the hosts that they know.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.path(KNOWN_HOSTS)
+    }
+
     /// Their home directory, where they also work.
     pub fn home(&self) -> &Path {
         self.home.path()
@@ -131,9 +143,14 @@ impl SshClient {
 
     /// Runs scp; `-O` among the options is the old protocol, otherwise it copies by sftp.
     pub fn scp(&self, options: &[&str], from: &str, to: &str) -> io::Result<SshSaid> {
+        self.run(self.scp_command(options, from, to), b"")
+    }
+
+    /// The same, not yet running.
+    pub fn scp_command(&self, options: &[&str], from: &str, to: &str) -> Command {
         let mut scp = self.openssh("scp");
         scp.arg("-q").args(options).args([from, to]);
-        self.run(scp, b"")
+        scp
     }
 
     /// Runs sftp over a batch of its commands, one a line, which ends at the first that fails.

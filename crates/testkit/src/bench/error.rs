@@ -3,6 +3,7 @@
 use crate::gateway::GatewayError;
 use crate::idp::IdpError;
 use crate::postgres::PostgresError;
+use crate::sshd::SshdError;
 use std::io;
 
 /// Why something could not be measured.
@@ -19,6 +20,9 @@ pub enum BenchError {
     /// PostgreSQL.
     #[error("{0}")]
     Postgres(#[from] PostgresError),
+    /// sshd.
+    #[error("{0}")]
+    Sshd(#[from] SshdError),
     /// The gateway.
     #[error("{0}")]
     Gateway(#[from] GatewayError),

@@ -17,6 +17,8 @@ pub enum Unit {
     Microseconds,
     /// Microseconds of CPU time that the process in between spends for one transaction.
     CpuMicroseconds,
+    /// Milliseconds of CPU time that the process in between spends for each GiB.
+    CpuMillisecondsPerGib,
     /// KiB of memory.
     Kib,
     /// Things.
@@ -25,6 +27,23 @@ pub enum Unit {
     PerMinute,
     /// Milliseconds that somebody waits.
     Milliseconds,
+}
+
+impl Unit {
+    /// Behind a number.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Unit::PerSecond => "a second",
+            Unit::MegabytesPerSecond => "MB a second",
+            Unit::Microseconds => "µs",
+            Unit::CpuMicroseconds => "µs of CPU time",
+            Unit::CpuMillisecondsPerGib => "ms of CPU time a GiB",
+            Unit::Kib => "KiB",
+            Unit::Count => "",
+            Unit::PerMinute => "a minute",
+            Unit::Milliseconds => "ms",
+        }
+    }
 }
 
 /// One thing that was measured, several times, each way.
@@ -68,14 +87,31 @@ impl Ledger {
 
     /// Puts down how long many waited, in milliseconds: the median, and what one in a hundred waits longer than.
     pub fn note_waits(&mut self, name: &str, way: Way, waits: &[Duration]) {
-        let mut sorted: Vec<f64> = waits.iter().map(|w| w.as_secs_f64() * 1e3).collect();
+        self.note_waits_in(name, Unit::Milliseconds, 1e3, way, waits);
+    }
+
+    /// The same in microseconds, for waits that are too short for that.
+    pub fn note_short_waits(&mut self, name: &str, way: Way, waits: &[Duration]) {
+        self.note_waits_in(name, Unit::Microseconds, 1e6, way, waits);
+    }
+
+    fn note_waits_in(
+        &mut self,
+        name: &str,
+        unit: Unit,
+        in_a_second: f64,
+        way: Way,
+        waits: &[Duration],
+    ) {
+        let in_unit = |w: &Duration| w.as_secs_f64() * in_a_second;
+        let mut sorted: Vec<f64> = waits.iter().map(in_unit).collect();
         sorted.sort_by(f64::total_cmp);
         let last = sorted.len().saturating_sub(1);
         let high = sorted.get((sorted.len() * 99 / 100).min(last));
         if let Some((median, high)) = median(&sorted).zip(high) {
-            self.note(name, Unit::Milliseconds, way, median);
+            self.note(name, unit, way, median);
             let name = format!("{name}, 99th percentile");
-            self.note(&name, Unit::Milliseconds, way, *high);
+            self.note(&name, unit, way, *high);
         }
     }
 
@@ -125,6 +161,9 @@ mod tests {
             found.median(Way::Gateway).unwrap()
         };
         assert_eq!((told("end"), told("end, 99th percentile")), (100.5, 199.0));
+        ledger.note_short_waits("key", Way::Gateway, &[Duration::from_micros(70)]);
+        let key = ledger.find("key", Unit::Microseconds).unwrap();
+        assert_eq!(key.median(Way::Gateway).unwrap().round(), 70.0);
     }
 
     #[test]

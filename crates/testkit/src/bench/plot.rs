@@ -13,11 +13,13 @@ const TOP: f64 = 48.0;
 /// Bars end here, in parts of the direct rate: beyond it a figure says more of the machine's mood than of the way.
 const MOST: f64 = 1.25;
 
-/// The colours of the two ways, told apart without seeing colour by their brightness.
-const WAYS: [(Way, &str); 2] = [(Way::Pgbouncer, "#b8c4ce"), (Way::Gateway, "#1f5f8b")];
+/// The colours of a plain proxy and of the gateway, told apart without seeing colour by their brightness.
+const COLOURS: [&str; 2] = ["#b8c4ce", "#1f5f8b"];
 
-/// A bar for each rate that was measured directly too.
-pub(super) fn svg(ledger: &Ledger) -> String {
+/// A bar for each rate that was measured directly too, through this proxy and through the gateway.
+pub(super) fn svg(ledger: &Ledger, plain: Way) -> String {
+    let [grey, blue] = COLOURS;
+    let ways = [(plain, grey), (Way::Gateway, blue)];
     let rows: Vec<(&str, [Option<f64>; 2])> = ledger
         .all()
         .iter()
@@ -25,7 +27,7 @@ pub(super) fn svg(ledger: &Ledger) -> String {
         .filter_map(|m| {
             let direct = m.median(Way::Direct)?;
             let part = |way| Some(m.median(way)? / direct);
-            Some((m.name.as_str(), WAYS.map(|(way, _)| part(way))))
+            Some((m.name.as_str(), ways.map(|(way, _)| part(way))))
         })
         .collect();
     let height = rows.iter().fold(TOP + 24.0, |h, _| h + ROW);
@@ -38,7 +40,7 @@ pub(super) fn svg(ledger: &Ledger) -> String {
 <text x="12" y="24" font-weight="bold">Part of a direct connection's rate that is left (longer is better)</text>"##
     );
     let mut x = LEFT;
-    for (way, colour) in WAYS {
+    for (way, colour) in ways {
         let _ = writeln!(
             out,
             r##"<rect x="{x}" y="32" width="10" height="10" fill="{colour}"/><text x="{}" y="41">{}</text>"##,
@@ -55,7 +57,7 @@ pub(super) fn svg(ledger: &Ledger) -> String {
             LEFT - 8.0,
             y + 16.0
         );
-        for ((_, colour), part) in WAYS.iter().zip(parts) {
+        for ((_, colour), part) in ways.iter().zip(parts) {
             if let Some(part) = part {
                 let width = FULL * part.min(MOST) / MOST;
                 let _ = writeln!(
@@ -89,7 +91,7 @@ mod tests {
         ledger.note("select", Unit::PerSecond, Way::Direct, 100.0);
         ledger.note("select", Unit::PerSecond, Way::Gateway, 50.0);
         ledger.note("burst", Unit::PerSecond, Way::Gateway, 50.0);
-        let svg = svg(&ledger);
+        let svg = svg(&ledger, Way::Pgbouncer);
         assert!(svg.contains(">0.50<") && svg.contains(">select<"), "{svg}");
         assert!(!svg.contains("burst"), "{svg}");
     }

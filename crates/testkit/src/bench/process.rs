@@ -15,19 +15,29 @@ const FILES_RESERVED: u64 = 200;
 pub(super) fn cpu(pid: u32) -> Result<Duration, BenchError> {
     let text =
         fs::read_to_string(format!("/proc/{pid}/stat")).during("reading a process's times")?;
-    let ticks = ticks(&text)
-        .ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/stat cannot be understood")))?;
-    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
+    in_time(pid, ticks(&text))
+}
+
+/// The same of those it started that have ended, and theirs, as far as each was waited for.
+pub(super) fn cpu_of_children(pid: u32) -> Result<Duration, BenchError> {
+    let text =
+        fs::read_to_string(format!("/proc/{pid}/stat")).during("reading a process's times")?;
+    in_time(pid, ticks_of_children(&text))
 }
 
 /// Its resident memory, in KiB.
 pub(super) fn resident_kib(pid: u32) -> Result<u64, BenchError> {
-    let text =
-        fs::read_to_string(format!("/proc/{pid}/status")).during("reading a process's memory")?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok())
-        .ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/status tells no VmRSS")))
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most that its resident memory was since `forget_peak`, in KiB.
+pub(super) fn peak_kib(pid: u32) -> Result<u64, BenchError> {
+    status_kib(pid, "VmHWM:")
+}
+
+/// From now on its peak is counted anew (proc_pid_clear_refs(5)).
+pub(super) fn forget_peak(pid: u32) -> Result<(), BenchError> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").during("counting a process's memory anew")
 }
 
 /// How many connections can be held open, of so many that are wanted, by the limit of open files.
@@ -67,11 +77,36 @@ fn peer(line: &str, port: u16) -> Option<u16> {
 
 /// The fourteenth and fifteenth field; the second, the program's name, may hold anything but ends with the last bracket.
 fn ticks(stat: &str) -> Option<u64> {
+    two_of(stat, 14)
+}
+
+/// The two fields after these.
+fn ticks_of_children(stat: &str) -> Option<u64> {
+    two_of(stat, 16)
+}
+
+/// The sum of this field and the next, counted from one; the third stands first behind the name.
+fn two_of(stat: &str, first: usize) -> Option<u64> {
     let (_, after) = stat.rsplit_once(')')?;
-    let mut fields = after.split_whitespace().skip(11);
+    let mut fields = after.split_whitespace().skip(first.checked_sub(3)?);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+fn in_time(pid: u32, ticks: Option<u64>) -> Result<Duration, BenchError> {
+    let ticks =
+        ticks.ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/stat cannot be understood")))?;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
+}
+
+fn status_kib(pid: u32, what: &str) -> Result<u64, BenchError> {
+    let text =
+        fs::read_to_string(format!("/proc/{pid}/status")).during("reading a process's memory")?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(what))
+        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok())
+        .ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/status does not tell {what}")))
 }
 
 fn ticks_per_second() -> f64 {
@@ -89,8 +124,9 @@ mod tests {
 
     #[test]
     fn times_are_found_behind_any_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 1 2 3";
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 40 2 20 0 4 0 1 2 3";
         assert_eq!(ticks(stat), Some(300));
+        assert_eq!(ticks_of_children(stat), Some(42));
     }
 
     #[test]

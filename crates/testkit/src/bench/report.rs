@@ -1,64 +1,60 @@
-//! The figures of a run, as a table for people and as JSON for programs.
+//! The figures of a run, as tables for people and as JSON for programs.
 
-use super::Plan;
+use super::aims;
 use super::error::{BenchError, During};
+use super::family::Family;
 use super::ledger::{Ledger, Measured, Unit};
+use super::plot;
 use super::way::Way;
-use super::world::World;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// The columns of the table.
-const WAYS: [Way; 4] = [Way::Direct, Way::Pgbouncer, Way::Gateway, Way::Minted];
-
 /// Everything that a run found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
-    ledger: Ledger,
-    setting: Vec<(&'static str, String)>,
+    parts: Vec<Part>,
+}
+
+/// What was found with one kind of target.
+pub(super) struct Part {
+    pub family: &'static Family,
+    /// What was measured on and how, in words.
+    pub setting: Vec<(&'static str, String)>,
+    pub ledger: Ledger,
 }
 
 impl Report {
-    pub(super) fn new(world: &World, plan: &Plan, ledger: Ledger) -> Result<Report, BenchError> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let version = world.postgres.psql("postgres", "SHOW server_version")?;
-        let setting = vec![
-            ("cores", cores.to_string()),
-            ("file system", world.file_system()),
-            (
-                "PostgreSQL",
-                format!("{version}, fsync on, 512 MB of shared buffers"),
-            ),
-            (
-                "client side",
-                "TLS everywhere, also straight at PostgreSQL".to_owned(),
-            ),
-            (
-                "server side",
-                "plain loopback, from pgbouncer and from the gateway".to_owned(),
-            ),
-            (
-                "rounds",
-                format!("{} of {} s, in turns; medians", plan.rounds, plan.seconds),
-            ),
-        ];
-        Ok(Report { ledger, setting })
+    pub(super) fn add(&mut self, part: Part) {
+        self.parts.push(part);
     }
 
-    /// Writes `last.json`, and the picture beside it, into this directory.
+    /// All of it for programs: an object with a kind of target for each key.
+    pub fn json(&self) -> Value {
+        let parts = self.parts.iter();
+        let all: Map<String, Value> = parts
+            .map(|part| (part.family.key.to_owned(), part.json()))
+            .collect();
+        Value::Object(all)
+    }
+
+    /// Writes `last.json`, and the pictures beside it, into this directory.
     pub(super) fn write(&self, dir: &Path) -> Result<(), BenchError> {
         fs::create_dir_all(dir).during("creating the directory of figures")?;
-        let text = serde_json::to_string_pretty(&self.json())
-            .map_err(|e| BenchError::Wrong(e.to_string()))?;
+        let text = format!("{:#}\n", self.json());
         fs::write(dir.join("last.json"), text).during("writing the figures")?;
-        fs::write(dir.join("last.svg"), super::plot::svg(&self.ledger))
-            .during("drawing the figures")
+        for Part { family, ledger, .. } in &self.parts {
+            let svg = plot::svg(ledger, family.plain);
+            fs::write(dir.join(family.picture), svg).during("drawing the figures")?;
+        }
+        Ok(())
     }
+}
 
+impl Part {
     fn json(&self) -> Value {
-        let setting: serde_json::Map<String, Value> = self
+        let setting: Map<String, Value> = self
             .setting
             .iter()
             .map(|(name, value)| ((*name).to_owned(), json!(value)))
@@ -68,8 +64,7 @@ impl Report {
             .all()
             .iter()
             .map(|m| {
-                let medians: serde_json::Map<String, Value> = WAYS
-                    .iter()
+                let medians: Map<String, Value> = (self.family.ways.iter())
                     .filter_map(|way| Some((way.name().to_owned(), json!(m.median(*way)?))))
                     .collect();
                 json!({"name": m.name, "unit": m.unit, "medians": medians, "rounds": m.rounds})
@@ -78,134 +73,34 @@ impl Report {
         json!({"setting": setting, "measured": measured, "aims": self.aims()})
     }
 
-    /// What is aimed at, and what was reached. Nothing for what was not measured.
     fn aims(&self) -> Vec<Value> {
-        AIMS.iter()
-            .filter_map(|aim| {
-                let measured = self.ledger.find(aim.name, aim.unit)?;
-                let reached = aim.reached(measured)?;
-                let met = match aim.bound {
-                    Bound::AtLeastOf(_, least) => reached >= least,
-                    Bound::AddedAtMost(most) | Bound::AtMost(most) => reached <= most,
-                    Bound::AtLeast(least) => reached >= least,
-                };
-                Some(json!({"aim": aim.to_string(), "reached": reached, "met": met}))
-            })
-            .collect()
+        aims::told(self.family.aims, &self.ledger)
     }
 }
 
-/// What a figure should be.
-struct Aim {
-    name: &'static str,
-    unit: Unit,
-    bound: Bound,
-}
-
-#[derive(Clone, Copy)]
-enum Bound {
-    /// At least this part of what the other way reaches.
-    AtLeastOf(Way, f64),
-    /// At most so much more than the direct way.
-    AddedAtMost(f64),
-    /// At most so many milliseconds, by itself.
-    AtMost(f64),
-    /// At least so many a minute, by itself.
-    AtLeast(f64),
-}
-
-const AIMS: [Aim; 12] = [
-    aim(
-        "select, simple, 8 clients",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Pgbouncer, 0.6),
-    ),
-    aim(
-        "select, prepared, 8 clients",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Pgbouncer, 0.6),
-    ),
-    aim(
-        "select, simple, 1 client",
-        Unit::Microseconds,
-        Bound::AddedAtMost(45.0),
-    ),
-    aim(
-        "select, prepared, 1 client",
-        Unit::Microseconds,
-        Bound::AddedAtMost(45.0),
-    ),
-    aim(
-        "200,000 rows",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Direct, 0.85),
-    ),
-    aim(
-        "200,000 rows, one column masked",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Direct, 0.85),
-    ),
-    aim(
-        "COPY of 190 MB",
-        Unit::MegabytesPerSecond,
-        Bound::AtLeastOf(Way::Direct, 0.85),
-    ),
-    aim(
-        "TPC-B, 1 client",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Direct, 0.7),
-    ),
-    aim(
-        "TPC-B, 8 clients",
-        Unit::PerSecond,
-        Bound::AtLeastOf(Way::Direct, 0.7),
-    ),
-    // The last of a minute's agents needs a moment of the next.
-    aim("new agents", Unit::PerMinute, Bound::AtLeast(990.0)),
-    aim(
-        "session ended, 99th percentile",
-        Unit::Milliseconds,
-        Bound::AtMost(2000.0),
-    ),
-    aim(
-        "statement stopped, 99th percentile",
-        Unit::Milliseconds,
-        Bound::AtMost(2000.0),
-    ),
-];
-
-const fn aim(name: &'static str, unit: Unit, bound: Bound) -> Aim {
-    Aim { name, unit, bound }
-}
-
-impl Aim {
-    fn reached(&self, measured: &Measured) -> Option<f64> {
-        let ours = measured.median(Way::Gateway)?;
-        match self.bound {
-            Bound::AtLeastOf(other, _) => Some(ours / measured.median(other)?),
-            Bound::AddedAtMost(_) => Some(ours - measured.median(Way::Direct)?),
-            Bound::AtMost(_) | Bound::AtLeast(_) => Some(ours),
-        }
-    }
-}
-
-impl fmt::Display for Aim {
+impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.bound {
-            Bound::AtLeastOf(way, least) => {
-                write!(f, "{}: at least {least} of {}", self.name, way.name())
+        write!(f, "{}", self.json())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, part) in self.parts.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
             }
-            Bound::AddedAtMost(most) => {
-                write!(f, "{}: at most {most} µs added to the median", self.name)
+            if self.parts.len() > 1 {
+                writeln!(f, "{}\n", part.family.title)?;
             }
-            Bound::AtMost(most) => write!(f, "{}: at most {most} ms", self.name),
-            Bound::AtLeast(least) => write!(f, "{}: at least {least} a minute", self.name),
+            write!(f, "{part}")?;
         }
+        Ok(())
     }
 }
 
 /// One kind of figures after the other, each as a table.
-impl fmt::Display for Report {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.setting {
             writeln!(f, "{name:<12} {value}")?;
@@ -217,6 +112,10 @@ impl fmt::Display for Report {
             (
                 Unit::CpuMicroseconds,
                 "µs of CPU time in the process between",
+            ),
+            (
+                Unit::CpuMillisecondsPerGib,
+                "ms of CPU time in the process between, a GiB",
             ),
             (Unit::PerMinute, "in a minute"),
             (Unit::Milliseconds, "ms waited, median"),
@@ -230,7 +129,7 @@ impl fmt::Display for Report {
                 .filter(|m| m.unit == unit)
                 .collect();
             if !rows.is_empty() {
-                table(f, unit, title, &rows)?;
+                table(f, self.family, unit, title, &rows)?;
             }
         }
         let aims = self.aims();
@@ -254,44 +153,62 @@ impl fmt::Display for Report {
     }
 }
 
-fn table(f: &mut fmt::Formatter<'_>, unit: Unit, title: &str, rows: &[&Measured]) -> fmt::Result {
-    let faster = matches!(unit, Unit::PerSecond | Unit::MegabytesPerSecond);
-    let ways: Vec<Way> = WAYS
-        .into_iter()
-        .filter(|way| rows.iter().any(|row| row.rounds.contains_key(way)))
-        .collect();
-    write!(f, "\n{title:<46}")?;
+/// How the gateway's figure is set beside the others'.
+enum Beside {
+    /// As parts of theirs.
+    Parts,
+    /// By what it adds, and as parts.
+    Added,
+    Nothing,
+}
+
+fn table(
+    f: &mut fmt::Formatter<'_>,
+    family: &Family,
+    unit: Unit,
+    title: &str,
+    rows: &[&Measured],
+) -> fmt::Result {
+    let mut ways = family.ways.to_vec();
+    ways.retain(|way| rows.iter().any(|row| row.rounds.contains_key(way)));
+    let beside = match unit {
+        Unit::PerSecond | Unit::MegabytesPerSecond => Beside::Parts,
+        Unit::Microseconds | Unit::Milliseconds if ways.contains(&Way::Direct) => Beside::Added,
+        _ => Beside::Nothing,
+    };
+    write!(f, "\n{title:<50}")?;
     for way in &ways {
         write!(f, "{:>12}", short(*way))?;
     }
-    if faster {
-        write!(f, "{:>12}{:>14}", "of direct", "of pgbouncer")?;
-    } else if unit == Unit::Microseconds {
+    if matches!(beside, Beside::Added) {
         write!(f, "{:>12}", "added")?;
+    }
+    if !matches!(beside, Beside::Nothing) {
+        let plain = format!("of {}", family.plain.name());
+        write!(f, "{:>12}{plain:>14}", "of direct")?;
     }
     writeln!(f)?;
     for row in rows {
-        write!(f, "  {:<44}", row.name)?;
+        write!(f, "  {:<48}", row.name)?;
         for way in &ways {
             write!(f, "{:>12}", shown(row.median(*way)))?;
         }
         let ours = row.median(Way::Gateway);
-        let of = |other: Way| ours.zip(row.median(other)).map(|(a, b)| a / b);
-        if faster {
-            let part = |p: Option<f64>| p.map_or("-".to_owned(), |p| format!("{p:.2}"));
-            write!(
-                f,
-                "{:>12}{:>14}",
-                part(of(Way::Direct)),
-                part(of(Way::Pgbouncer))
-            )?;
-        } else if unit == Unit::Microseconds {
-            let added = ours.zip(row.median(Way::Direct)).map(|(a, b)| a - b);
-            write!(f, "{:>12}", shown(added))?;
+        let direct = ours.zip(row.median(Way::Direct));
+        let plain = ours.zip(row.median(family.plain));
+        if matches!(beside, Beside::Added) {
+            write!(f, "{:>12}", shown(direct.map(|(a, b)| a - b)))?;
+        }
+        if !matches!(beside, Beside::Nothing) {
+            write!(f, "{:>12}{:>14}", part(direct), part(plain))?;
         }
         writeln!(f)?;
     }
     Ok(())
+}
+
+fn part(of: Option<(f64, f64)>) -> String {
+    of.map_or("-".to_owned(), |(a, b)| format!("{:.2}", a / b))
 }
 
 fn short(way: Way) -> &'static str {
@@ -311,6 +228,7 @@ fn shown(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::family;
     use super::*;
 
     #[test]
@@ -320,10 +238,12 @@ mod tests {
         ledger.note(name, Unit::PerSecond, Way::Direct, 40_000.0);
         ledger.note(name, Unit::PerSecond, Way::Pgbouncer, 20_000.0);
         ledger.note(name, Unit::PerSecond, Way::Gateway, 10_000.0);
-        let report = Report {
+        let mut report = Report::default();
+        report.add(Part {
+            family: &family::SQL,
             ledger,
             setting: vec![("cores", "2".to_owned())],
-        };
+        });
         let text = report.to_string();
         assert!(text.contains("0.25") && text.contains("0.50"), "{text}");
         assert!(text.contains("missed select, simple, 8 clients"), "{text}");

@@ -1,4 +1,4 @@
-//! The ways to the same database. Nothing here goes any of them.
+//! The ways to the same target. Nothing here goes any of them.
 
 use super::client::Trust;
 use serde::{Deserialize, Serialize};
@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-/// How the database is reached. TLS on the client's side, always.
+/// How a target is reached: a database with TLS on the client's side, always; a host by SSH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// Straight, with SCRAM.
+    /// Straight: at the database with SCRAM, at the host with a key.
     Direct,
     /// Through a proxy that understands the protocol and judges nothing.
     Pgbouncer,
-    /// Through the gateway, with a token of the identity provider.
+    /// Through another host's sshd, which passes the client's own connection on (`ssh -J`).
+    Jump,
+    /// Through the gateway: to the database with a token of the identity provider, to the host with a credential that the
+    /// gateway minted.
     Gateway,
-    /// Through the gateway, with a credential that it minted.
+    /// Through the gateway to the database, with a credential that it minted.
     Minted,
 }
 
@@ -26,6 +29,7 @@ impl Way {
         match self {
             Way::Direct => "direct",
             Way::Pgbouncer => "pgbouncer",
+            Way::Jump => "jump",
             Way::Gateway => "gateway",
             Way::Minted => "gateway, minted credential",
         }
@@ -72,7 +76,7 @@ impl Route {
 }
 
 /// Each round begins with another way, so that none always has the machine as another left it.
-pub(super) fn rotated(mut routes: Vec<Route>, round: u32) -> Vec<Route> {
+pub(super) fn rotated<Route>(mut routes: Vec<Route>, round: u32) -> Vec<Route> {
     let by = usize::try_from(round).unwrap_or(0) % routes.len().max(1);
     routes.rotate_left(by);
     routes

@@ -6,19 +6,18 @@
 use super::client::Trust;
 use super::error::{BenchError, During};
 use super::pgbouncer::{Behind, Pgbouncer};
+use super::provider::{self, Minted, Provider};
 use super::way::{Route, Way};
+use super::{Plan, machine};
 use crate::gateway::{Gateway, GatewayOptions, TargetOptions};
-use crate::idp::Idp;
 use crate::postgres::{Postgres, PostgresOptions, random_hex};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 /// The role, the database and the target are all called this.
 pub(super) const NAME: &str = "bench";
@@ -35,8 +34,7 @@ pub(super) struct World {
     pub gateway: Gateway,
     pub pgbouncer: Pgbouncer,
     pub postgres: Postgres,
-    idp: Idp,
-    _runtime: Runtime,
+    provider: Provider,
     dir: TempDir,
     password: String,
     trusts: [Arc<Trust>; 3],
@@ -51,12 +49,7 @@ impl World {
             .during("creating a directory")?;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
             .during("opening the directory to the server")?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .during("starting the identity provider")?;
-        let idp = runtime.block_on(Idp::start())?;
+        let provider = Provider::start()?;
         let postgres = postgres(dir.path(), &home)?;
         let password = random_hex()?;
         fill(&postgres, &password)?;
@@ -69,7 +62,7 @@ impl World {
             },
             &home,
         )?;
-        let gateway = gateway(binary, &idp, &postgres, &password, &home)?;
+        let gateway = gateway(binary, &provider, &postgres, &password, &home)?;
         let direct = postgres.ca_certificate().ok_or_else(no_authority)?;
         let trusts = [
             Arc::new(Trust::in_authority(&direct)?),
@@ -80,8 +73,7 @@ impl World {
             gateway,
             pgbouncer,
             postgres,
-            idp,
-            _runtime: runtime,
+            provider,
             dir,
             password,
             trusts,
@@ -132,24 +124,13 @@ impl World {
 
     /// Through the gateway, with a credential that it mints now.
     pub fn minted(&self, gateway: &Route) -> Result<Route, BenchError> {
-        let wanted = json!({"target": NAME, "ttl_seconds": 900});
-        let reply =
-            self.gateway
-                .api("POST", "/api/v1/credentials", &self.token()?, Some(&wanted))?;
-        let minted = reply.json();
-        let text = |name: &str| Some(minted.get(name)?.as_str()?.to_owned());
-        match (text("user"), text("password")) {
-            (Some(user), Some(password)) => Ok(Route {
-                way: Way::Minted,
-                user,
-                password,
-                ..gateway.clone()
-            }),
-            _ => Err(BenchError::Wrong(format!(
-                "no credential was minted: status {}",
-                reply.status
-            ))),
-        }
+        let Minted { user, password } = provider::mint(&self.gateway, &self.token()?, NAME)?;
+        Ok(Route {
+            way: Way::Minted,
+            user,
+            password,
+            ..gateway.clone()
+        })
     }
 
     /// The measured agent's token.
@@ -159,18 +140,7 @@ impl World {
 
     /// A token of the provider for somebody, good for the hour that a bundle's default allows.
     pub fn proof(&self, subject: &str, kind: &str, groups: &[&str]) -> Result<String, BenchError> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX));
-        let token = self
-            .idp
-            .token(now)
-            .claim("sub", subject)
-            .claim("kind", kind)
-            .claim("groups", json!(groups))
-            .claim("exp", now + 3600)
-            .claim("jti", random_hex()?);
-        Ok(token.sign()?)
+        self.provider.proof(subject, kind, groups)
     }
 
     /// Trades a token for one of the gateway's own (RFC 8693).
@@ -193,23 +163,33 @@ impl World {
         }
     }
 
+    /// What this is, in words.
+    pub fn setting(&self, plan: &Plan) -> Result<Vec<(&'static str, String)>, BenchError> {
+        let version = self.postgres.psql("postgres", "SHOW server_version")?;
+        let rounds = format!("{} of {} s, in turns; medians", plan.rounds, plan.seconds);
+        Ok(vec![
+            ("cores", machine::cores()),
+            // It holds the data directory and the gateway's records.
+            ("file system", machine::file_system(self.dir())),
+            (
+                "PostgreSQL",
+                format!("{version}, fsync on, 512 MB of shared buffers"),
+            ),
+            (
+                "client side",
+                "TLS everywhere, also straight at PostgreSQL".to_owned(),
+            ),
+            (
+                "server side",
+                "plain loopback, from pgbouncer and from the gateway".to_owned(),
+            ),
+            ("rounds", rounds),
+        ])
+    }
+
     /// For scripts and logs of the load.
     pub fn dir(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// What holds the data directory and the gateway's records.
-    pub fn file_system(&self) -> String {
-        Command::new("df")
-            .arg("--output=fstype")
-            .arg(self.dir.path())
-            .output()
-            .ok()
-            .and_then(|output| {
-                let out = String::from_utf8_lossy(&output.stdout);
-                Some(out.lines().nth(1)?.trim().to_owned())
-            })
-            .unwrap_or_default()
     }
 }
 
@@ -269,7 +249,7 @@ fn fill(postgres: &Postgres, password: &str) -> Result<(), BenchError> {
 
 fn gateway(
     binary: &Path,
-    idp: &Idp,
+    provider: &Provider,
     postgres: &Postgres,
     password: &str,
     home: &Path,
@@ -278,7 +258,7 @@ fn gateway(
         binary: binary.to_owned(),
         admin_tls: false,
         tls: true,
-        issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
+        issuers: vec![provider.issuer()],
         targets: vec![TargetOptions {
             name: NAME.to_owned(),
             port: postgres.port(),

@@ -5,69 +5,96 @@
 #![allow(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use brattice_testkit::bench::{self, Plan};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
-bench [identity] [--quick] [--only NAME]... [--like TEXT]
+bench [identity] [ssh] [--quick] [--only NAME]... [--like TEXT] [--format text|json]
 
   identity     only the measurements of who comes and who goes: agents and revoke
+  ssh          only those of hosts: all whose names begin with ssh
   --quick      fewer and shorter rounds
   --only NAME  only this measurement; may be repeated
   --draw FILE  no measuring: the picture of a last.json, as SVG on standard output
   --like TEXT  of pgbench's loads only those whose names hold this, e.g. `simple, 8`
+  --format F   how the figures are shown; text unless told otherwise
 
 BRATTICE_BIN is the gateway's program, BRATTICE_BENCH the directory for last.json (default: target/bench).";
 
+/// What is to be done.
+enum Order {
+    Help,
+    Draw(PathBuf),
+    Measure { plan: Plan, json: bool },
+}
+
 fn main() -> ExitCode {
-    let mut plan = Plan::full();
-    let mut only = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--quick" => plan = Plan::quick(),
-            "--only" => match args.next() {
-                Some(name) if bench::NAMES.contains(&name.as_str()) => only.push(name),
-                _ => return usage(&format!("--only takes one of: {}", bench::NAMES.join(", "))),
-            },
-            "--like" => match args.next() {
-                Some(like) => plan = plan.like(like),
-                None => return usage("--like takes a text"),
-            },
-            "identity" => only.extend(bench::IDENTITY.map(str::to_owned)),
-            "--draw" => {
-                let drawn = args.next().map(|file| bench::draw(&PathBuf::from(file)));
-                return match drawn {
-                    Some(Ok(svg)) => {
-                        println!("{svg}");
-                        ExitCode::SUCCESS
-                    }
-                    Some(Err(error)) => usage(&error.to_string()),
-                    None => usage("--draw takes the path of a last.json"),
-                };
-            }
-            "--help" | "-h" => {
-                println!("{HELP}\n\nMeasurements: {}", bench::NAMES.join(", "));
-                return ExitCode::SUCCESS;
-            }
-            other => return usage(&format!("{other:?} is not understood")),
-        }
-    }
-    let Some(binary) = std::env::var_os("BRATTICE_BIN") else {
-        return usage("BRATTICE_BIN is not set");
-    };
-    let out = std::env::var_os("BRATTICE_BENCH")
-        .map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
-    match bench::run(&plan.only(only), &PathBuf::from(binary), &out) {
-        Ok(report) => {
-            println!("{report}");
+    match order(std::env::args().skip(1)) {
+        Ok(Order::Help) => {
+            println!("{HELP}\n\nMeasurements: {}", bench::names().join(", "));
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("bench: {error}");
-            ExitCode::FAILURE
+        Ok(Order::Draw(figures)) => match bench::draw(&figures) {
+            Ok(svg) => {
+                println!("{svg}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => usage(&error.to_string()),
+        },
+        Ok(Order::Measure { plan, json }) => match std::env::var_os("BRATTICE_BIN") {
+            Some(binary) => measure(&plan, json, &PathBuf::from(binary)),
+            None => usage("BRATTICE_BIN is not set"),
+        },
+        Err(why) => usage(&why),
+    }
+}
+
+fn order(mut args: impl Iterator<Item = String>) -> Result<Order, String> {
+    let mut plan = Plan::full();
+    let (mut only, mut like, mut json) = (Vec::new(), String::new(), false);
+    while let Some(arg) = args.next() {
+        let mut value = |what: &str| args.next().ok_or_else(|| format!("{arg} takes {what}"));
+        match arg.as_str() {
+            "--quick" => plan = Plan::quick(),
+            "--only" => {
+                let name = value("a measurement's name")?;
+                if !bench::names().contains(&name.as_str()) {
+                    let names = bench::names().join(", ");
+                    return Err(format!("--only takes one of: {names}"));
+                }
+                only.push(name);
+            }
+            "--like" => like = value("a text")?,
+            "--format" => {
+                json = match value("text or json")?.as_str() {
+                    "text" => false,
+                    "json" => true,
+                    other => return Err(format!("--format does not take {other:?}")),
+                };
+            }
+            "--draw" => return Ok(Order::Draw(value("the path of a last.json")?.into())),
+            "identity" => only.extend(bench::IDENTITY.map(str::to_owned)),
+            "ssh" => only.extend(bench::SSH.map(str::to_owned)),
+            "--help" | "-h" => return Ok(Order::Help),
+            other => return Err(format!("{other:?} is not understood")),
         }
     }
+    let plan = plan.only(only).like(like);
+    Ok(Order::Measure { plan, json })
+}
+
+fn measure(plan: &Plan, json: bool, binary: &Path) -> ExitCode {
+    let out = std::env::var_os("BRATTICE_BENCH")
+        .map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
+    match bench::run(plan, binary, &out) {
+        Ok(report) if json => println!("{:#}", report.json()),
+        Ok(report) => println!("{report}"),
+        Err(error) => {
+            eprintln!("bench: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn usage(why: &str) -> ExitCode {
