@@ -7,6 +7,7 @@ mod bench;
 mod fuzz;
 mod gate;
 mod liars;
+mod links;
 mod names;
 mod opening;
 mod requests;

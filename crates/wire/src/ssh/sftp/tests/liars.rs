@@ -79,6 +79,24 @@ fn a_reply_of_a_kind_that_the_request_cannot_have_ends_it() {
 }
 
 #[test]
+fn a_question_of_one_name_is_answered_with_one() {
+    let no = Attributes::default();
+    for names in [vec![], vec![name("a", no), name("b", no)]] {
+        let mut b = Bench::new();
+        b.silent = true;
+        b.send(&on(OnPath::Readlink, "key"));
+        b.run().unwrap();
+        b.mute = true;
+        let ask = b.held.take().unwrap();
+        b.judge(ask);
+        b.run().unwrap();
+        let own = last_id(&b);
+        encode::names(&mut b.from_target, own, &names);
+        assert!(matches!(b.run(), Err(PeerMisbehaved::TooMany { .. })));
+    }
+}
+
+#[test]
 fn a_look_up_answered_with_something_else_ends_it() {
     let looks = |b: &mut Bench| {
         b.mute = true;
@@ -261,6 +279,8 @@ fn what_is_framed_well_and_makes_no_sense_is_answered() {
         );
         assert_eq!(b.target.asked.len(), before);
         assert_eq!(b.refused.len(), 1);
+        let extended = frame.ends_with(&[0x80, 0, 0, 0]);
+        assert_eq!(b.refused[0].contains("extended attributes"), extended);
     }
 }
 

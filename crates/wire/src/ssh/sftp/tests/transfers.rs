@@ -105,6 +105,10 @@ fn a_closed_handle_is_never_good_again() {
     b.send(&read(&file, 0, 1));
     b.run().unwrap();
     let replies = b.replies();
+    assert!(matches!(
+        b.target.asked.last(),
+        Some(Request::Handle(OnHandle::Close, _))
+    ));
     assert!(
         replies
             .iter()
@@ -218,6 +222,28 @@ fn nothing_more_is_decoded_while_much_waits_to_be_written() {
     assert!(event.is_none());
     assert!(b.sftp.outbox.bytes().len() < (1 << 20) + 300_000);
     assert!(!b.from_client.is_empty());
+    b.run().unwrap();
+    assert_eq!(b.replies().len(), 16);
+}
+
+#[test]
+fn no_more_replies_are_read_while_much_waits_for_the_client() {
+    let mut b = Bench::new();
+    b.target.tree.insert(
+        "/home/u/big".to_owned(),
+        super::target::Node::File(vec![7; 200_000]),
+    );
+    let file = b.opens("big", READ);
+    for _ in 0..16 {
+        b.send(&read(&file, 0, 200_000));
+    }
+    assert!(b.sftp.client(&mut b.from_client).unwrap().is_none());
+    let out = b.sftp.outbox.bytes().to_vec();
+    b.sftp.outbox.advance(out.len());
+    b.from_target.extend_from_slice(&b.target.take(&out));
+    assert!(b.sftp.target(&mut b.from_target).unwrap().is_none());
+    assert!(b.sftp.to_client.len() < (1 << 20) + 300_000);
+    assert!(!b.from_target.is_empty() && !b.sftp.wants_target());
     b.run().unwrap();
     assert_eq!(b.replies().len(), 16);
 }
