@@ -1,3 +1,5 @@
+//! What can be said of certificates without a client.
+
 use super::*;
 use std::process::Command;
 

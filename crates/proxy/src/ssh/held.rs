@@ -32,15 +32,8 @@ pub(super) async fn wait(
 ) -> Decided {
     let times = link.lock().holds();
     let mut decided = link.gate.decided(&parked);
-    let notice = one_line(&parked.notice());
-    let approval = parked.approval().clone();
-    let facts = format!("code=held approval={approval} url={}", parked.url());
-    client
-        .say(
-            terminal,
-            &format!("brattice: {notice}\nbrattice: {facts}\n"),
-        )
-        .await;
+    let still = one_line(&parked.notice());
+    client.say(terminal, &notice(&parked)).await;
     let began = Instant::now();
     let until = began + times.hold_wait_max;
     let mut next = began + times.notice_every;
@@ -58,7 +51,7 @@ pub(super) async fn wait(
                 return Decided::Go(Answer::Deny(link.gate.ticket_request(&link.session, parked)));
             }
             () = sleep_until(next) => {
-                client.say(terminal, &format!("brattice: still {notice}\n")).await;
+                client.say(terminal, &format!("brattice: still {still}\n")).await;
                 next = Instant::now() + times.notice_every;
             }
             message = client.fresh() => {
@@ -85,6 +78,15 @@ pub(super) async fn wait(
             }
         }
     }
+}
+
+/// That something is held, for people and for machines.
+pub(super) fn notice(parked: &Parked<Asked>) -> String {
+    let (approval, url) = (parked.approval(), parked.url());
+    format!(
+        "brattice: {}\nbrattice: code=held approval={approval} url={url}\n",
+        one_line(&parked.notice())
+    )
 }
 
 /// Waits where the client cannot be told anything until there is an answer.

@@ -4,7 +4,7 @@
 
 mod files;
 
-use super::channel::Client;
+use super::channel::{Client, refusal};
 use super::held;
 use super::link::Link;
 use super::run::{Ended, not_begun};
@@ -55,6 +55,7 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client) -> Ended {
         numbers: HashMap::new(),
         opened: HashMap::new(),
         client_is_done: false,
+        said: String::new(),
     };
     let mut to_client = client.write.make_writer();
     let mut to_host_writer = to_host.make_writer();
@@ -92,6 +93,8 @@ struct Session {
     /// Those that opened files, by path, until these are closed.
     opened: HashMap<String, u64>,
     client_is_done: bool,
+    /// What the user is to read beside the client's own words, which are few.
+    said: String,
 }
 
 /// A question that the gate thinks about.
@@ -123,6 +126,9 @@ impl Session {
     ) -> Result<(), Stop> {
         loop {
             self.work()?;
+            if !self.said.is_empty() {
+                client.say(false, &std::mem::take(&mut self.said)).await;
+            }
             if self.is_done() {
                 return Ok(());
             }
@@ -245,6 +251,7 @@ impl Session {
         let text = judging.text.as_bytes();
         let verdict = match answer {
             Answer::Park(parked) => {
+                self.said.push_str(&held::notice(&parked));
                 self.held = Some(parked.approval().clone());
                 let link = self.link.clone();
                 let waiting = async move { held::wait_unseen(&link, *parked).await };
@@ -271,6 +278,7 @@ impl Session {
                 let _ = self
                     .link
                     .record(FrameKind::Verdict, 0, &denial.recorded(text));
+                self.said.push_str(&refusal(&denial));
                 Verdict::Deny(denial)
             }
         };
@@ -285,7 +293,6 @@ impl Session {
     fn is_done(&self) -> bool {
         self.client_is_done
             && self.judging.is_none()
-            && self.from_client.is_empty()
             && self.machine.to_client.is_empty()
             && self.machine.outbox.is_empty()
             && !self.machine.awaits_target()
