@@ -6,6 +6,8 @@ use brattice_core::classify::shell::{Shell, ShellLimits, Understanding, understa
 pub const HONEST: &str = include_str!("corpus/honest.txt");
 pub const BASH: &str = include_str!("corpus/bash.txt");
 pub const EVASIONS: &str = include_str!("corpus/evasions.txt");
+/// What people and agents run on hosts, day in, day out.
+pub const EVERYDAY: &str = include_str!("corpus/everyday.txt");
 /// The shells that a target can declare.
 pub const SHELLS: [Shell; 3] = [Shell::Sh, Shell::Bash, Shell::Zsh];
 
@@ -53,6 +55,16 @@ fn honest_lines_have_the_effect_that_they_have() {
     let all = cases(HONEST);
     assert!(all.len() >= 300, "{}", all.len());
     let found = wrongs(&all, &[Shell::Sh, Shell::Bash], |found, is, _| found == is);
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn everyday_lines_have_the_effect_that_they_have() {
+    let all = cases(EVERYDAY);
+    assert!(all.len() >= 2_000, "{}", all.len());
+    let found = wrongs(&all, &[Shell::Bash], |found, is, _| found == is);
+    assert!(found.is_empty(), "{found}");
+    let found = wrongs(&all, &[Shell::Sh, Shell::Zsh], |found, is, _| found >= is);
     assert!(found.is_empty(), "{found}");
 }
 

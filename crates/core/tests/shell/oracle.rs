@@ -3,7 +3,7 @@
 //! Each understood line of the corpora is run in an empty directory by `dash` or `bash`, with programs that do nothing but
 //! write down what they were called with. A shell that is not installed is left out, and said so.
 
-use crate::corpus::{BASH, EVASIONS, HONEST, cases, said};
+use crate::corpus::{BASH, EVASIONS, EVERYDAY, HONEST, cases, said};
 use brattice_core::action::Effect;
 use brattice_core::classify::shell::{Arg, Judged, Shell, Understanding};
 use std::collections::BTreeSet;
@@ -106,12 +106,16 @@ impl Scratch {
     }
 }
 
-fn lines() -> Vec<String> {
-    [HONEST, BASH, EVASIONS]
-        .iter()
-        .flat_map(|text| cases(text))
-        .map(|case| case.line)
-        .collect()
+/// What a shell is asked to run: of the everyday lines, which are many, bash all, and the others a third each.
+fn lines(shell: Shell) -> Vec<String> {
+    let (step, skip) = match shell {
+        Shell::Bash | Shell::Forced => (1, 0),
+        Shell::Sh => (3, 0),
+        Shell::Zsh => (3, 1),
+    };
+    let everyday = cases(EVERYDAY).into_iter().skip(skip).step_by(step);
+    let others = [HONEST, BASH, EVASIONS].map(cases).into_iter().flatten();
+    others.chain(everyday).map(|case| case.line).collect()
 }
 
 /// Where a program is.
@@ -180,7 +184,7 @@ fn compared(name: &str, shell: Shell, real: &[&str]) -> (usize, usize, String) {
     let path = installed(name);
     let mut programs: BTreeSet<String> = BTreeSet::new();
     let mut understood = Vec::new();
-    for line in lines() {
+    for line in lines(shell) {
         if let Understanding::Understood { commands } = said(&line, shell) {
             let names = commands.iter().map(|judged| judged.program.clone());
             programs.extend(
@@ -194,8 +198,11 @@ fn compared(name: &str, shell: Shell, real: &[&str]) -> (usize, usize, String) {
     }
     let scratch = Scratch::new(&format!("{name}-{}", real.len()), &programs, real);
     let (mut ran, mut calls, mut wrongs) = (0, 0, String::new());
+    let runs_others = |judged: &Judged| REAL.contains(&judged.program.as_str());
     for (line, commands) in understood {
-        if !is_safe(&line, &commands) {
+        // Only where one of them is there does the second run show more than the first.
+        let shows_more = real.is_empty() || commands.iter().any(runs_others);
+        if !shows_more || !is_safe(&line, &commands) {
             continue;
         }
         ran += 1;
@@ -223,7 +230,7 @@ fn dash_runs_what_was_said() {
 
 #[test]
 fn dash_runs_what_was_said_within_programs_that_run_others() {
-    hold_against("dash", Shell::Sh, REAL, 250);
+    hold_against("dash", Shell::Sh, REAL, 45);
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn bash_runs_what_was_said() {
 
 #[test]
 fn bash_runs_what_was_said_within_programs_that_run_others() {
-    hold_against("bash", Shell::Bash, REAL, 250);
+    hold_against("bash", Shell::Bash, REAL, 45);
 }
 
 #[test]
@@ -250,7 +257,7 @@ fn shells_take_the_grammar_of_what_is_understood() {
         ("zsh", Shell::Zsh),
     ] {
         let path = installed(name);
-        for line in lines() {
+        for line in lines(shell) {
             let Understanding::Understood { .. } = said(&line, shell) else {
                 continue;
             };

@@ -2,7 +2,8 @@
 //!
 //! Lives here: expansion, as far as it can be told without running anything. Never: what an argument means to a program.
 
-use super::tree::{Part, Word};
+use super::tree::{Command, Part, Script, Word};
+use std::collections::BTreeMap;
 
 /// One argument, or what stands for several that are not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +27,8 @@ pub struct Opaque {
     pub split: bool,
     /// It is more than names of files that are there: the values of variables, what a program said.
     pub expands: bool,
+    /// What is not known of it are the digits of a number or a date.
+    pub digits: bool,
 }
 
 impl Arg {
@@ -40,6 +43,7 @@ impl Arg {
             many: true,
             split: true,
             expands: true,
+            digits: false,
         })
     }
     /// One argument of which only the beginning is known.
@@ -49,6 +53,7 @@ impl Arg {
             many: false,
             split: false,
             expands: true,
+            digits: false,
         })
     }
     /// Its text, when all of it is known.
@@ -81,38 +86,62 @@ impl Arg {
     }
 }
 
+/// What variables are known to hold.
+pub type Values = BTreeMap<String, Arg>;
+
 /// The arguments that a word becomes.
-pub fn args(word: &Word) -> Vec<Arg> {
+pub fn args(word: &Word, values: &Values) -> Vec<Arg> {
     if let [Part::Brace(words)] = word.parts.as_slice() {
         return words.iter().map(Arg::exact).collect();
     }
     if let Some(home) = home(word) {
         return vec![home];
     }
+    if let [part] = word.parts.as_slice()
+        && let Some(value) = held(part, values)
+    {
+        return vec![value.clone()];
+    }
     let mut opaque = Opaque {
         prefix: String::new(),
         many: false,
         split: false,
         expands: false,
+        digits: true,
     };
     let mut known = true;
     for part in &word.parts {
-        match part {
-            Part::Literal(text, _) if known => opaque.prefix.push_str(text),
+        match (part, held(part, values)) {
+            (Part::Literal(text, _), _) | (_, Some(Arg::Exact(text))) if known => {
+                opaque.prefix.push_str(text);
+            }
             // What is below a name that is not known is not known either.
-            Part::Literal(text, _) => opaque.expands |= text.contains('/'),
-            Part::Glob(_) => {
+            (Part::Literal(text, _), _) | (_, Some(Arg::Exact(text))) => {
+                opaque.expands |= text.contains('/');
+                opaque.digits &= !text.contains(':');
+            }
+            (_, Some(Arg::Opaque(inner))) if known => {
+                opaque.prefix.push_str(&inner.prefix);
+                opaque.expands |= inner.expands;
+                opaque.digits &= inner.digits;
                 known = false;
+            }
+            (Part::Glob(_), _) => {
+                known = false;
+                opaque.digits = false;
                 opaque.many = true;
             }
-            Part::Expansion { quoted, many, .. } => {
+            (part, _) if is_plain_number(part) => known = false,
+            (Part::Expansion { quoted, many, .. }, _) => {
                 known = false;
+                opaque.digits = false;
                 opaque.expands = true;
                 opaque.split |= !quoted || *many;
                 opaque.many |= !quoted || *many;
             }
-            Part::Home | Part::Tilde | Part::Process(_) | Part::Brace(_) => {
+            (Part::Home | Part::Tilde | Part::Process(_) | Part::Brace(_), _) => {
                 known = false;
+                opaque.digits = false;
                 opaque.expands = true;
             }
         }
@@ -128,6 +157,87 @@ pub fn args(word: &Word) -> Vec<Arg> {
         "/".clone_into(&mut opaque.prefix);
     }
     vec![Arg::Opaque(opaque)]
+}
+
+/// The one argument that a parameter stands for, where its value is known and is not taken apart.
+fn held<'a>(part: &Part, values: &'a Values) -> Option<&'a Arg> {
+    let Part::Expansion {
+        quoted,
+        name: Some(name),
+        ..
+    } = part
+    else {
+        return None;
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@+,=%-".contains(c);
+    let is_taken_apart = |text: &str| text.is_empty() || !text.chars().all(is_plain);
+    match values.get(name)? {
+        Arg::Exact(text) if !quoted && is_taken_apart(text) => None,
+        Arg::Opaque(_) if !quoted => None,
+        value => Some(value),
+    }
+}
+
+/// Whether it becomes digits, and at most `-`, `.` and letters of the line itself between them: nothing that is taken apart,
+/// leads to another directory or names a machine.
+fn is_plain_number(part: &Part) -> bool {
+    match part {
+        Part::Expansion {
+            name: Some(name), ..
+        } => ["?", "$", "#"].contains(&name.as_str()),
+        Part::Expansion {
+            script: Some(script),
+            ..
+        } => is_date(script),
+        _ => false,
+    }
+}
+
+/// `date +%F` and its like, without names of days and months, which may hold anything in some language.
+fn is_date(script: &Script) -> bool {
+    let [item] = script.items.as_slice() else {
+        return false;
+    };
+    let [Command::Simple(simple)] = item.first.stages.as_slice() else {
+        return false;
+    };
+    let alone = item.rest.is_empty()
+        && item.documents.is_empty()
+        && simple.assignments.is_empty()
+        && simple.redirections.is_empty();
+    let words: Option<Vec<String>> = simple.words.iter().map(literal).collect();
+    let words = words.unwrap_or_default();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let format = match words.as_slice() {
+        ["date", format] | ["date", "-u", format] => format,
+        ["date", "-d", _, format] => format,
+        _ => return false,
+    };
+    alone && format.strip_prefix('+').is_some_and(is_plain_format)
+}
+
+fn is_plain_format(format: &str) -> bool {
+    let mut letters = format.chars();
+    while let Some(c) = letters.next() {
+        let plain = match c {
+            '%' => letters.next().is_some_and(|c| "FYmdHMSsjNyuV".contains(c)),
+            c => c.is_ascii_alphanumeric() || "._-".contains(c),
+        };
+        if !plain {
+            return false;
+        }
+    }
+    true
+}
+
+fn literal(word: &Word) -> Option<String> {
+    word.parts
+        .iter()
+        .map(|part| match part {
+            Part::Literal(text, _) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// `~` and `~/…` when the rest is literal.

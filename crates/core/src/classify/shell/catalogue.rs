@@ -7,13 +7,13 @@ mod files;
 
 use crate::action::Effect;
 pub(super) use files::Place;
-use files::{Entry, Harmless, PlacesFile, ProgramsFile, VariablesFile};
+use files::{Entry, Harmless, PlacesFile, ProgramsFile, SubEntry, VariablesFile};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The version of the catalogue: it grows whenever an entry means something else than before.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const FILES: &[&str] = &[
     include_str!("../../../../../catalogue/shell/builtins.toml"),
@@ -22,6 +22,10 @@ const FILES: &[&str] = &[
     include_str!("../../../../../catalogue/shell/system.toml"),
     include_str!("../../../../../catalogue/shell/services.toml"),
     include_str!("../../../../../catalogue/shell/tools.toml"),
+    include_str!("../../../../../catalogue/shell/network.toml"),
+    include_str!("../../../../../catalogue/shell/storage.toml"),
+    include_str!("../../../../../catalogue/shell/databases.toml"),
+    include_str!("../../../../../catalogue/shell/versions.toml"),
     include_str!("../../../../../catalogue/shell/wrappers.toml"),
 ];
 const PLACES: &str = include_str!("../../../../../catalogue/shell/places.toml");
@@ -36,6 +40,28 @@ pub(super) enum Operands {
     None,
     /// Text without effect.
     Text,
+    /// Text, options among it: nothing of it is looked at.
+    Anything,
+    /// A file that is read, and a second that is written.
+    ReadWrite,
+    /// A filter of `jq`, then files that are read.
+    FilterRead,
+    /// Addresses that `curl` asks.
+    Addresses,
+    /// A name that is given to the system.
+    Administered,
+    /// Settings of the kernel, some of which run programs.
+    Kernel,
+    /// Files that a pager shows, and what it is to begin with.
+    Pages,
+    /// What is set of an interface of the network: no program for the kernel among it.
+    Interface,
+    /// One thing that is looked up: with more of them one would be set.
+    LookedUp,
+    /// A service, and what to do to it: `status` only shows it.
+    Service,
+    /// A repository that is copied, and where to.
+    Clone,
     /// Files that are read.
     Read,
     /// Files that are written.
@@ -60,6 +86,8 @@ pub(super) enum Operands {
     Number,
     /// How the time is to be shown, from a `+` on: anything else sets the clock.
     Format,
+    /// Names of what a repository holds; paths outside of it are files that are read.
+    Revisions,
     /// References that are pushed: `+` and `:` in front destroy.
     References,
 }
@@ -84,6 +112,10 @@ pub(super) enum Special {
     Sed,
     /// `tar`: options without a dash.
     Tar,
+    /// `awk`: its program is read.
+    Awk,
+    /// `unzip`: writes where `-d` says.
+    Unzip,
     /// `dd`: operands are settings.
     Dd,
     /// What file-transfer clients make a host run.
@@ -113,37 +145,44 @@ pub(super) enum Value {
     Attached,
     /// In the same argument or the next.
     Needed,
+    /// The next two arguments.
+    Pair,
 }
 
 /// An option that is known.
 #[derive(Debug)]
 pub(super) struct OptionSpec {
-    /// With its dashes; `-#` is any number.
+    /// With its dashes; `-#` is any number, `-name` a word that is no cluster of letters.
     pub(super) name: &'static str,
     pub(super) value: Value,
     /// Its value names a file, and that is what is done to it.
     pub(super) file: Option<Effect>,
+    /// Its value is text, or names a file that is read behind a sign.
+    pub(super) may_name: bool,
     /// What it makes the program do.
     pub(super) effect: Effect,
 }
 
-/// A subcommand that is known.
+/// What is known of a program, or of one of its subcommands.
 #[derive(Debug)]
-pub(super) struct Sub {
+pub(super) struct Rules {
     pub(super) effect: Effect,
     pub(super) reason: &'static str,
+    /// What it could do with any options at all.
+    pub(super) worst: Effect,
     pub(super) operands: Operands,
     pub(super) options: Vec<OptionSpec>,
+    /// With one of these options its effect is `mild`, and what it would write it reads.
+    pub(super) milder: Vec<&'static str>,
+    pub(super) mild: Effect,
+    /// Without operands, and with no options but these, it only shows something.
+    pub(super) bare: Option<Vec<&'static str>>,
 }
 
 /// A program that is known.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) reason: &'static str,
-    pub(super) effect: Effect,
-    /// What it could do with any options at all.
-    pub(super) worst: Effect,
-    pub(super) operands: Operands,
+    pub(super) rules: Rules,
     pub(super) special: Option<Special>,
     /// On a terminal it may show its output in a pager, from which anything can be run.
     pub(super) pages: bool,
@@ -151,9 +190,17 @@ pub(super) struct Program {
     pub(super) stops: bool,
     /// Operands of its own in front of the command that it runs.
     pub(super) before: usize,
-    pub(super) options: Vec<OptionSpec>,
+    /// Arguments of which any, and nothing else, make it only show something of itself.
+    pub(super) looks: Vec<&'static str>,
     /// Empty for a program without subcommands.
-    pub(super) subs: HashMap<&'static str, Sub>,
+    pub(super) subs: HashMap<&'static str, Rules>,
+}
+
+impl std::ops::Deref for Program {
+    type Target = Rules;
+    fn deref(&self) -> &Rules {
+        &self.rules
+    }
 }
 
 impl Program {
@@ -171,7 +218,9 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 (name, Value::Needed, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("=<") {
                 (name, Value::Needed, Some(Effect::Read))
-            } else if let Some(name) = token.strip_suffix('=') {
+            } else if let Some(name) = token.strip_suffix("==") {
+                (name, Value::Pair, None)
+            } else if let Some(name) = token.strip_suffix(['=', '@']) {
                 (name, Value::Needed, None)
             } else if let Some(name) = token.strip_suffix('?') {
                 (name, Value::Attached, None)
@@ -182,23 +231,29 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 name,
                 value,
                 file,
+                may_name: token.ends_with('@'),
                 effect: effect.max(file.unwrap_or(Effect::Read)),
             }
         })
         .collect()
 }
 
-fn all_specs(
-    own: (&'static str, Effect),
-    write: &'static str,
-    administer: &'static str,
-    destroy: &'static str,
-) -> Vec<OptionSpec> {
-    let mut all = specs(own.0, own.1);
-    all.extend(specs(write, Effect::Write));
-    all.extend(specs(administer, Effect::Administer));
-    all.extend(specs(destroy, Effect::Destroy));
-    all
+/// The names in a list of options, without what their values are.
+fn names(text: &'static str) -> Vec<&'static str> {
+    specs(text, Effect::Read)
+        .into_iter()
+        .map(|spec| spec.name)
+        .collect()
+}
+
+/// A list of options with the effect that they have.
+type Listed = (&'static str, Effect);
+
+fn all_specs(lists: &[Listed]) -> Vec<OptionSpec> {
+    let lists = lists.iter().filter(|(text, _)| !text.is_empty());
+    lists
+        .flat_map(|(text, effect)| specs(text, *effect))
+        .collect()
 }
 
 /// All that is known.
@@ -241,33 +296,56 @@ fn read() -> Result<Known, toml::de::Error> {
 }
 
 fn program(entry: &'static Entry) -> Program {
-    let own = (entry.options.as_str(), Effect::Read);
     let mut subs = HashMap::new();
     for sub in &entry.sub {
         for name in sub.names.split_whitespace() {
-            let own = (sub.options.as_str(), Effect::Read);
-            let options = all_specs(own, &sub.write, &sub.administer, &sub.destroy);
-            let reason = sub.reason.as_deref().unwrap_or(&entry.reason);
-            let known = Sub {
-                effect: sub.effect,
-                reason,
-                operands: sub.operands,
-                options,
-            };
-            subs.insert(name, known);
+            subs.insert(name, sub_rules(sub, &entry.reason));
         }
     }
-    Program {
-        reason: &entry.reason,
+    let bare = entry.bare.as_deref().map(names);
+    let rules = Rules {
         effect: entry.effect,
+        reason: &entry.reason,
         worst: entry.worst.unwrap_or(Effect::Execute).max(entry.effect),
         operands: entry.operands,
+        options: all_specs(&[
+            (&entry.options, Effect::Read),
+            (&entry.milder, Effect::Read),
+            (&entry.write, Effect::Write),
+            (&entry.administer, Effect::Administer),
+            (&entry.destroy, Effect::Destroy),
+        ]),
+        milder: names(&entry.milder),
+        mild: entry.mild.unwrap_or(Effect::Read),
+        bare,
+    };
+    Program {
+        rules,
         special: entry.special,
         pages: entry.pages,
         stops: entry.stops,
         before: entry.before,
-        options: all_specs(own, &entry.write, &entry.administer, &entry.destroy),
+        looks: entry.looks.split_whitespace().collect(),
         subs,
+    }
+}
+
+fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
+    Rules {
+        effect: sub.effect,
+        reason: sub.reason.as_deref().unwrap_or(reason),
+        worst: sub.worst.unwrap_or(Effect::Execute).max(sub.effect),
+        operands: sub.operands,
+        options: all_specs(&[
+            (&sub.options, Effect::Read),
+            (&sub.milder, Effect::Read),
+            (&sub.write, Effect::Write),
+            (&sub.administer, Effect::Administer),
+            (&sub.destroy, Effect::Destroy),
+        ]),
+        milder: names(&sub.milder),
+        mild: sub.mild.unwrap_or(Effect::Read),
+        bare: sub.bare.as_deref().map(names),
     }
 }
 

@@ -125,6 +125,8 @@ pub enum Part {
         quoted: bool,
         /// Even so it may be any number of words: `"$@"`.
         many: bool,
+        /// The parameter, where it is a plain `$x` or `${x}`.
+        name: Option<String>,
         /// Commands that are run for it: none for a parameter.
         script: Option<Script>,
     },

@@ -42,6 +42,14 @@ pub(super) struct Entry {
     pub(super) destroy: String,
     #[serde(default)]
     pub(super) sub: Vec<SubEntry>,
+    #[serde(default)]
+    pub(super) looks: String,
+    #[serde(default)]
+    pub(super) bare: Option<String>,
+    #[serde(default)]
+    pub(super) milder: String,
+    #[serde(default)]
+    pub(super) mild: Option<Effect>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +59,14 @@ pub(super) struct SubEntry {
     pub(super) effect: Effect,
     #[serde(default)]
     pub(super) reason: Option<String>,
+    #[serde(default)]
+    pub(super) worst: Option<Effect>,
+    #[serde(default)]
+    pub(super) bare: Option<String>,
+    #[serde(default)]
+    pub(super) milder: String,
+    #[serde(default)]
+    pub(super) mild: Option<Effect>,
     #[serde(default)]
     pub(super) operands: Operands,
     #[serde(default)]

@@ -27,7 +27,12 @@ impl Judge<'_> {
             );
         }
         let writes = reading.has(&["-c", "-r", "-u", "--create", "--append", "--update"]);
-        let extracts = reading.has(&["-x", "--extract", "--get"]);
+        let shows = reading.has(&["-O", "--to-stdout"]);
+        let extracts = reading.has(&["-x", "--extract", "--get"]) && !shows;
+        // Where it packs to without `-f` is not part of the line.
+        if extracts || (writes && !reading.has(&["-f", "--file"])) {
+            judged.raise(Effect::Write, program.reason);
+        }
         for path in reading.values(&["-f", "--file"]) {
             if may_be_remote(path) {
                 judged.raise(
@@ -48,7 +53,7 @@ impl Judge<'_> {
         }
         let into: Vec<&Arg> = reading.values(&["-C", "--directory"]).collect();
         let elsewhere = !into.is_empty() && !into.iter().any(|to| self.may_be_home(to));
-        if extracts && !elsewhere && !reading.has(&["-O", "--to-stdout"]) {
+        if extracts && !elsewhere {
             judged.raise(
                 Effect::Execute,
                 "It may unpack over files of a home directory that decide what runs: say where to, with -C and a directory below it.",
@@ -61,6 +66,31 @@ impl Judge<'_> {
             for path in &reading.operands {
                 self.touches(&mut judged, path, Effect::Read, false);
             }
+        }
+        judged
+    }
+
+    /// `unzip`: writes where `-d` says, or where it is run.
+    pub(super) fn unzip(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+        let reading = read(args, &[&program.options], None);
+        let shows = reading.has(&program.milder);
+        let effect = if shows { Effect::Read } else { Effect::Write };
+        let mut judged = Judged::new(argv, effect, program.reason);
+        self.options(&mut judged, &reading);
+        if reading.maybe {
+            judged.raise(
+                program.worst,
+                "An argument that is not known may be any of its options.",
+            );
+        }
+        let operands = reading.operands.as_slice();
+        for path in operands.first().iter().copied() {
+            self.touches(&mut judged, path, Effect::Read, false);
+        }
+        let here = Arg::exact(".");
+        let to = reading.values(&["-d"]).last().unwrap_or(&here);
+        if !shows {
+            self.receives(&mut judged, to);
         }
         judged
     }
@@ -142,6 +172,11 @@ fn may_be_remote(path: &Arg) -> bool {
             before.is_some_and(|before| !before.contains('/'))
         }
         Arg::Home(_) => false,
+        // A colon in what is known would be in front of what is not.
+        Arg::Opaque(opaque) if opaque.digits => {
+            let before = opaque.prefix.split_once(':').map(|(before, _)| before);
+            before.is_some_and(|before| !before.contains('/'))
+        }
         Arg::Opaque(opaque) => opaque.split || !opaque.prefix.contains('/'),
     }
 }

@@ -180,5 +180,6 @@ fn path_found(prefix: &str, many: bool) -> Arg {
         many,
         split: false,
         expands: true,
+        digits: false,
     })
 }

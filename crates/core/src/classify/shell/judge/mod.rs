@@ -3,9 +3,12 @@
 //! Lives here: walking the tree, assignments and redirections. Never: what a single program does (`program` and its
 //! neighbours), whether it may.
 
+mod awk;
 mod builtin;
 mod data;
 mod find;
+mod looped;
+mod operands;
 mod options;
 mod place;
 mod program;
@@ -13,7 +16,7 @@ mod sed;
 mod serve;
 mod wrap;
 
-use super::arg::{Arg, args};
+use super::arg::{Arg, Values, args};
 use super::catalogue::KNOWN;
 use super::tree::{Command, Compound, Direction, Item, Part, Redirection, Script, Simple, Word};
 use super::{Reason, Shell, ShellLimits};
@@ -22,6 +25,9 @@ use std::collections::BTreeSet;
 
 /// Directories that are followed; with more, where a relative path leads is not known.
 const DIRECTORIES_MAX: usize = 32;
+
+/// Variables that name the program that output is shown with.
+const PAGERS: &[&str] = &["PAGER", "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER"];
 
 /// A program that is run, or an effect of the shell itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +108,8 @@ pub(super) fn judge(
         commands: Vec::new(),
         directories: BTreeSet::from([String::new()]),
         anywhere: false,
+        values: Values::new(),
+        unrolled: 1,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
@@ -138,6 +146,10 @@ struct Judge<'a> {
     directories: BTreeSet<String>,
     /// It changed to a directory that is not known.
     anywhere: bool,
+    /// What variables are known to hold, in the loops that set them.
+    values: Values,
+    /// How many times over the loops are judged that it is in.
+    unrolled: usize,
 }
 
 impl Judge<'_> {
@@ -203,7 +215,7 @@ impl Judge<'_> {
             Compound::For { name, words, body } => {
                 words.iter().try_for_each(|word| self.inside(word))?;
                 self.assigned(name, words)?;
-                self.script(body)
+                self.looped(name, words, body)
             }
             Compound::Case { word, arms } => {
                 self.inside(word)?;
@@ -229,12 +241,15 @@ impl Judge<'_> {
     }
 
     fn simple(&mut self, simple: &Simple) -> Result<(), Reason> {
-        let argv: Vec<Arg> = simple.words.iter().flat_map(args).collect();
+        let argv = self.args(&simple.words);
         let reads = argv.first().and_then(Arg::literal) == Some("read");
         for (name, value) in &simple.assignments {
             self.inside(value)?;
-            // `IFS= read` splits what is read in another way, and nothing else.
-            if !(reads && name == "IFS") {
+            // `IFS= read` splits what is read in another way, and nothing else; `cat` shows what a pager would.
+            let plain = PAGERS.contains(&name.as_str())
+                && self.args(std::slice::from_ref(value)) == [Arg::exact("cat")];
+            let splits = reads && name == "IFS";
+            if !splits && !plain {
                 self.assigned(name, std::slice::from_ref(value))?;
             }
         }
@@ -258,6 +273,11 @@ impl Judge<'_> {
         Ok(())
     }
 
+    fn args(&self, words: &[Word]) -> Vec<Arg> {
+        let args = words.iter().map(|word| args(word, &self.values));
+        args.flatten().collect()
+    }
+
     /// A variable that the shell sets.
     fn assigned(&mut self, name: &str, values: &[Word]) -> Result<(), Reason> {
         // zsh gives meaning to names in lower case as well.
@@ -265,7 +285,7 @@ impl Judge<'_> {
             return Ok(());
         }
         let mut judged = Judged::new(
-            &values.iter().flat_map(args).collect::<Vec<_>>(),
+            &self.args(values),
             Effect::Execute,
             format!("{name} is not known to leave alone which programs run, and how."),
         );
@@ -299,7 +319,7 @@ impl Judge<'_> {
                     if matches!(word.parts.as_slice(), [Part::Process(_)]) {
                         continue;
                     }
-                    for path in args(word) {
+                    for path in args(word, &self.values) {
                         files.extend(self.opened(*direction, path));
                     }
                 }

@@ -88,7 +88,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn option(&mut self, text: &str) {
         let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-        if text.starts_with("--") {
+        let word = self
+            .spec(text)
+            .filter(|_| text.len() > 2 && !text.starts_with("--"));
+        if let Some(spec) = word {
+            self.valued(spec, None, text);
+        } else if text.starts_with("--") {
             self.long(text);
         } else if text.strip_prefix('-').is_some_and(is_number) {
             match self.spec("-#") {
@@ -134,7 +139,11 @@ impl Reader<'_> {
 
     fn valued(&mut self, spec: &'static OptionSpec, value: Option<Arg>, text: &str) {
         let value = match (spec.value, value) {
-            (Value::None, Some(_)) => return self.unknown(text),
+            (Value::None | Value::Pair, Some(_)) => return self.unknown(text),
+            (Value::Pair, None) => match (self.next_value(), self.next_value()) {
+                (Some(_), Some(value)) => Some(value),
+                _ => return self.unknown(text),
+            },
             (Value::Needed, None) => match self.next_value() {
                 Some(value) => Some(value),
                 None => return self.unknown(text),

@@ -24,6 +24,10 @@ pub(super) fn may_connect(path: &Arg) -> bool {
         Arg::Home(_) => false,
         Arg::Opaque(opaque) => {
             let start = opaque.prefix.as_str();
+            // Names of files that are there begin as the pattern does.
+            if !opaque.expands && !opaque.split && !start.starts_with('/') {
+                return false;
+            }
             start.is_empty() || "/dev/".starts_with(start) || start.starts_with("/dev")
         }
     }

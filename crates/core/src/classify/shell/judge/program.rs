@@ -5,17 +5,9 @@
 use super::options::{Reading, read};
 use super::{File, Judge, Judged};
 use crate::action::Effect;
-use crate::classify::shell::arg::{Arg, Opaque};
-use crate::classify::shell::catalogue::{KNOWN, Operands, OptionSpec, Program, Special};
-use crate::classify::shell::{Reason, Shell};
-
-/// What of an entry counts, once the subcommand is known.
-struct Entry<'a> {
-    effect: Effect,
-    reason: &'a str,
-    worst: Effect,
-    operands: Operands,
-}
+use crate::classify::shell::Reason;
+use crate::classify::shell::arg::Arg;
+use crate::classify::shell::catalogue::{KNOWN, Operands, OptionSpec, Program, Rules, Special};
 
 impl Judge<'_> {
     /// A program with its arguments.
@@ -26,6 +18,19 @@ impl Judge<'_> {
         let Some(program) = KNOWN.program(name) else {
             return self.push(unknown_program(argv));
         };
+        let looks = |arg: &Arg| {
+            arg.literal()
+                .is_some_and(|text| program.looks.contains(&text))
+        };
+        let helps = |arg: &Arg| matches!(arg.literal(), Some("--help" | "--version"));
+        let mild = program.worst < Effect::Execute && args.iter().all(helps);
+        if !args.is_empty() && (mild || args.iter().all(looks)) {
+            return self.push(Judged::new(
+                argv,
+                Effect::Read,
+                "Shows something of itself.",
+            ));
+        }
         match program.special {
             None => {
                 let served = self.git_serves(argv, args);
@@ -53,6 +58,14 @@ impl Judge<'_> {
             }
             Some(Special::Tar) => {
                 let judged = self.tar(argv, args, program);
+                self.push(judged)
+            }
+            Some(Special::Awk) => {
+                let judged = self.awk(argv, args, program);
+                self.push(judged)
+            }
+            Some(Special::Unzip) => {
+                let judged = self.unzip(argv, args, program);
                 self.push(judged)
             }
             Some(Special::Dd) => {
@@ -89,18 +102,15 @@ impl Judge<'_> {
     }
 
     fn by_entry(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+        if program.operands == Operands::Anything {
+            return Judged::new(argv, program.effect, program.reason);
+        }
         if !program.has_subs() {
             let stops = program.stops.then_some(0);
             let mut reading = read(args, &[&program.options], stops.map(|_| 1));
             let rest = std::mem::take(&mut reading.rest);
             reading.operands.extend(rest);
-            let entry = Entry {
-                effect: program.effect,
-                reason: program.reason,
-                worst: program.worst,
-                operands: program.operands,
-            };
-            return self.by_reading(argv, &reading, &entry, program);
+            return self.by_reading(argv, &reading, &program.rules, program);
         }
         let global = read(args, &[&program.options], Some(1));
         let named = global.operands.first().and_then(Arg::literal);
@@ -129,32 +139,37 @@ impl Judge<'_> {
         let specs: [&'static [OptionSpec]; 2] = [&sub.options, &program.options];
         let mut reading = read(rest, &specs, None);
         reading.options.extend(global.options);
-        let entry = Entry {
-            effect: sub.effect,
-            reason: sub.reason,
-            worst: Effect::Execute,
-            operands: sub.operands,
-        };
-        self.by_reading(argv, &reading, &entry, program)
+        self.by_reading(argv, &reading, sub, program)
     }
 
     fn by_reading(
         &self,
         argv: &[Arg],
         reading: &Reading,
-        entry: &Entry,
+        rules: &Rules,
         program: &Program,
     ) -> Judged {
-        let mut judged = Judged::new(argv, entry.effect, entry.reason);
+        let mut judged = Judged::new(argv, rules.effect, rules.reason);
+        let mut operands = rules.operands;
+        // An argument that is not known may be an operand as well as an option.
+        if !reading.maybe && is_mild(reading, rules) {
+            judged.effect = rules.mild;
+            if matches!(
+                operands,
+                Operands::Write | Operands::Destroy | Operands::Administer
+            ) {
+                operands = Operands::Read;
+            }
+        }
         judged.pages = program.pages;
         self.options(&mut judged, reading);
         if reading.maybe {
             judged.raise(
-                entry.worst,
+                rules.worst,
                 "An argument that is not known may be any of its options.",
             );
         }
-        self.operands(&mut judged, reading, entry.operands);
+        self.operands(&mut judged, reading, operands);
         judged
     }
 
@@ -179,8 +194,33 @@ impl Judge<'_> {
                     ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
+                (None, Some(value)) if spec.may_name => self.may_name(judged, value),
                 _ => {}
             }
+        }
+    }
+
+    /// A value of `curl` that is text, or `@file`, `name@file`, `name=@file`, `name=<file`. What `%output{…}` writes to is
+    /// not looked for.
+    fn may_name(&self, judged: &mut Judged, value: &Arg) {
+        let text = match value {
+            Arg::Exact(text) => text.as_str(),
+            Arg::Opaque(opaque) if !opaque.many => opaque.prefix.as_str(),
+            _ => "@",
+        };
+        if text.contains('%') && text.to_ascii_lowercase().contains("%output") {
+            judged.raise(
+                Effect::Execute,
+                "It may write a file whose name is in a format.",
+            );
+        }
+        let name = match text.split_once(['@', '<']) {
+            Some((_, name)) => Some(name),
+            None if value.literal().is_none() && text.is_empty() => Some(""),
+            None => None,
+        };
+        if let Some(name) = name {
+            self.touches(judged, &valued(value, name), Effect::Read, true);
         }
     }
 
@@ -203,172 +243,24 @@ impl Judge<'_> {
             effect,
         });
     }
-
-    fn operands(&self, judged: &mut Judged, reading: &Reading, kind: Operands) {
-        let operands = reading.operands.as_slice();
-        let all = |judged: &mut Judged, operands: &[Arg], effect: Effect| {
-            for path in operands {
-                self.touches(judged, path, effect, true);
-            }
-        };
-        match kind {
-            Operands::Text => {}
-            Operands::None => {
-                if !operands.is_empty() {
-                    judged.raise(Effect::Execute, "It is not known to take such an argument.");
-                }
-            }
-            Operands::Read => all(judged, operands, Effect::Read),
-            Operands::Write => all(judged, operands, Effect::Write),
-            Operands::Destroy => all(judged, operands, Effect::Destroy),
-            Operands::Administer => all(judged, operands, Effect::Administer),
-            Operands::PatternRead => {
-                let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
-                let skip = usize::from(!given);
-                all(
-                    judged,
-                    operands.get(skip..).unwrap_or_default(),
-                    Effect::Read,
-                );
-            }
-            Operands::TextAdminister => {
-                let skip = usize::from(!reading.has(&["--reference"]));
-                let files = operands.get(skip..).unwrap_or_default();
-                all(judged, files, Effect::Administer);
-            }
-            Operands::LastWrite => self.last_written(judged, reading, Effect::Read),
-            Operands::Move => self.last_written(judged, reading, Effect::Write),
-            Operands::Variables => self.variables(judged, reading),
-            Operands::Names => {
-                let is_name =
-                    |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['/', '=']));
-                if !operands.iter().all(is_name) {
-                    judged.raise(
-                        Effect::Execute,
-                        "What it acts on is a path, or is not known: it may run what is there.",
-                    );
-                }
-            }
-            Operands::Number => {
-                let is_number = |arg: &Arg| {
-                    arg.literal()
-                        .is_some_and(|text| text.chars().all(|c| c.is_ascii_digit()))
-                };
-                if self.shell == Shell::Zsh && !operands.iter().all(is_number) {
-                    judged.raise(Effect::Execute, "zsh computes what it is given.");
-                }
-            }
-            Operands::Format => {
-                let shows = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('+'));
-                if !operands.iter().all(shows) {
-                    judged.raise(Effect::Administer, "It sets the clock.");
-                }
-            }
-            Operands::References => {
-                // A helper of that name is run for such an address.
-                let helped = |arg: &Arg| arg.literal().is_none_or(|text| text.contains("::"));
-                if operands.iter().any(helped) {
-                    judged.raise(
-                        Effect::Execute,
-                        "Which program it reaches that place with cannot be told.",
-                    );
-                }
-                let destroys = |arg: &Arg| match arg.literal() {
-                    Some(text) => text.starts_with(['+', ':']),
-                    None => true,
-                };
-                if operands.iter().any(destroys) {
-                    judged.raise(Effect::Destroy, "It takes away what is there.");
-                }
-            }
-        }
-    }
-
-    /// Files that are copied or moved to the last, or to where an option says.
-    fn last_written(&self, judged: &mut Judged, reading: &Reading, effect: Effect) {
-        let directory = reading.values(&["-t", "--target-directory"]).next();
-        let (from, to) = match (directory, reading.operands.split_last()) {
-            (Some(directory), _) => (reading.operands.as_slice(), directory),
-            (None, Some((last, from))) => (from, last),
-            (None, None) => return,
-        };
-        if reading.has(&["-T", "--no-target-directory"])
-            && reading.has(&["-r", "-R", "-a", "--recursive", "--archive"])
-        {
-            judged.raise(
-                Effect::Execute,
-                "Which names the files will have cannot be told, and some decide what runs.",
-            );
-        }
-        for path in from {
-            self.touches(judged, path, effect, false);
-            let (effect, why) = self.copied_to(path, to);
-            if effect > Effect::Write {
-                judged.raise(effect, why);
-            }
-        }
-        if directory.is_none() {
-            self.touches(judged, to, Effect::Write, false);
-        }
-        if to.is_many() && effect == Effect::Read {
-            for path in from {
-                self.touches(judged, path, Effect::Write, false);
-            }
-        }
-    }
-
-    /// What it is to write a file that keeps its name in another directory.
-    fn copied_to(&self, from: &Arg, to: &Arg) -> (Effect, String) {
-        let name = match from {
-            Arg::Exact(path) | Arg::Home(path) => path.trim_end_matches('/').rsplit('/').next(),
-            // Names that come of `*` do not begin with a dot.
-            Arg::Opaque(opaque) if is_visible(opaque) => return (Effect::Write, String::new()),
-            Arg::Opaque(_) => None,
-        };
-        match (name.filter(|name| !["", ".", ".."].contains(name)), to) {
-            (Some(name), Arg::Exact(to)) => {
-                self.written(&Arg::exact(format!("{to}/{name}")), Effect::Write, "")
-            }
-            (Some(name), Arg::Home(to)) => {
-                self.written(&Arg::Home(format!("{to}/{name}")), Effect::Write, "")
-            }
-            (Some(_), Arg::Opaque(_)) => (Effect::Write, String::new()),
-            (None, _) => (
-                Effect::Execute,
-                "Which names the files will have cannot be told, and some decide what runs."
-                    .to_owned(),
-            ),
-        }
-    }
-
-    /// Names that the shell sets: `read x`, `export x=1`.
-    fn variables(&self, judged: &mut Judged, reading: &Reading) {
-        if self.shell == Shell::Zsh && reading.options.iter().any(|(spec, _)| spec.name != "-r") {
-            judged.raise(Effect::Execute, "zsh reads that option in another way.");
-        }
-        for arg in &reading.operands {
-            let text = match arg {
-                Arg::Exact(text) => text.as_str(),
-                Arg::Opaque(opaque) if !opaque.split && opaque.prefix.contains('=') => {
-                    opaque.prefix.as_str()
-                }
-                _ => "",
-            };
-            let name = text.split_once('=').map_or(text, |(name, _)| name);
-            if !KNOWN.is_harmless(name, self.shell != Shell::Zsh) || name.is_empty() {
-                judged.raise(
-                    Effect::Execute,
-                    "It sets a variable that is not known to leave alone which programs run.",
-                );
-            }
-        }
-    }
 }
 
-/// Whether names that begin so are of files that are there, and not hidden.
-fn is_visible(opaque: &Opaque) -> bool {
-    let name = opaque.prefix.rsplit('/').next().unwrap_or_default();
-    !opaque.expands && !name.starts_with('.')
+/// Whether what it is asked for makes it do less than it could.
+fn is_mild(reading: &Reading, rules: &Rules) -> bool {
+    let is_bare = |bare: &Vec<&str>| {
+        let mut options = reading.options.iter();
+        reading.operands.is_empty() && options.all(|(spec, _)| bare.contains(&spec.name))
+    };
+    (!rules.milder.is_empty() && reading.has(&rules.milder))
+        || rules.bare.as_ref().is_some_and(is_bare)
+}
+
+/// What stands behind a sign in a value.
+fn valued(arg: &Arg, name: &str) -> Arg {
+    match arg {
+        Arg::Exact(_) => Arg::exact(name),
+        _ => Arg::beginning(name),
+    }
 }
 
 fn unknown_program(argv: &[Arg]) -> Judged {

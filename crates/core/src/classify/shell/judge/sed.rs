@@ -109,6 +109,13 @@ fn command(text: &str) -> Option<&str> {
             let (_, behind) = delimited(behind, delimiter)?;
             ended(behind)
         }
+        // A place in the script, and jumps to it. Some versions end its name at a `;`, others at the end of the line: in
+        // both, all that is run is looked at.
+        ':' | 'b' | 't' | 'T' => ended(
+            behind
+                .trim_start_matches([' ', '\t'])
+                .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+        ),
         // The rest of the line is text.
         'a' | 'i' | 'c' => Some(behind.split_once('\n').map_or("", |(_, behind)| behind)),
         _ => None,
@@ -124,6 +131,11 @@ fn address(text: &str) -> Option<&str> {
         let (pattern, behind) = delimited(behind, '/')?;
         return is_closed(pattern).then(|| behind.trim_start_matches('I'));
     }
+    if let Some(behind) = text.strip_prefix('\\') {
+        let delimiter = delimiter(behind)?;
+        let (pattern, behind) = delimited(behind.strip_prefix(delimiter)?, delimiter)?;
+        return is_closed(pattern).then(|| behind.trim_start_matches('I'));
+    }
     Some(text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '~'))
 }
 
@@ -133,7 +145,7 @@ fn delimiter(text: &str) -> Option<char> {
 }
 
 /// What stands before and behind the next delimiter that is not escaped.
-fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
+pub(super) fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
         match c {
@@ -151,7 +163,7 @@ fn delimited(text: &str, delimiter: char) -> Option<(&str, &str)> {
 }
 
 /// Whether every bracket expression ends: some versions take a delimiter within one for text.
-fn is_closed(pattern: &str) -> bool {
+pub(super) fn is_closed(pattern: &str) -> bool {
     let mut rest = pattern.chars();
     while let Some(c) = rest.next() {
         match c {
@@ -172,8 +184,8 @@ fn is_closed(pattern: &str) -> bool {
 fn after_bracket(text: &str) -> Option<&str> {
     let text = text.strip_prefix('^').unwrap_or(text);
     // The first character belongs to it, whatever it is.
-    let first = text.chars().next().filter(|c| *c != '\\')?;
-    let mut rest = if first == '[' {
+    let first = text.chars().next()?;
+    let mut rest = if ['[', '\\'].contains(&first) {
         text
     } else {
         text.strip_prefix(first)?
@@ -183,7 +195,8 @@ fn after_bracket(text: &str) -> Option<&str> {
         let behind = rest.strip_prefix(c)?;
         rest = match c {
             ']' => return Some(behind),
-            // Whether this escapes is read in different ways.
+            // Whether this escapes is read in different ways, and matters only for what could end the bracket.
+            '\\' if behind.starts_with(|c: char| c.is_ascii_alphanumeric()) => behind,
             '\\' => return None,
             '[' => match behind.strip_prefix(':') {
                 Some(class) => class.split_once(":]")?.1,
@@ -227,6 +240,11 @@ mod tests {
             "/^$/d",
             "1!G;h;$!d",
             "1~2p",
+            ":a;N;$!ba;s/\\n/ /g",
+            "b x",
+            r"\,x,d",
+            r"s/^[ \t]*//",
+            r"s/[^\n]*//",
         ] {
             assert!(only_edits(script), "{script}");
         }
@@ -250,7 +268,12 @@ mod tests {
             "R f",
             "s/x/y/\ne rm",
             "s\nx\ny\n",
-            "b x",
+            "b x;e",
+            r"s/[\]]/]/g;s/p;e x;#/y/",
+            r"s/[\\]/]/g;s/p;e x;#/y/",
+            ":a;w f",
+            "ta;e",
+            r"\,x,e",
             "F",
             "s/x/y/M;e",
             "v",

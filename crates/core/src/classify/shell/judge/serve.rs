@@ -82,7 +82,7 @@ impl Judge<'_> {
     }
 
     /// A place where files are put whose names only the client knows.
-    fn receives(&self, judged: &mut Judged, path: &Arg) {
+    pub(super) fn receives(&self, judged: &mut Judged, path: &Arg) {
         self.touches(judged, path, Effect::Write, false);
         if self.may_be_home(path) {
             judged.raise(Effect::Execute, NAMES_CHOSEN);

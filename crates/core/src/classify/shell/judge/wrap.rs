@@ -106,8 +106,11 @@ impl Judge<'_> {
     pub(super) fn text(&mut self, text: &str, shell: Shell) -> Result<(), Reason> {
         let script = parse::within(text, shell, self.limits, self.depth)?;
         let outer = std::mem::replace(&mut self.shell, shell);
+        // It may run later, or in a shell that was not handed them.
+        let values = std::mem::take(&mut self.values);
         self.script(&script)?;
         self.shell = outer;
+        self.values = values;
         Ok(())
     }
 
@@ -119,6 +122,13 @@ impl Judge<'_> {
             Some("zsh") => Shell::Zsh,
             _ => Shell::Sh,
         };
+        if let Some(files) = only_checks(args) {
+            let mut judged = Judged::new(argv, Effect::Read, "Checks how a script is written.");
+            for path in files {
+                self.touches(&mut judged, path, Effect::Read, false);
+            }
+            return self.push(judged);
+        }
         match text_of(args) {
             Some(text) => {
                 self.push(Judged::new(argv, Effect::Read, program.reason))?;
@@ -155,6 +165,18 @@ impl Judge<'_> {
 
 fn argv_is(argv: &[Arg], name: &str) -> bool {
     argv.first().and_then(Arg::literal) == Some(name)
+}
+
+/// `sh -n FILE…`: nothing in the file is run.
+fn only_checks(args: &[Arg]) -> Option<&[Arg]> {
+    let (first, files) = args.split_first()?;
+    let is_file = |arg: &Arg| match arg {
+        Arg::Exact(text) => !text.starts_with(['-', '+']),
+        Arg::Home(_) => true,
+        Arg::Opaque(opaque) => !arg.may_be_option() && !opaque.prefix.starts_with('+'),
+    };
+    let checks = first.literal() == Some("-n") && !files.is_empty();
+    (checks && files.iter().all(is_file)).then_some(files)
 }
 
 /// The text behind `-c`.
@@ -209,6 +231,7 @@ fn from_input(reading: &Reading, inner: &mut Vec<Arg>) -> Result<(), Reason> {
                     many,
                     split: many,
                     expands: true,
+                    digits: false,
                 });
                 continue;
             }

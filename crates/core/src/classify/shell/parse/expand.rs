@@ -24,14 +24,16 @@ impl Parser<'_> {
                 word.part(Part::Expansion {
                     quoted,
                     many: false,
+                    name: None,
                     script: Some(script),
                 });
             }
             Some('{') => {
-                let many = self.braced()?;
+                let name = self.braced()?;
                 word.part(Part::Expansion {
                     quoted,
-                    many,
+                    many: name.as_deref() == Some("@"),
+                    name,
                     script: None,
                 });
             }
@@ -45,10 +47,16 @@ impl Parser<'_> {
                 return Err(Reason::LineContinuation);
             }
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                self.cursor
+                let name = self
+                    .cursor
                     .take_while(|c| c.is_ascii_alphanumeric() || c == '_');
                 self.no_subscript()?;
-                word.part(value(quoted));
+                word.part(Part::Expansion {
+                    quoted,
+                    many: false,
+                    name: Some(name),
+                    script: None,
+                });
             }
             Some(c) if SIGNS.contains(c) => {
                 self.cursor.skip(1);
@@ -62,6 +70,7 @@ impl Parser<'_> {
                 word.part(Part::Expansion {
                     quoted,
                     many: c == '@',
+                    name: Some(c.to_string()),
                     script: None,
                 });
             }
@@ -82,8 +91,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `${…}`: a plain name, its length, or a form with plain text in it. Whether it may be many words.
-    fn braced(&mut self) -> Parsed<bool> {
+    /// `${…}`: a plain name, which is given back, its length, or a form with plain text in it.
+    fn braced(&mut self) -> Parsed<Option<String>> {
         self.cursor.skip(1);
         let inner = self.cursor.take_while(|c| c != '}' && c != '\n');
         if !self.cursor.take("}") {
@@ -93,19 +102,19 @@ impl Parser<'_> {
         let is_sign = inner.chars().count() == 1 && inner.chars().all(|c| SIGNS.contains(c));
         let is_number = !inner.is_empty() && inner.chars().all(|c| c.is_ascii_digit());
         if super::is_name(&inner) || is_number || (is_sign && self.shell != Shell::Zsh) {
-            return Ok(inner == "@");
+            return Ok(Some(inner));
         }
         if self.shell == Shell::Zsh {
             return Err(Reason::Parameter);
         }
         if inner.strip_prefix('#').is_some_and(super::is_name) {
-            return Ok(false);
+            return Ok(None);
         }
         let name_ends = inner
             .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .ok_or(Reason::Parameter)?;
         let (name, form) = inner.split_at(name_ends);
-        let text = [":-", ":+", "-", "+", "%%", "%", "##", "#"]
+        let text = [":-", ":+", ":?", "-", "+", "?", "%%", "%", "##", "#"]
             .iter()
             .find_map(|sign| form.strip_prefix(sign))
             .ok_or(Reason::Parameter)?;
@@ -113,7 +122,7 @@ impl Parser<'_> {
         if !super::is_name(name) || !text.chars().all(is_plain) {
             return Err(Reason::Parameter);
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// `$(( … ))` over numbers.
@@ -184,6 +193,7 @@ impl Parser<'_> {
         Ok(Part::Expansion {
             quoted,
             many: false,
+            name: None,
             script: Some(script),
         })
     }
@@ -243,6 +253,7 @@ fn value(quoted: bool) -> Part {
     Part::Expansion {
         quoted,
         many: false,
+        name: None,
         script: None,
     }
 }

@@ -1,0 +1,329 @@
+//! What the arguments of a program are that are no options.
+//!
+//! Lives here: files, names and addresses among them, and what is done to each. Never: options.
+
+use super::options::Reading;
+use super::{Judge, Judged};
+use crate::action::Effect;
+use crate::classify::shell::Shell;
+use crate::classify::shell::arg::{Arg, Opaque};
+use crate::classify::shell::catalogue::{KNOWN, Operands};
+
+impl Judge<'_> {
+    pub(super) fn operands(&self, judged: &mut Judged, reading: &Reading, kind: Operands) {
+        let operands = reading.operands.as_slice();
+        let all = |judged: &mut Judged, operands: &[Arg], effect: Effect| {
+            for path in operands {
+                self.touches(judged, path, effect, true);
+            }
+        };
+        match kind {
+            Operands::Text | Operands::Anything => {}
+            Operands::ReadWrite => {
+                for (at, path) in operands.iter().enumerate() {
+                    let effect = if at == 0 { Effect::Read } else { Effect::Write };
+                    self.touches(judged, path, effect, true);
+                    if path.is_many() {
+                        self.touches(judged, path, Effect::Write, true);
+                    }
+                }
+            }
+            Operands::FilterRead => {
+                let skip = usize::from(!reading.has(&["-f", "--from-file"]));
+                let files = operands.get(skip..).unwrap_or_default();
+                all(judged, files, Effect::Read);
+            }
+            Operands::Addresses => self.addresses(judged, operands),
+            Operands::Administered => {
+                if !operands.is_empty() {
+                    judged.raise(Effect::Administer, "It sets what it would show.");
+                }
+            }
+            Operands::Kernel => self.kernel(judged, reading),
+            Operands::Pages => {
+                let begins = |text: &str| {
+                    let at = text.strip_prefix('+').unwrap_or_default();
+                    at == "G"
+                        || at == "F"
+                        || (!at.is_empty() && at.chars().all(|c| c.is_ascii_digit()))
+                };
+                for path in operands {
+                    match path.literal() {
+                        Some(text) if begins(text) => {}
+                        Some(text) if text.starts_with('+') => {
+                            judged.raise(Effect::Execute, "What it begins with may run programs.")
+                        }
+                        _ => self.touches(judged, path, Effect::Read, true),
+                    }
+                }
+            }
+            Operands::Interface => {
+                if operands.len() > 1 {
+                    judged.raise(Effect::Administer, "It changes the network.");
+                }
+                let plain = |arg: &Arg| {
+                    arg.literal()
+                        .is_some_and(|text| !text.contains("xdp") && text != "netns")
+                };
+                if !operands.iter().all(plain) {
+                    judged.raise(Effect::Execute, "It may have a program run in the kernel.");
+                }
+            }
+            Operands::LookedUp => {
+                if operands.len() > 1 || operands.iter().any(Arg::is_many) {
+                    judged.raise(Effect::Execute, "It sets what it would show.");
+                }
+            }
+            Operands::Service => {
+                let is_name =
+                    |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['/', '=']));
+                let shows = matches!(operands, [_, what] if what.literal() == Some("status"));
+                if !operands.iter().all(is_name) {
+                    judged.raise(Effect::Execute, "Which program it runs cannot be told.");
+                } else if !operands.is_empty() && !shows {
+                    judged.raise(Effect::Administer, "It changes which services run.");
+                }
+            }
+            Operands::Clone => self.copied_repository(judged, reading),
+            Operands::None => {
+                if !operands.is_empty() {
+                    judged.raise(Effect::Execute, "It is not known to take such an argument.");
+                }
+            }
+            Operands::Read => all(judged, operands, Effect::Read),
+            Operands::Write => all(judged, operands, Effect::Write),
+            Operands::Destroy => all(judged, operands, Effect::Destroy),
+            Operands::Administer => all(judged, operands, Effect::Administer),
+            Operands::PatternRead => {
+                let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
+                let skip = usize::from(!given);
+                all(
+                    judged,
+                    operands.get(skip..).unwrap_or_default(),
+                    Effect::Read,
+                );
+            }
+            Operands::TextAdminister => {
+                let skip = usize::from(!reading.has(&["--reference"]));
+                let files = operands.get(skip..).unwrap_or_default();
+                all(judged, files, Effect::Administer);
+            }
+            Operands::LastWrite => self.last_written(judged, reading, Effect::Read),
+            Operands::Move => self.last_written(judged, reading, Effect::Write),
+            Operands::Variables => self.variables(judged, reading),
+            Operands::Names => {
+                let is_name =
+                    |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['/', '=']));
+                if !operands.iter().all(is_name) {
+                    judged.raise(
+                        Effect::Execute,
+                        "What it acts on is a path, or is not known: it may run what is there.",
+                    );
+                }
+            }
+            Operands::Number => {
+                let is_number = |arg: &Arg| {
+                    arg.literal()
+                        .is_some_and(|text| text.chars().all(|c| c.is_ascii_digit()))
+                };
+                if self.shell == Shell::Zsh && !operands.iter().all(is_number) {
+                    judged.raise(Effect::Execute, "zsh computes what it is given.");
+                }
+            }
+            Operands::Format => {
+                let shows = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('+'));
+                if !operands.iter().all(shows) {
+                    judged.raise(Effect::Administer, "It sets the clock.");
+                }
+            }
+            Operands::Revisions => {
+                let leads_out = |arg: &&Arg| match arg {
+                    Arg::Exact(text) => {
+                        text.starts_with('/') || text.contains("../") || text == ".."
+                    }
+                    Arg::Home(_) => true,
+                    Arg::Opaque(opaque) => opaque.prefix.starts_with('/'),
+                };
+                for path in operands.iter().filter(leads_out) {
+                    self.touches(judged, path, Effect::Read, true);
+                }
+            }
+            Operands::References => {
+                // A helper of that name is run for such an address.
+                let helped = |arg: &Arg| arg.literal().is_none_or(|text| text.contains("::"));
+                if operands.iter().any(helped) {
+                    judged.raise(
+                        Effect::Execute,
+                        "Which program it reaches that place with cannot be told.",
+                    );
+                }
+                let destroys = |arg: &Arg| match arg.literal() {
+                    Some(text) => text.starts_with(['+', ':']),
+                    None => true,
+                };
+                if operands.iter().any(destroys) {
+                    judged.raise(Effect::Destroy, "It takes away what is there.");
+                }
+            }
+        }
+    }
+
+    /// Settings that `sysctl` shows, or sets.
+    fn kernel(&self, judged: &mut Judged, reading: &Reading) {
+        let loads = reading.has(&["-p", "--load"]);
+        for arg in &reading.operands {
+            let text = arg.literal().filter(|text| !text.contains('/') && !loads);
+            let harmless = ["vm.", "net.", "fs.inotify.", "fs.file-max="];
+            match text {
+                Some(text) if !text.contains('=') => {}
+                Some(text) if harmless.iter().any(|name| text.starts_with(name)) => {
+                    judged.raise(Effect::Administer, "It changes settings of the kernel.");
+                }
+                _ => judged.raise(Effect::Execute, "Some settings of the kernel run programs."),
+            }
+        }
+        let attached = reading.values(&["-p", "--load"]).next().is_some();
+        if attached || reading.has(&["-w", "--write"]) && reading.operands.is_empty() {
+            judged.raise(Effect::Execute, "What it sets is not part of the line.");
+        }
+    }
+
+    /// What `curl` asks: some addresses are files of the host.
+    fn addresses(&self, judged: &mut Judged, operands: &[Arg]) {
+        for arg in operands {
+            let text = match arg {
+                Arg::Exact(text) => text.as_str(),
+                Arg::Opaque(opaque) => opaque.prefix.as_str(),
+                Arg::Home(_) => "",
+            };
+            let lower = text.to_ascii_lowercase();
+            let known = match lower.split_once("://") {
+                Some((scheme, _)) => {
+                    ["http", "https", "ftp", "ftps", "ws", "wss", "telnet"].contains(&scheme)
+                }
+                None => arg.literal().is_some() && !lower.contains("file:") && !lower.contains('{'),
+            };
+            if !known {
+                judged.raise(Effect::Execute, "It may ask for a file of the host.");
+            }
+        }
+    }
+
+    /// Where `git clone` puts what a repository elsewhere has: where it is told to, or below the name of the repository.
+    fn copied_repository(&self, judged: &mut Judged, reading: &Reading) {
+        let from = reading.operands.first().and_then(Arg::literal);
+        let named = from.and_then(|from| {
+            let name = from.trim_end_matches('/').rsplit(['/', ':']).next()?;
+            Some(Arg::exact(name.strip_suffix(".git").unwrap_or(name)))
+        });
+        let to = match reading.operands.as_slice() {
+            [_] => named.as_ref(),
+            [_, to] => Some(to),
+            _ => None,
+        };
+        // A helper of that name is run for such an address.
+        let helped = from.is_none_or(|from| from.contains("::"));
+        match to.filter(|to| !helped && !to.is_many()) {
+            Some(to) => self.receives(judged, to),
+            None => judged.raise(
+                Effect::Execute,
+                "Where it copies from, or to, cannot be told.",
+            ),
+        }
+        let is_whole = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('/'));
+        if reading.has(&["-C"]) && !to.is_some_and(is_whole) {
+            judged.raise(
+                Effect::Execute,
+                "Which directory it works in is not looked at.",
+            );
+        }
+    }
+
+    /// Files that are copied or moved to the last, or to where an option says.
+    fn last_written(&self, judged: &mut Judged, reading: &Reading, effect: Effect) {
+        let directory = reading.values(&["-t", "--target-directory"]).next();
+        let (from, to) = match (directory, reading.operands.split_last()) {
+            (Some(directory), _) => (reading.operands.as_slice(), directory),
+            (None, Some((last, from))) => (from, last),
+            (None, None) => return,
+        };
+        if reading.has(&["-T", "--no-target-directory"])
+            && reading.has(&["-r", "-R", "-a", "--recursive", "--archive"])
+            && self.may_be_home(to)
+        {
+            judged.raise(
+                Effect::Execute,
+                "Which names the files will have cannot be told, and some decide what runs.",
+            );
+        }
+        for path in from {
+            self.touches(judged, path, effect, false);
+            let (effect, why) = self.copied_to(path, to);
+            if effect > Effect::Write {
+                judged.raise(effect, why);
+            }
+        }
+        if directory.is_none() {
+            self.touches(judged, to, Effect::Write, false);
+        }
+        if to.is_many() && effect == Effect::Read {
+            for path in from {
+                self.touches(judged, path, Effect::Write, false);
+            }
+        }
+    }
+
+    /// What it is to write a file that keeps its name in another directory.
+    fn copied_to(&self, from: &Arg, to: &Arg) -> (Effect, String) {
+        let name = match from {
+            Arg::Exact(path) | Arg::Home(path) => path.trim_end_matches('/').rsplit('/').next(),
+            // Names that come of `*` do not begin with a dot.
+            Arg::Opaque(opaque) if is_visible(opaque) => return (Effect::Write, String::new()),
+            Arg::Opaque(_) => None,
+        };
+        match (name.filter(|name| !["", ".", ".."].contains(name)), to) {
+            (Some(name), Arg::Exact(to)) => {
+                self.written(&Arg::exact(format!("{to}/{name}")), Effect::Write, "")
+            }
+            (Some(name), Arg::Home(to)) => {
+                self.written(&Arg::Home(format!("{to}/{name}")), Effect::Write, "")
+            }
+            (Some(_), Arg::Opaque(_)) => (Effect::Write, String::new()),
+            (None, to) if !self.may_be_home(to) => (Effect::Write, String::new()),
+            (None, _) => (
+                Effect::Execute,
+                "Which names the files will have cannot be told, and some decide what runs."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Names that the shell sets: `read x`, `export x=1`.
+    fn variables(&self, judged: &mut Judged, reading: &Reading) {
+        if self.shell == Shell::Zsh && reading.options.iter().any(|(spec, _)| spec.name != "-r") {
+            judged.raise(Effect::Execute, "zsh reads that option in another way.");
+        }
+        for arg in &reading.operands {
+            let text = match arg {
+                Arg::Exact(text) => text.as_str(),
+                Arg::Opaque(opaque) if !opaque.split && opaque.prefix.contains('=') => {
+                    opaque.prefix.as_str()
+                }
+                _ => "",
+            };
+            let name = text.split_once('=').map_or(text, |(name, _)| name);
+            if !KNOWN.is_harmless(name, self.shell != Shell::Zsh) || name.is_empty() {
+                judged.raise(
+                    Effect::Execute,
+                    "It sets a variable that is not known to leave alone which programs run.",
+                );
+            }
+        }
+    }
+}
+
+/// Whether names that begin so are of files that are there, and not hidden.
+fn is_visible(opaque: &Opaque) -> bool {
+    let name = opaque.prefix.rsplit('/').next().unwrap_or_default();
+    !opaque.expands && !name.starts_with('.')
+}
