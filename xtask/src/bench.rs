@@ -6,11 +6,12 @@ use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
 
 pub const HELP: &str = "\
-cargo xtask bench [identity] [--quick] [--only NAME]... [--like TEXT]
+cargo xtask bench [identity] [ssh] [--quick] [--only NAME]... [--like TEXT] [--format text|json]
 
 Measures the gateway on this machine beside a direct connection and a plain proxy, with release builds, and writes the
-figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory, agents, revoke;
-`identity` stands for the last two.";
+figures to target/bench/last.json. NAME is one of select, tpcb, connect, rows, copy, burst, memory, agents, revoke,
+ssh-memory, ssh-connect, ssh-exec, ssh-echo, ssh-bulk; `identity` stands for agents and revoke, `ssh` for all that begin
+with it.";
 
 /// Makes ready, builds, measures.
 pub fn run(workspace: &Workspace, args: &[&str]) -> Outcome {
