@@ -64,8 +64,10 @@ pub struct Plan {
     sessions: u64,
     /// Bytes that one bulk transfer over SSH moves.
     bulk_bytes: u64,
-    /// How often one SSH client connects, or runs a command, in one round.
-    ssh_times: u32,
+    /// How often SSH clients connect in one round.
+    logins: u32,
+    /// How many commands run on an open SSH connection in one round.
+    commands: u32,
     /// How many keys are typed in one round.
     keys: u32,
     /// How many SSH connections are idle while memory is looked at.
@@ -84,7 +86,8 @@ impl Plan {
             agents_seconds: 60,
             sessions: 1000,
             bulk_bytes: 1 << 30,
-            ssh_times: 64,
+            logins: 64,
+            commands: 400,
             keys: 1500,
             ssh_idle: 100,
             only: Vec::new(),
@@ -100,7 +103,8 @@ impl Plan {
             agents_seconds: 20,
             sessions: 100,
             bulk_bytes: 64 << 20,
-            ssh_times: 16,
+            logins: 16,
+            commands: 40,
             keys: 200,
             ssh_idle: 20,
             only: Vec::new(),

@@ -248,4 +248,32 @@ mod tests {
         assert!(text.contains("0.25") && text.contains("0.50"), "{text}");
         assert!(text.contains("missed select, simple, 8 clients"), "{text}");
     }
+
+    #[test]
+    fn waits_are_told_by_what_is_added_and_beside_the_hop() {
+        let mut ledger = Ledger::default();
+        for (way, wait) in [
+            (Way::Direct, 100.0),
+            (Way::Jump, 160.0),
+            (Way::Gateway, 400.0),
+        ] {
+            ledger.note("key echoed", Unit::Microseconds, way, wait);
+        }
+        let mut report = Report::default();
+        report.add(Part {
+            family: &family::SSH,
+            ledger,
+            setting: Vec::new(),
+        });
+        let text = report.to_string();
+        let row = text.lines().find(|line| line.contains("key echoed"));
+        let row: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+        assert_eq!(
+            row,
+            ["key", "echoed", "100", "160", "400", "300", "4.00", "2.50"]
+        );
+        assert!(text.contains("missed key echoed"), "{text}");
+        let json = report.json();
+        assert_eq!(json["ssh"]["measured"][0]["medians"]["jump"], 160.0);
+    }
 }

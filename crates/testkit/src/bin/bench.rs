@@ -51,7 +51,8 @@ fn main() -> ExitCode {
 
 fn order(mut args: impl Iterator<Item = String>) -> Result<Order, String> {
     let mut plan = Plan::full();
-    let (mut only, mut like, mut json) = (Vec::new(), String::new(), false);
+    let (mut groups, mut only) = (Vec::new(), Vec::new());
+    let (mut like, mut json) = (String::new(), false);
     while let Some(arg) = args.next() {
         let mut value = |what: &str| args.next().ok_or_else(|| format!("{arg} takes {what}"));
         match arg.as_str() {
@@ -73,13 +74,15 @@ fn order(mut args: impl Iterator<Item = String>) -> Result<Order, String> {
                 };
             }
             "--draw" => return Ok(Order::Draw(value("the path of a last.json")?.into())),
-            "identity" => only.extend(bench::IDENTITY.map(str::to_owned)),
-            "ssh" => only.extend(bench::SSH.map(str::to_owned)),
+            "identity" => groups.extend(bench::IDENTITY.map(str::to_owned)),
+            "ssh" => groups.extend(bench::SSH.map(str::to_owned)),
             "--help" | "-h" => return Ok(Order::Help),
             other => return Err(format!("{other:?} is not understood")),
         }
     }
-    let plan = plan.only(only).like(like);
+    // Whoever names measurements wants these and no others of the group.
+    let chosen = if only.is_empty() { groups } else { only };
+    let plan = plan.only(chosen).like(like);
     Ok(Order::Measure { plan, json })
 }
 
@@ -100,4 +103,46 @@ fn measure(plan: &Plan, json: bool, binary: &Path) -> ExitCode {
 fn usage(why: &str) -> ExitCode {
     eprintln!("bench: {why}\n\n{HELP}");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn understood(line: &str) -> Result<Order, String> {
+        order(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn what_is_measured_is_named_and_nothing_else_is_understood() {
+        for line in [
+            "",
+            "ssh --quick",
+            "identity ssh",
+            "--only ssh-echo --format json",
+        ] {
+            assert!(
+                matches!(understood(line), Ok(Order::Measure { .. })),
+                "{line}"
+            );
+        }
+        assert!(matches!(understood("--draw x"), Ok(Order::Draw(_))));
+        for line in ["--only scp", "--only", "--format xml", "sftp"] {
+            assert!(understood(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_narrows_its_group() {
+        let plan = |line: &str| match understood(line) {
+            Ok(Order::Measure { plan, .. }) => format!("{plan:?}"),
+            _ => String::new(),
+        };
+        assert!(plan("ssh").contains("ssh-bulk"));
+        let narrowed = plan("ssh --only ssh-echo");
+        assert!(
+            narrowed.contains("ssh-echo") && !narrowed.contains("ssh-bulk"),
+            "{narrowed}"
+        );
+    }
 }

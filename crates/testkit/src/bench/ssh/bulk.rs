@@ -134,10 +134,10 @@ fn down(route: &Route, from: &str, bytes: u64) -> Result<Duration, BenchError> {
 fn text_up(moved: &Moved, route: &Route) -> Result<Duration, BenchError> {
     let command = format!("echo {READY}; wc -c");
     let mut talk = Talk::start(route.client.ssh_command(&[], &command))?;
-    let mut file = File::open(&moved.text).during("opening the text")?;
+    let file = File::open(&moved.text).during("opening the text")?;
     let began = Instant::now();
     let (input, _) = talk.both()?;
-    run::write_zero_copy(&mut file, input)?;
+    run::feed(file, input)?;
     talk.hang_up();
     let counted = talk.end()?;
     let took = began.elapsed();

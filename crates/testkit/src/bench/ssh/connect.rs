@@ -25,7 +25,7 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
             for route in rotated(world.routes()?, round) {
                 // What the first brings (files read, code loaded) is not what the next one costs.
                 once(&route)?;
-                let (ran, cpu) = route.spent(|| all(&route, plan.ssh_times, at_once))?;
+                let (ran, cpu) = route.spent(|| all(&route, plan.logins, at_once))?;
                 let many = ran.waits.len() as f64;
                 let rate = many / ran.took.as_secs_f64();
                 ledger.note(name, Unit::PerSecond, route.way, rate);

@@ -28,11 +28,11 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
             let before = pid.map(process::cpu).transpose()?;
             let began = Instant::now();
             let waits: Result<Vec<Duration>, BenchError> =
-                (0..plan.ssh_times).map(|_| once(&route)).collect();
+                (0..plan.commands).map(|_| once(&route)).collect();
             let took = began.elapsed();
             let after = pid.map(process::cpu).transpose()?;
             drop(master);
-            let many = f64::from(plan.ssh_times);
+            let many = f64::from(plan.commands);
             let rate = many / took.as_secs_f64();
             ledger.note(NAME, Unit::PerSecond, route.way, rate);
             ledger.note_waits(NAME, route.way, &waits?);

@@ -99,7 +99,6 @@ impl World {
 
     /// What this is, in words.
     pub fn setting(&self, plan: &Plan) -> Vec<(&'static str, String)> {
-        let mib = plan.bulk_bytes >> 20;
         vec![
             ("cores", machine::cores()),
             ("file system", machine::file_system(self.gateway.dir())),
@@ -112,8 +111,12 @@ impl World {
             (
                 "rounds",
                 format!(
-                    "{} in turns, medians; {mib} MiB, {} connections, {} keys each",
-                    plan.rounds, plan.ssh_times, plan.keys
+                    "{} in turns, medians; {} MiB, {} connections, {} commands, {} keys each",
+                    plan.rounds,
+                    plan.bulk_bytes >> 20,
+                    plan.logins,
+                    plan.commands,
+                    plan.keys
                 ),
             ),
         ]
