@@ -7,6 +7,7 @@ mod bundle;
 mod people;
 mod records;
 mod rights;
+mod ssh;
 
 pub use bundle::{
     CheckArgs, DevArgs, DevCommand, ExplainArgs, PolicyArgs, PolicyCommand, ServeArgs,
@@ -23,6 +24,8 @@ pub use rights::{
     DelegateArgs, DelegationsArgs, DelegationsCommand, FreezeArgs, GrantsArgs, GrantsCommand,
     ReachArgs, RequestArgs, RequestCommand, RequestCreateArgs, ThawArgs,
 };
+
+pub use ssh::{SshArgs, SshCertArgs, SshCommand};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -165,6 +168,13 @@ pub enum Command {
         after_help = "Examples:\n  brattice credential create orders-db --ttl 15m\n  brattice credential create orders-db --single-use --from 10.0.0.7\n  brattice credential list\n  brattice credential revoke crd_0123456789abcdef\n  pass show orders-db | brattice credential seal orders-db --config /etc/brattice"
     )]
     Credential(CredentialArgs),
+    /// Go to a host with the ssh that you have, by a certificate that is made for it.
+    #[command(
+        after_help = "Examples:\n  brattice ssh web-1\n  brattice ssh deploy@web-1 -- systemctl status app\n  brattice ssh list\n  brattice ssh cert web-1 --ttl 1h\n  brattice ssh config --write ~/.ssh/brattice\n  brattice ssh ca > brattice.pub",
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true
+    )]
+    Ssh(SshArgs),
     /// Trade your token for a narrower one, for yourself or for a worker.
     #[command(
         after_help = "Examples:\n  brattice token exchange --target orders-db --effects read --ttl 10m\n  BRATTICE_TOKEN=\"$(brattice token exchange --worker w1 --target orders-db)\" ./worker\n  brattice token exchange --on-behalf-of bob.token --effects read"

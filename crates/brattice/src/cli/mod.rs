@@ -27,6 +27,7 @@ mod rows;
 mod saved;
 mod sessions;
 mod show;
+mod ssh;
 mod token;
 mod whoami;
 
@@ -97,6 +98,7 @@ fn dispatch(program: Program, out: &mut Output) -> Result<(), Failure> {
         Command::Freezes => freeze::list(&gateway, out),
         Command::Token(args) => token::run(&gateway, args, out),
         Command::Credential(args) => credential::run(&gateway, args, out),
+        Command::Ssh(args) => ssh::run(&gateway, args, out),
         Command::Audit(args) => audit::run(&gateway, args, out),
         Command::Policy(args) => policy::run(&gateway, args, out),
         Command::Docs(args) => docs::run(&args, out),

@@ -220,6 +220,11 @@ impl Saved {
         Some(self.0.as_ref()?.join(format!("{name}.json")))
     }
 
+    /// Where keys for SSH are kept as long as their certificates hold.
+    pub fn ssh(&self) -> Result<PathBuf, Failure> {
+        super::ssh::private_dir(&self.directory()?.join("ssh"))
+    }
+
     fn directory(&self) -> Result<&Path, Failure> {
         let directory = self.0.as_deref().ok_or_else(|| {
             Failure::usage("there is no place to keep sign-ins")

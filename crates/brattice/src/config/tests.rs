@@ -1,5 +1,6 @@
 //! Bundles as people write them, right and wrong.
 
+mod hosts;
 mod leases;
 mod spiffe;
 

@@ -326,3 +326,76 @@ fn a_sealing_key_is_read_in_both_written_forms() {
         assert!(SealingKey::from_text(&Secret::new(bad)).is_err());
     }
 }
+
+#[tokio::test]
+async fn a_login_at_a_host_is_certified_for_minutes_with_a_key_of_its_session() {
+    use crate::ssh::{Authority, Certificate, PrivateKey, new_key};
+    let signer = new_key(&Counting(Mutex::new(9))).unwrap();
+    let lender = |ssh: Option<Arc<Authority>>| {
+        let lender = Lender::new(Parts {
+            environment: Arc::new(Variables(HashMap::new())),
+            sealed: None,
+            servers: Arc::new(Nowhere),
+            randomness: Arc::new(Counting(Mutex::new(0))),
+            clock: Arc::new(Noon),
+            node: "0a1b2c3d".to_owned(),
+            leases: "/nonexistent".into(),
+            ssh,
+        });
+        let credential = TargetCredential {
+            user: "deploy".into(),
+            proof: UpstreamProof::Gateway,
+            template: None,
+        };
+        let targets = BTreeMap::from([("web-1".to_owned(), credential)]);
+        lender.replace(targets, Vec::new(), Vec::new());
+        lender
+    };
+    let session = brattice_core::ids::SessionId::from_bytes([1; 10]);
+    let to = || Borrower {
+        target: "web-1",
+        place: "root",
+        purpose: Purpose::Session {
+            id: &session,
+            agent: "etl-7\nroot",
+        },
+    };
+    let good = lender(Some(Arc::new(Authority::new(signer.clone()).unwrap())));
+    let [one, two] = [
+        good.lend(to()).await.unwrap(),
+        good.lend(to()).await.unwrap(),
+    ];
+    let key = |lease: &Lease| {
+        let text = lease
+            .private_key
+            .as_ref()
+            .unwrap()
+            .expose_str()
+            .unwrap()
+            .to_owned();
+        PrivateKey::from_openssh(text).unwrap()
+    };
+    assert_ne!(key(&one).public_key(), key(&two).public_key());
+    let certified = one.certifier.as_ref().unwrap().certify().unwrap();
+    let certificate = Certificate::from_openssh(&certified).unwrap();
+    assert_eq!(certificate.public_key(), key(&one).public_key().key_data());
+    assert_eq!(certificate.signature_key(), signer.public_key().key_data());
+    // The account alone, under the session's name.
+    assert_eq!(certificate.valid_principals(), ["root"]);
+    let named = format!("brattice session={session} agent=etl-7root");
+    assert_eq!(certificate.key_id(), named);
+    assert!(certificate.valid_before() - certificate.valid_after() <= 300);
+    // Each login has another one.
+    assert_ne!(
+        one.certifier.as_ref().unwrap().certify().unwrap(),
+        certified
+    );
+
+    let why = lender(None).lend(to()).await.unwrap_err().to_string();
+    assert!(why.contains("no key that signs"), "{why}");
+    let own = Borrower {
+        purpose: Purpose::Catalogue,
+        ..to()
+    };
+    assert!(good.lend(own).await.is_err());
+}

@@ -75,6 +75,13 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
+    /// Its table, as it stands in `brattice.toml`.
+    pub fn toml(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
     fn write(&self, text: &mut String) {
         let labels: Vec<String> = self
             .labels

@@ -35,7 +35,9 @@ fn section(command: &Command, parent: &str, depth: usize, text: &mut String) {
         .get_subcommands()
         .filter(|c| c.get_name() != "help")
         .collect();
-    if below.is_empty() {
+    let own =
+        |a: &&clap::Arg| !a.is_global_set() && !matches!(a.get_id().as_str(), "help" | "version");
+    if below.is_empty() || command.get_arguments().any(|a| own(&a)) {
         let usage = command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ").trim();
         let _ = writeln!(text, "```\n{usage}\n```\n");

@@ -2,7 +2,7 @@
 
 use super::{PROD, WEB, World};
 use crate::world::{AUDITOR, OWNER, READER, Who};
-use brattice_testkit::ssh_client::{SshAgent, SshClient, SshLogin, SshProof, SshSaid};
+use brattice_testkit::ssh_client::{SshAgent, SshClient, SshLibrary, SshLogin, SshProof, SshSaid};
 use brattice_testkit::sshd::{KeyKind, SshKey, known_hosts_line};
 use serde_json::{Value, json};
 use std::fs;
@@ -387,6 +387,35 @@ fn a_session_ends_with_the_credential_of_its_certificate() {
         running.join().unwrap()
     });
     assert!(!done.is_good(), "{done:?}");
+}
+
+#[test]
+fn libraries_log_in_with_certificates_too() {
+    let (world, ring) = (World::new(), Ring::new());
+    let key = ring.key("key");
+    let certificate = world.certificate(&ring, READER, WEB, &key);
+    // paramiko knows no authorities of hosts, and is shown the key itself.
+    let known = world.gateway.known_hosts().unwrap();
+    for (library, known_hosts) in [
+        (SshLibrary::Asyncssh, world.authority_line()),
+        (SshLibrary::Paramiko, known),
+    ] {
+        let client = SshClient::new(SshLogin {
+            port: world.gateway.ssh_port(),
+            user: WEB.to_owned(),
+            proof: SshProof::Certificate {
+                key: key.private().to_owned(),
+                certificate: certificate.clone(),
+            },
+            known_hosts,
+        })
+        .unwrap();
+        let said = client
+            .library(library, json!({ "do": "run", "command": "echo in" }))
+            .unwrap();
+        assert_eq!(said["exit"], 0, "{library:?}: {said}");
+        assert_eq!(said["stdout"], "in\n", "{library:?}: {said}");
+    }
 }
 
 /// The credential of a certificate: the first word of its key id.

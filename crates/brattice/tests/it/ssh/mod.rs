@@ -6,10 +6,12 @@
 mod attacks;
 mod certificates;
 mod clients;
+mod commands;
 mod exec;
 mod files;
 mod holds;
 mod records;
+mod trusted;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};
@@ -167,8 +169,9 @@ impl World {
     }
 }
 
-fn bundle(idp: &Idp, sshd: &Sshd) -> GatewayOptions {
-    let host = |name: &str, env: &str| HostOptions {
+/// A server as a target, entered by the key that it lets in.
+pub fn host(sshd: &Sshd, name: &str, env: &str) -> HostOptions {
+    HostOptions {
         name: name.to_owned(),
         port: sshd.port(),
         user: sshd.user().to_owned(),
@@ -180,14 +183,17 @@ fn bundle(idp: &Idp, sshd: &Sshd) -> GatewayOptions {
             ("role".to_owned(), "web".to_owned()),
         ],
         more: String::new(),
-    };
+    }
+}
+
+fn bundle(idp: &Idp, sshd: &Sshd) -> GatewayOptions {
     GatewayOptions {
         binary: env!("CARGO_BIN_EXE_brattice").into(),
         tls: false,
         admin_tls: false,
         issuers: vec![("dev".to_owned(), idp.issuer().to_owned())],
         targets: Vec::new(),
-        hosts: vec![host(WEB, "test"), host(PROD, "production")],
+        hosts: vec![host(sshd, WEB, "test"), host(sshd, PROD, "production")],
         more: "[limits]\nquestions_per_minute_max = 1000\n\n".to_owned(),
         policies: vec![(
             "policies/ssh.cedar".to_owned(),

@@ -1,0 +1,85 @@
+//! A host that knows the gateway's authority and none of its keys.
+
+use super::{World, host};
+use crate::world::{READER, SECURITY};
+use brattice_testkit::sshd::{Sshd, SshdOptions};
+
+#[test]
+fn a_host_lets_the_gateway_in_by_certificates_alone_and_logs_who_came() {
+    let world = World::new();
+    // As an operator would: the key goes to the host, then the host into the bundle.
+    let said = world
+        .gateway
+        .cli(&["ssh", "ca"], &world.token(READER))
+        .unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let authority = String::from_utf8(said.stdout).unwrap();
+    let sshd = Sshd::start_now(&SshdOptions {
+        user_ca: Some(authority),
+        extra_conf: vec!["AuthorizedKeysFile none".to_owned()],
+        ..SshdOptions::default()
+    })
+    .unwrap();
+    let mut trusted = host(&sshd, "trusted-1", "test");
+    trusted.proof = "certificate = \"gateway\"".to_owned();
+    let bundle = world.gateway.read("brattice.toml").unwrap();
+    world
+        .gateway
+        .write("brattice.toml", &(bundle + "\n" + &trusted.toml()))
+        .unwrap();
+    let reloaded = world.gateway.reload(&world.token(SECURITY)).unwrap();
+    assert_eq!(reloaded.status, 200, "{reloaded:?}");
+
+    let mark = sshd.mark();
+    let client = world.client(READER, "trusted-1");
+    for _ in 0..2 {
+        let said = client.ssh(&[], "echo in", b"").unwrap();
+        assert_eq!(said.text(), "in\n", "{said:?}");
+    }
+    let log = sshd.log_since(mark);
+    let named = "brattice session=ses_";
+    assert!(
+        log.contains(named) && log.contains("agent=reader-1"),
+        "{log}"
+    );
+    // A terminal, and two channels of one session at once, each with a certificate of its own.
+    let said = client
+        .ssh(&["-tt"], "test -t 0 && echo on a terminal", b"")
+        .unwrap();
+    assert!(said.text().contains("on a terminal"), "{said:?}");
+
+    // The key of callers' certificates opens no host.
+    let front = world.get(READER, "/api/v1/ssh").json();
+    assert_ne!(front["user_ca"], front["target_ca"]);
+    let listed = front["targets"].as_array().unwrap();
+    let of = |name: &str| listed.iter().find(|t| t["target"] == name).unwrap()["certified"].clone();
+    assert_eq!((of("trusted-1"), of("web-1")), (true.into(), false.into()));
+}
+
+#[test]
+fn a_host_of_another_authority_is_not_entered() {
+    let world = World::new();
+    // The authority that certifies callers is another than the one that hosts trust.
+    let front = world.get(READER, "/api/v1/ssh").json();
+    let sshd = Sshd::start_now(&SshdOptions {
+        user_ca: Some(front["user_ca"].as_str().unwrap().to_owned()),
+        ..SshdOptions::default()
+    })
+    .unwrap();
+    let mut trusted = host(&sshd, "strange-1", "test");
+    trusted.proof = "certificate = \"gateway\"".to_owned();
+    let bundle = world.gateway.read("brattice.toml").unwrap();
+    world
+        .gateway
+        .write("brattice.toml", &(bundle + "\n" + &trusted.toml()))
+        .unwrap();
+    assert_eq!(
+        world.gateway.reload(&world.token(SECURITY)).unwrap().status,
+        200
+    );
+    let said = world
+        .client(READER, "strange-1")
+        .ssh(&[], "echo in", b"")
+        .unwrap();
+    assert!(!said.is_good() && said.text().is_empty(), "{said:?}");
+}
