@@ -30,10 +30,12 @@ impl Checker<'_> {
         raw: RawTarget,
         holds: HoldTimes,
     ) -> Option<TargetConfig> {
-        if raw.protocol? == RawProtocol::Ssh {
-            return self.host_target(name, at, raw, holds);
+        match raw.protocol {
+            Some(RawProtocol::Ssh) => return self.host_target(name, at, raw, holds),
+            Some(RawProtocol::Postgres) => self.not_of_a_database(at, &raw),
+            // That is wrong by itself; what else is wrong shall be told with it, as of the protocol that most have.
+            None => {}
         }
-        self.not_of_a_database(at, &raw);
         let labels = raw
             .labels
             .map(|labels| self.labels(&at.key("labels"), labels));
