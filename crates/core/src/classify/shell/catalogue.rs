@@ -44,6 +44,8 @@ pub(super) enum Operands {
     Anything,
     /// A file that is read, and a second that is written.
     ReadWrite,
+    /// A file that is read, and how the names of those begin that are written.
+    Pieces,
     /// A filter of `jq`, then files that are read.
     FilterRead,
     /// Addresses that `curl` asks.

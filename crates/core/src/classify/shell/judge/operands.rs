@@ -28,6 +28,7 @@ impl Judge<'_> {
                     }
                 }
             }
+            Operands::Pieces => self.pieces(judged, operands),
             Operands::FilterRead => {
                 let skip = usize::from(!reading.has(&["-f", "--from-file"]));
                 let files = operands.get(skip..).unwrap_or_default();
@@ -165,6 +166,31 @@ impl Judge<'_> {
                     judged.raise(Effect::Destroy, "It takes away what is there.");
                 }
             }
+        }
+    }
+
+    /// `split FILE PREFIX`.
+    fn pieces(&self, judged: &mut Judged, operands: &[Arg]) {
+        for path in operands.first().iter().copied() {
+            self.touches(judged, path, Effect::Read, true);
+        }
+        let begin = match operands.get(1) {
+            None => "x",
+            Some(prefix) => prefix.literal().unwrap_or("."),
+        };
+        let named = Arg::Opaque(Opaque {
+            prefix: begin.to_owned(),
+            many: true,
+            split: false,
+            expands: false,
+            digits: false,
+        });
+        self.touches(judged, &named, Effect::Write, true);
+        if operands.len() > 2 || operands.iter().any(Arg::is_many) {
+            judged.raise(
+                Effect::Execute,
+                "What the pieces are called cannot be told.",
+            );
         }
     }
 
