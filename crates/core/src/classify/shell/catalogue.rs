@@ -386,4 +386,6 @@ pub fn programs() -> Vec<(&'static str, Effect, &'static str)> {
 }
 
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod tests;
