@@ -6,7 +6,7 @@
 use super::super::error::{BenchError, During};
 use super::super::ledger::{Ledger, Unit};
 use super::super::way::{Way, rotated};
-use super::super::{Plan, process, say};
+use super::super::{Plan, machine, process, say};
 use super::route::Route;
 use super::run::{self, READY, Talk};
 use super::text;
@@ -36,7 +36,7 @@ struct Moved {
 
 type Transfer = fn(&Moved, &Route) -> Result<Duration, BenchError>;
 
-/// By name, and by what is said of the gateway's memory meanwhile.
+/// By name, and by what is said of what the gateway takes meanwhile.
 const TRANSFERS: [(&str, &str, Transfer); 5] = [
     ("zeros down", "while zeros came down", zeros_down),
     ("text down", "while text came down", text_down),
@@ -64,7 +64,7 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
         say(&format!("{name}, {} MiB", bytes >> 20));
         for round in 0..plan.rounds {
             for route in rotated(world.routes()?, round) {
-                let peak = Peak::begin(&route)?;
+                let taken = Taken::begin(world, &route)?;
                 let (took, cpu) = route.spent(|| transfer(&moved, &route))?;
                 let rate = bytes as f64 / 1e6 / took.as_secs_f64();
                 ledger.note(name, Unit::MegabytesPerSecond, route.way, rate);
@@ -73,8 +73,8 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
                     let each = cpu.as_secs_f64() * 1e3 / gib;
                     ledger.note(name, Unit::CpuMillisecondsPerGib, route.way, each);
                 }
-                if let Some(peak) = peak {
-                    peak.note(meanwhile, ledger)?;
+                if let Some(taken) = taken {
+                    taken.note(meanwhile, ledger)?;
                 }
             }
         }
@@ -192,32 +192,43 @@ fn all_came(came: u64, bytes: u64) -> Result<(), BenchError> {
     }
 }
 
-/// The most memory that the gateway has while something is moved.
-struct Peak {
+/// What the gateway takes while something is moved: the most memory that it has, and what it puts on disk.
+struct Taken {
     pid: u32,
-    before: u64,
+    records: PathBuf,
+    memory: u64,
+    disk: u64,
 }
 
-impl Peak {
+impl Taken {
     /// From now on; of the gateway alone.
-    fn begin(route: &Route) -> Result<Option<Peak>, BenchError> {
-        let ours = route.between.filter(|_| route.way == Way::Gateway);
-        let Some(between) = ours else {
+    fn begin(world: &World, route: &Route) -> Result<Option<Taken>, BenchError> {
+        if route.way != Way::Gateway {
             return Ok(None);
-        };
-        process::forget_peak(between.pid)?;
-        Ok(Some(Peak {
-            pid: between.pid,
-            before: process::resident_kib(between.pid)?,
+        }
+        let (pid, records) = (world.gateway_pid()?, world.gateway.data_dir());
+        process::forget_peak(pid)?;
+        Ok(Some(Taken {
+            memory: process::resident_kib(pid)?,
+            disk: machine::on_disk_kib(&records)?,
+            pid,
+            records,
         }))
     }
 
     fn note(&self, meanwhile: &str, ledger: &mut Ledger) -> Result<(), BenchError> {
         let peak = process::peak_kib(self.pid)?;
+        let disk = machine::on_disk_kib(&self.records)?.saturating_sub(self.disk);
         let mut note = |name: String, kib| ledger.note(&name, Unit::Kib, Way::Gateway, kib as f64);
         note(format!("memory, most {meanwhile}"), peak);
-        let added = peak.saturating_sub(self.before);
+        let added = peak.saturating_sub(self.memory);
         note(format!("memory, most that was added {meanwhile}"), added);
-        Ok(())
+        note(format!("recorded {meanwhile}"), disk);
+        match disk {
+            0 => Err(BenchError::Wrong(format!(
+                "nothing was recorded {meanwhile}"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
