@@ -105,11 +105,6 @@ impl Sshd {
         self.server.port()
     }
 
-    /// The process that listens; each connection has one of its own below it.
-    pub fn pid(&self) -> u32 {
-        self.server.pid()
-    }
-
     /// The name of the one account that may log in.
     pub fn user(&self) -> &'static str {
         account::NAME

@@ -15,14 +15,9 @@ const FILES_RESERVED: u64 = 200;
 pub(super) fn cpu(pid: u32) -> Result<Duration, BenchError> {
     let text =
         fs::read_to_string(format!("/proc/{pid}/stat")).during("reading a process's times")?;
-    in_time(pid, ticks(&text))
-}
-
-/// The same of those it started that have ended, and theirs, as far as each was waited for.
-pub(super) fn cpu_of_children(pid: u32) -> Result<Duration, BenchError> {
-    let text =
-        fs::read_to_string(format!("/proc/{pid}/stat")).during("reading a process's times")?;
-    in_time(pid, ticks_of_children(&text))
+    let ticks = ticks(&text)
+        .ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/stat cannot be understood")))?;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
 }
 
 /// Its resident memory, in KiB.
@@ -77,27 +72,11 @@ fn peer(line: &str, port: u16) -> Option<u16> {
 
 /// The fourteenth and fifteenth field; the second, the program's name, may hold anything but ends with the last bracket.
 fn ticks(stat: &str) -> Option<u64> {
-    two_of(stat, 14)
-}
-
-/// The two fields after these.
-fn ticks_of_children(stat: &str) -> Option<u64> {
-    two_of(stat, 16)
-}
-
-/// The sum of this field and the next, counted from one; the third stands first behind the name.
-fn two_of(stat: &str, first: usize) -> Option<u64> {
     let (_, after) = stat.rsplit_once(')')?;
-    let mut fields = after.split_whitespace().skip(first.checked_sub(3)?);
+    let mut fields = after.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
-}
-
-fn in_time(pid: u32, ticks: Option<u64>) -> Result<Duration, BenchError> {
-    let ticks =
-        ticks.ok_or_else(|| BenchError::Wrong(format!("/proc/{pid}/stat cannot be understood")))?;
-    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
 }
 
 fn status_kib(pid: u32, what: &str) -> Result<u64, BenchError> {
@@ -124,9 +103,8 @@ mod tests {
 
     #[test]
     fn times_are_found_behind_any_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 40 2 20 0 4 0 1 2 3";
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 1 2 3";
         assert_eq!(ticks(stat), Some(300));
-        assert_eq!(ticks_of_children(stat), Some(42));
     }
 
     #[test]

@@ -72,11 +72,6 @@ impl Server {
     pub fn port(&self) -> u16 {
         self.port
     }
-
-    /// The process that listens.
-    pub fn pid(&self) -> u32 {
-        self.listener.id()
-    }
 }
 
 impl Drop for Server {

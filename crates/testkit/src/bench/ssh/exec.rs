@@ -3,7 +3,7 @@
 use super::super::error::{BenchError, During};
 use super::super::ledger::{Ledger, Unit};
 use super::super::way::rotated;
-use super::super::{Plan, process, say};
+use super::super::{Plan, say};
 use super::route::Route;
 use super::run;
 use super::world::World;
@@ -23,14 +23,13 @@ pub(super) fn measure(world: &World, plan: &Plan, ledger: &mut Ledger) -> Result
         for route in rotated(world.routes()?, round) {
             let master = Master::start(&route)?;
             once(&route)?;
-            // A hop's process has not ended, and so is not counted yet: only the gateway's time is told.
-            let pid = route.between.filter(|b| !b.by_children).map(|b| b.pid);
-            let before = pid.map(process::cpu).transpose()?;
+            let cpu = || route.between.map(|b| b.cpu()).transpose();
+            let before = cpu()?;
             let began = Instant::now();
             let waits: Result<Vec<Duration>, BenchError> =
                 (0..plan.commands).map(|_| once(&route)).collect();
             let took = began.elapsed();
-            let after = pid.map(process::cpu).transpose()?;
+            let after = cpu()?;
             drop(master);
             let many = f64::from(plan.commands);
             let rate = many / took.as_secs_f64();

@@ -49,23 +49,15 @@ impl World {
 
     /// Direct, jump, gateway; the last with a fresh credential. Each has clients with a home of their own.
     pub fn routes(&self) -> Result<Vec<Route>, BenchError> {
-        let route = |way, client, between| Route {
+        let route = |way, client| Route {
             way,
             client,
-            between,
+            between: None,
         };
-        let tree = Between {
-            pid: self.jump.pid(),
-            port: self.jump.port(),
-            by_children: true,
-        };
+        let straight = client(self.login(""), |_| String::new())?;
         Ok(vec![
-            route(
-                Way::Direct,
-                client(self.login(""), |_| String::new())?,
-                None,
-            ),
-            route(Way::Jump, self.over_the_jump()?, Some(tree)),
+            route(Way::Direct, straight),
+            route(Way::Jump, self.over_the_jump()?),
             self.gateway_route()?,
         ])
     }
@@ -86,7 +78,6 @@ impl World {
             between: Some(Between {
                 pid: self.gateway_pid()?,
                 port: self.gateway.ssh_port(),
-                by_children: false,
             }),
         })
     }
