@@ -22,6 +22,7 @@ pub(super) struct Stage {
     issuer: String,
     postgres: SocketAddr,
     admin: SocketAddr,
+    ssh: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     sealing_key: Option<String>,
     limits: Table,
@@ -70,6 +71,7 @@ impl Stage {
             issuer,
             postgres: here(address("postgres"), POSTGRES_PORT),
             admin: here(address("admin"), ADMIN_PORT),
+            ssh: address("ssh").map(|a| here(Some(a), a.port())),
             metrics: address("metrics").map(|a| here(Some(a), a.port())),
             sealing_key: text_at("store", "sealing_key"),
             limits: own
@@ -90,6 +92,10 @@ impl Stage {
                 None => {}
             }
         }
+        // Whoever takes any port for one takes any for the other.
+        if let (Some(0), Some(ssh)) = (port, self.ssh) {
+            self.ssh = Some(free(ssh)?);
+        }
         Ok(self)
     }
 
@@ -108,6 +114,9 @@ impl Stage {
             table([address(self.postgres), ("tls", tls), plain.clone()]),
         );
         listen.insert("admin".to_owned(), table([address(self.admin), plain]));
+        if let Some(ssh) = self.ssh {
+            listen.insert("ssh".to_owned(), table([address(ssh)]));
+        }
         if let Some(metrics) = self.metrics {
             listen.insert("metrics".to_owned(), table([address(metrics)]));
         }

@@ -11,7 +11,9 @@ use brattice_core::gate::{Allowed, Cleared, Lane, Request};
 use brattice_core::record::FrameKind;
 use russh::client::Msg as UpMsg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -74,8 +76,8 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
     let output = Output {
         pause: match setting.terminal {
             // Who types sees every key at once.
-            Some(_) => Duration::ZERO,
-            None => PAUSE,
+            Some(_) => None,
+            None => Some(PAUSE),
         },
         out: match allowed.transfers {
             true => Shown::as_it_is(link.clone(), FrameKind::Output, number, out),
@@ -226,7 +228,8 @@ impl Input<'_> {
 
 /// The way of the host's output.
 struct Output<W> {
-    pause: Duration,
+    /// How long what could be the beginning of a value is held back; not at all where somebody types.
+    pause: Option<Duration>,
     out: Shown<W>,
     err: Shown<W>,
 }
@@ -238,17 +241,16 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         let mut refused = false;
         loop {
             let holds_back = self.out.holds_back() || self.err.holds_back();
-            let message = if holds_back {
-                match tokio::time::timeout(self.pause, from_host.wait()).await {
-                    Ok(message) => message,
-                    Err(_) => {
-                        self.out.pause().await?;
-                        self.err.pause().await?;
-                        continue;
-                    }
-                }
-            } else {
-                from_host.wait().await
+            let next = match (holds_back, self.pause) {
+                (false, _) => Some(from_host.wait().await),
+                // A timer would take a millisecond to say that nothing is there.
+                (true, None) => now_or_never(from_host.wait()).await,
+                (true, Some(pause)) => tokio::time::timeout(pause, from_host.wait()).await.ok(),
+            };
+            let Some(message) = next else {
+                self.out.pause().await?;
+                self.err.pause().await?;
+                continue;
             };
             match message {
                 Some(ChannelMsg::Data { data }) => self.out.push(&data).await?,
@@ -274,6 +276,18 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         self.err.finish().await?;
         Ok(exit)
     }
+}
+
+/// What is there at once, if anything is.
+async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|cx| {
+        Poll::Ready(match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 impl Exit {
