@@ -48,7 +48,7 @@ impl Host {
             ("cat > orders.log", LOG),
             ("cat > worker.sh", SERVICE),
             (
-                "nohup sh worker.sh > /dev/null 2>&1 < /dev/null & exit 0",
+                "setsid sh worker.sh > /dev/null 2>&1 < /dev/null & exit 0",
                 "",
             ),
         ];
