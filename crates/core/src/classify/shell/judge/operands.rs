@@ -19,15 +19,7 @@ impl Judge<'_> {
         };
         match kind {
             Operands::Text | Operands::Anything => {}
-            Operands::ReadWrite => {
-                for (at, path) in operands.iter().enumerate() {
-                    let effect = if at == 0 { Effect::Read } else { Effect::Write };
-                    self.touches(judged, path, effect, true);
-                    if path.is_many() {
-                        self.touches(judged, path, Effect::Write, true);
-                    }
-                }
-            }
+            Operands::ReadWrite => self.first_read(judged, operands),
             Operands::Pieces => self.pieces(judged, operands),
             Operands::FilterRead => {
                 let skip = usize::from(!reading.has(&["-f", "--from-file"]));
@@ -35,27 +27,42 @@ impl Judge<'_> {
                 all(judged, files, Effect::Read);
             }
             Operands::Addresses => self.addresses(judged, operands),
+            Operands::Kernel => self.kernel(judged, reading),
+            Operands::Pages => self.pages(judged, operands),
+            Operands::Clone => self.copied_repository(judged, reading),
+            Operands::Read => all(judged, operands, Effect::Read),
+            Operands::Write => all(judged, operands, Effect::Write),
+            Operands::Destroy => all(judged, operands, Effect::Destroy),
+            Operands::Administer => all(judged, operands, Effect::Administer),
+            Operands::PatternRead => {
+                let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
+                let skip = usize::from(!given);
+                all(
+                    judged,
+                    operands.get(skip..).unwrap_or_default(),
+                    Effect::Read,
+                );
+            }
+            Operands::TextAdminister => {
+                let skip = usize::from(!reading.has(&["--reference"]));
+                let files = operands.get(skip..).unwrap_or_default();
+                all(judged, files, Effect::Administer);
+            }
+            Operands::LastWrite => self.last_written(judged, reading, Effect::Read),
+            Operands::Move => self.last_written(judged, reading, Effect::Write),
+            Operands::Variables => self.variables(judged, reading),
+            Operands::Revisions => self.revisions(judged, operands),
+            _ => self.names(judged, reading, kind),
+        }
+    }
+
+    /// Arguments that are no files.
+    fn names(&self, judged: &mut Judged, reading: &Reading, kind: Operands) {
+        let operands = reading.operands.as_slice();
+        match kind {
             Operands::Administered => {
                 if !operands.is_empty() {
                     judged.raise(Effect::Administer, "It sets what it would show.");
-                }
-            }
-            Operands::Kernel => self.kernel(judged, reading),
-            Operands::Pages => {
-                let begins = |text: &str| {
-                    let at = text.strip_prefix('+').unwrap_or_default();
-                    at == "G"
-                        || at == "F"
-                        || (!at.is_empty() && at.chars().all(|c| c.is_ascii_digit()))
-                };
-                for path in operands {
-                    match path.literal() {
-                        Some(text) if begins(text) => {}
-                        Some(text) if text.starts_with('+') => {
-                            judged.raise(Effect::Execute, "What it begins with may run programs.")
-                        }
-                        _ => self.touches(judged, path, Effect::Read, true),
-                    }
                 }
             }
             Operands::Interface => {
@@ -85,33 +92,11 @@ impl Judge<'_> {
                     judged.raise(Effect::Administer, "It changes which services run.");
                 }
             }
-            Operands::Clone => self.copied_repository(judged, reading),
             Operands::None => {
                 if !operands.is_empty() {
                     judged.raise(Effect::Execute, "It is not known to take such an argument.");
                 }
             }
-            Operands::Read => all(judged, operands, Effect::Read),
-            Operands::Write => all(judged, operands, Effect::Write),
-            Operands::Destroy => all(judged, operands, Effect::Destroy),
-            Operands::Administer => all(judged, operands, Effect::Administer),
-            Operands::PatternRead => {
-                let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
-                let skip = usize::from(!given);
-                all(
-                    judged,
-                    operands.get(skip..).unwrap_or_default(),
-                    Effect::Read,
-                );
-            }
-            Operands::TextAdminister => {
-                let skip = usize::from(!reading.has(&["--reference"]));
-                let files = operands.get(skip..).unwrap_or_default();
-                all(judged, files, Effect::Administer);
-            }
-            Operands::LastWrite => self.last_written(judged, reading, Effect::Read),
-            Operands::Move => self.last_written(judged, reading, Effect::Write),
-            Operands::Variables => self.variables(judged, reading),
             Operands::Names => {
                 let is_name =
                     |arg: &Arg| arg.literal().is_some_and(|text| !text.contains(['/', '=']));
@@ -137,18 +122,6 @@ impl Judge<'_> {
                     judged.raise(Effect::Administer, "It sets the clock.");
                 }
             }
-            Operands::Revisions => {
-                let leads_out = |arg: &&Arg| match arg {
-                    Arg::Exact(text) => {
-                        text.starts_with('/') || text.contains("../") || text == ".."
-                    }
-                    Arg::Home(_) => true,
-                    Arg::Opaque(opaque) => opaque.prefix.starts_with('/'),
-                };
-                for path in operands.iter().filter(leads_out) {
-                    self.touches(judged, path, Effect::Read, true);
-                }
-            }
             Operands::References => {
                 // A helper of that name is run for such an address.
                 let helped = |arg: &Arg| arg.literal().is_none_or(|text| text.contains("::"));
@@ -166,6 +139,44 @@ impl Judge<'_> {
                     judged.raise(Effect::Destroy, "It takes away what is there.");
                 }
             }
+            _ => judged.raise(Effect::Execute, "What its arguments are is not known."),
+        }
+    }
+
+    fn first_read(&self, judged: &mut Judged, operands: &[Arg]) {
+        for (at, path) in operands.iter().enumerate() {
+            let effect = if at == 0 { Effect::Read } else { Effect::Write };
+            self.touches(judged, path, effect, true);
+            if path.is_many() {
+                self.touches(judged, path, Effect::Write, true);
+            }
+        }
+    }
+
+    fn pages(&self, judged: &mut Judged, operands: &[Arg]) {
+        let begins = |text: &str| {
+            let at = text.strip_prefix('+').unwrap_or_default();
+            at == "G" || at == "F" || (!at.is_empty() && at.chars().all(|c| c.is_ascii_digit()))
+        };
+        for path in operands {
+            match path.literal() {
+                Some(text) if begins(text) => {}
+                Some(text) if text.starts_with('+') => {
+                    judged.raise(Effect::Execute, "What it begins with may run programs.")
+                }
+                _ => self.touches(judged, path, Effect::Read, true),
+            }
+        }
+    }
+
+    fn revisions(&self, judged: &mut Judged, operands: &[Arg]) {
+        let leads_out = |arg: &&Arg| match arg {
+            Arg::Exact(text) => text.starts_with('/') || text.contains("../") || text == "..",
+            Arg::Home(_) => true,
+            Arg::Opaque(opaque) => opaque.prefix.starts_with('/'),
+        };
+        for path in operands.iter().filter(leads_out) {
+            self.touches(judged, path, Effect::Read, true);
         }
     }
 

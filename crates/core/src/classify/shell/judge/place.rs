@@ -84,10 +84,17 @@ impl Judge<'_> {
                 "Which file it changes cannot be told, and some decide what runs.",
             ));
         }
-        if directory.is_empty() {
-            return self.somewhere("x");
-        }
-        self.somewhere(directory)
+        let around = self.somewhere(if directory.is_empty() { "x" } else { directory });
+        // What follows may be nothing.
+        let itself = if name.is_empty() {
+            None
+        } else {
+            self.somewhere(prefix)
+        };
+        around
+            .into_iter()
+            .chain(itself)
+            .max_by_key(|(effect, _)| *effect)
     }
 
     /// Whether files whose names are not known may be put into a home directory, where some decide what runs.
