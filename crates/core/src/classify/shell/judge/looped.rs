@@ -10,7 +10,7 @@ use crate::classify::shell::catalogue::KNOWN;
 use crate::classify::shell::tree::{Command, Compound, Item, Part, Script, Simple, Word};
 
 /// Times that a body is judged, all loops around it taken together.
-const UNROLLED_MAX: usize = 24;
+const UNROLLED_MAX: usize = 12;
 /// What may set a variable in ways that are not looked into here.
 const MAY_SET: &[&str] = &[
     "eval", "trap", "command", "builtin", "exec", "time", "export", "unset", "getopts", "set",

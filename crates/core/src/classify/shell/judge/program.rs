@@ -194,30 +194,42 @@ impl Judge<'_> {
                     ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
-                (None, Some(value)) if spec.may_name => self.may_name(judged, value),
+                (None, Some(value)) if spec.may_name => self.may_name(judged, spec.name, value),
                 _ => {}
             }
         }
     }
 
-    /// A value of `curl` that is text, or `@file`, `name@file`, `name=@file`, `name=<file`. What `%output{…}` writes to is
-    /// not looked for.
-    fn may_name(&self, judged: &mut Judged, value: &Arg) {
+    /// A value of `curl` that is text, or names a file: `@file`; for forms anywhere in it, `name=@file`, `name=<file`,
+    /// `name@file`; for cookies whatever has no `=`.
+    fn may_name(&self, judged: &mut Judged, option: &str, value: &Arg) {
         let text = match value {
             Arg::Exact(text) => text.as_str(),
             Arg::Opaque(opaque) if !opaque.many => opaque.prefix.as_str(),
             _ => "@",
         };
-        if text.contains('%') && text.to_ascii_lowercase().contains("%output") {
+        if text.to_ascii_lowercase().contains("%output") {
             judged.raise(
                 Effect::Execute,
                 "It may write a file whose name is in a format.",
             );
         }
-        let name = match text.split_once(['@', '<']) {
-            Some((_, name)) => Some(name),
-            None if value.literal().is_none() && text.is_empty() => Some(""),
-            None => None,
+        let is_open = value.literal().is_none();
+        if is_open && ["-w", "--write-out"].contains(&option) {
+            judged.raise(
+                Effect::Execute,
+                "It may write a file whose name is in a format.",
+            );
+        }
+        let name = match option {
+            "-b" | "--cookie" => (!text.contains('=')).then_some(text),
+            "-F" | "--form" | "--data-urlencode" => match text.split_once(['@', '<']) {
+                Some((_, name)) => Some(name),
+                None => is_open.then_some(""),
+            },
+            _ => text
+                .strip_prefix('@')
+                .or((is_open && text.is_empty()).then_some("")),
         };
         if let Some(name) = name {
             self.touches(judged, &valued(value, name), Effect::Read, true);
