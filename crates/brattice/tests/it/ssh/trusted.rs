@@ -1,8 +1,10 @@
 //! A host that knows the gateway's authority and none of its keys.
 
 use super::{World, host};
-use crate::world::{READER, SECURITY};
+use crate::world::{OWNER, READER, SECURITY};
 use brattice_testkit::sshd::{Sshd, SshdOptions};
+use std::io::Write;
+use std::net::TcpListener;
 
 #[test]
 fn a_host_lets_the_gateway_in_by_certificates_alone_and_logs_who_came() {
@@ -42,11 +44,23 @@ fn a_host_lets_the_gateway_in_by_certificates_alone_and_logs_who_came() {
         log.contains(named) && log.contains("agent=reader-1"),
         "{log}"
     );
-    // A terminal, and two channels of one session at once, each with a certificate of its own.
+    // A terminal, which a certificate may forbid.
     let said = client
         .ssh(&["-tt"], "test -t 0 && echo on a terminal", b"")
         .unwrap();
     assert!(said.text().contains("on a terminal"), "{said:?}");
+
+    // A connection beyond the host, for who may have one.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = { stream }.write_all(b"beyond");
+        }
+    });
+    let owner = world.client(OWNER, "trusted-1");
+    let said = owner.ssh(&["-W", &to], "", b"").unwrap();
+    assert_eq!(said.text(), "beyond", "{said:?}");
 
     // The key of callers' certificates opens no host.
     let front = world.get(READER, "/api/v1/ssh").json();
