@@ -19,6 +19,9 @@ pub struct SshArgs {
     /// Ask for a terminal, also for a command.
     #[arg(short = 't', long)]
     pub tty: bool,
+    /// Get a new certificate, also where the last one still holds: it may have been revoked.
+    #[arg(long)]
+    pub fresh: bool,
     /// How long a certificate that is made for this shall be good; never longer than your token.
     #[arg(long, default_value = "15m", value_parser = ttl)]
     pub ttl: Duration,

@@ -29,6 +29,8 @@ pub struct Wish<'a> {
     pub target: &'a str,
     /// Whether for a terminal.
     pub tty: bool,
+    /// Whether by a new certificate in any case.
+    pub fresh: bool,
     /// How long a new certificate is good.
     pub ttl: Duration,
     /// The command.
@@ -39,7 +41,7 @@ pub struct Wish<'a> {
 pub fn run(client: &Client, wish: &Wish<'_>) -> Result<(), Failure> {
     let front = front(client)?;
     let (target, user) = asked(&front, wish.target)?;
-    let dir = ready(client, &front, &target, wish.ttl)?;
+    let dir = ready(client, &front, &target, wish)?;
     let mut ssh = Command::new("ssh");
     for option in options(&front, &user, &dir)? {
         ssh.arg("-o").arg(option);
@@ -90,21 +92,21 @@ fn ready(
     client: &Client,
     front: &SshBody,
     target: &str,
-    ttl: Duration,
+    wish: &Wish<'_>,
 ) -> Result<PathBuf, Failure> {
     let base = Saved::open()?.ssh()?;
     clean(&base);
     let name = Digest::of(client.token().expose()).to_string();
     let name = name.get(..32).unwrap_or(&name);
     let dir = base.join(format!("{name}-{target}"));
-    if holds(&dir, front) {
+    if !wish.fresh && holds(&dir, front) {
         return Ok(dir);
     }
     let key = new_key(&SystemRandomness).map_err(|why| unmade(&why))?;
     let request = CertificateRequest {
         target: target.to_owned(),
         public_key: line(key.public_key()).map_err(|why| unmade(&why))?,
-        ttl_seconds: ttl.as_secs(),
+        ttl_seconds: wish.ttl.as_secs(),
         single_use: false,
         from: Vec::new(),
     };

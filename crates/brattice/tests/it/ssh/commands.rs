@@ -80,6 +80,14 @@ fn going_to_a_host_takes_one_command() {
     assert_eq!(text(&said), "as an account\n", "{said:?}");
     let said = person.says(&["ssh", WEB, "--", "rm -rf x"]);
     assert_eq!(said.status.code(), Some(77), "{said:?}");
+    // One that was revoked is not mended by waiting.
+    let listed = world.get(READER, "/api/v1/credentials").json();
+    let id = listed["credentials"][0]["id"].as_str().unwrap();
+    person.told(&["credential", "revoke", id]);
+    let said = person.says(&["ssh", WEB, "--", "echo in"]);
+    assert_eq!(said.status.code(), Some(255), "{said:?}");
+    let said = person.says(&["ssh", "--fresh", WEB, "--", "echo in"]);
+    assert_eq!(text(&said), "in\n", "{said:?}");
     // One certificate does for one token, and another token gets its own.
     let kept = || {
         fs::read_dir(person.home.path().join("brattice/ssh"))
