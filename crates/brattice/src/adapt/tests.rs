@@ -4,4 +4,5 @@ mod announcing;
 mod answers;
 mod records;
 mod revoking;
+mod ssh;
 mod world;

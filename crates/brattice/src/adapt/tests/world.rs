@@ -36,6 +36,8 @@ const BUNDLE: &str = r#"
 [listen.postgres]
 address = "127.0.0.1:6432"
 allow_plaintext_loopback = true
+[listen.ssh]
+address = "127.0.0.1:2222"
 [listen.admin]
 address = "127.0.0.1:8443"
 allow_plaintext_loopback = true
@@ -57,6 +59,15 @@ labels = { env = "production", team = "orders" }
 database = "app"
 user = "brattice"
 password = "env:NOT_SET_IN_TESTS"
+[targets.orders-host]
+protocol = "ssh"
+host = "127.0.0.1"
+labels = { env = "production", team = "orders" }
+user = "deploy"
+accounts = ["root"]
+certificate = "gateway"
+host_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMce8IiB7ccn05x4jOb9Pb9ZxHQ+sJTBS/zZdCIy3fh8"]
+shell = "bash"
 [limits]
 credential_lifetime_max = "10m"
 "#;
