@@ -140,6 +140,10 @@ fn an_upload_waits_for_people_and_goes_on() {
     let id = world.question(DBA);
     assert!(!world.sshd.home().join("held").exists());
     world.answer(DBA, &id, true);
-    assert_eq!(putting.join().unwrap(), "");
+    let said = putting.join().unwrap();
+    assert!(
+        said.contains("held for approval") && !said.contains("refused"),
+        "{said}"
+    );
     assert_eq!(fs::read(world.sshd.home().join("held")).unwrap(), b"held");
 }
