@@ -2,10 +2,12 @@
 
 use super::{WEB, World};
 use crate::world::{OWNER, READER, WRITER};
-use brattice_testkit::ssh_client::SshLibrary;
+use brattice_testkit::ssh_client::{SshClient, SshLibrary, SshLogin, SshProof};
+use brattice_testkit::sshd::{KeyKind, SshKey};
 use serde_json::json;
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 /// What masks would spoil.
 const TEXT: &str = "card 4111 1111 1111 1111, sam@example.com\n";
@@ -168,4 +170,46 @@ fn libraries_run_commands_as_they_would_on_the_host() {
         )
         .unwrap();
     assert_eq!(told["stdout"], "by token\n", "{told}");
+}
+
+#[test]
+fn ansible_runs_its_modules_for_those_who_may_run_code() {
+    let world = World::new();
+    let dir = tempfile::tempdir().unwrap();
+    let key = SshKey::create(&dir.path().join("key"), KeyKind::Ed25519).unwrap();
+    let body = json!({ "target": WEB, "public_key": key.public(), "ttl_seconds": 900 });
+    let token = world.token(OWNER);
+    let reply = world
+        .gateway
+        .api("POST", "/api/v1/ssh/certificates", &token, Some(&body))
+        .unwrap();
+    let certificate = dir.path().join("key-cert.pub");
+    fs::write(&certificate, reply.json()["certificate"].as_str().unwrap()).unwrap();
+    let client = SshClient::new(SshLogin {
+        port: world.gateway.ssh_port(),
+        user: format!("deploy@{WEB}"),
+        proof: SshProof::Certificate {
+            key: key.private().to_owned(),
+            certificate,
+        },
+        known_hosts: world.gateway.known_hosts().unwrap(),
+    })
+    .unwrap()
+    .within(Duration::from_secs(90));
+    for (module, arguments, told) in [
+        ("raw", "echo raw", "raw"),
+        ("ping", "", "pong"),
+        ("command", "echo from a module", "from a module"),
+        ("copy", "content=copied dest=copied", "changed"),
+    ] {
+        let said = client.ansible(module, arguments).unwrap();
+        assert!(
+            said.is_good() && said.text().contains(told),
+            "{module}: {said:?}"
+        );
+    }
+    assert_eq!(
+        fs::read_to_string(world.sshd.home().join("copied")).unwrap(),
+        "copied"
+    );
 }
