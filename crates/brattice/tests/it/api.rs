@@ -20,6 +20,8 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/api/v1/grants/requests"),
     ("GET", "/api/v1/credentials"),
     ("POST", "/api/v1/credentials"),
+    ("GET", "/api/v1/ssh"),
+    ("POST", "/api/v1/ssh/certificates"),
 ];
 
 struct Things {
