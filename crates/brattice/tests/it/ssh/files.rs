@@ -66,6 +66,23 @@ fn each_operation_is_judged_by_the_path_that_the_host_settles() {
     let writer = world.client(WRITER, WEB);
     assert_eq!(put(&writer, b"new", "new"), "");
     assert_eq!(fs::read(home.join("new")).unwrap(), b"new");
+    // What decides what runs is not written by who may only write, by whatever way.
+    for path in [
+        ".bashrc",
+        ".ssh/authorized_keys",
+        ".profile",
+        "repo/.git/config",
+    ] {
+        let _ = fs::create_dir_all(home.join(path).parent().unwrap());
+        let err = put(&writer, b"id > /tmp/x", path);
+        assert!(err.contains("ssh.run"), "{path}: {err}");
+        assert!(!home.join(path).exists(), "{path}");
+        let said = writer.sftp(&format!("rename new {path}\n")).unwrap();
+        assert!(
+            !said.is_good() && !home.join(path).exists(),
+            "{path}: {said:?}"
+        );
+    }
     for batch in [
         "ln -s vault/key trick\n",
         "ln vault/key trick\n",

@@ -48,11 +48,7 @@ pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
                 ..ShellFacts::default()
             }),
         }]),
-        Request::Files { acts, .. } => known(
-            acts.iter()
-                .map(|(verb, path)| file_act(*verb, path.clone()))
-                .collect(),
-        ),
+        Request::Files { acts, .. } => known(acts.iter().flat_map(file_acts).collect()),
         Request::Forward { host, port } => known(vec![Act::new(
             Verb::SshForward,
             Object::Forward {
@@ -61,6 +57,26 @@ pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
             },
         )]),
     }
+}
+
+/// An operation on a file; and, where what is put there is code to whoever reads it, what running that is. By a command
+/// line the same would have that effect, and no way to the same end is the milder one.
+fn file_acts((verb, path): &(Verb, String)) -> Vec<Act> {
+    let mut acts = vec![file_act(*verb, path.clone())];
+    let puts = matches!(verb, Verb::SshUpload | Verb::SshRename | Verb::SshChmod);
+    if let Some((effect, _)) = shell::written(path).filter(|_| puts) {
+        let verb = match effect {
+            Effect::Administer => Verb::SshAdminister,
+            Effect::Destroy => Verb::SshRemove,
+            _ => Verb::SshRun,
+        };
+        acts.push(Act {
+            verb,
+            object: Object::Program { path: path.clone() },
+            facts: Facts::Shell(ShellFacts::default()),
+        });
+    }
+    acts
 }
 
 fn known(acts: Vec<Act>) -> Reading {
@@ -286,6 +302,43 @@ mod tests {
             );
         }
         assert!(acts("cat ~/notes").contains(&"ssh.download web-1/~/notes".to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_decides_what_runs_is_code_however_it_is_written() {
+        let verbs = |verb, path: &str| {
+            let request = Request::Files {
+                acts: vec![(verb, path.to_owned())],
+                text: String::new(),
+                frame: Bytes::new(),
+            };
+            let acts = read(&request, Some(Shell::Bash)).acts;
+            acts.iter().map(|a| a.verb.as_str()).collect::<Vec<_>>()
+        };
+        for path in [
+            "/home/x/.ssh/authorized_keys",
+            "/home/x/.bashrc",
+            "/srv/x/.git/config",
+            "/etc/cron.d/x",
+            "/usr/bin/x",
+        ] {
+            assert_eq!(
+                verbs(Verb::SshUpload, path),
+                ["ssh.upload", "ssh.run"],
+                "{path}"
+            );
+            assert_eq!(
+                verbs(Verb::SshRename, path),
+                ["ssh.rename", "ssh.run"],
+                "{path}"
+            );
+            assert_eq!(verbs(Verb::SshDownload, path), ["ssh.download"], "{path}");
+        }
+        assert_eq!(
+            verbs(Verb::SshUpload, "/etc/motd"),
+            ["ssh.upload", "ssh.administer"]
+        );
+        assert_eq!(verbs(Verb::SshUpload, "/srv/app/data"), ["ssh.upload"]);
     }
 
     #[test]

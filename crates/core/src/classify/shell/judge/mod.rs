@@ -16,6 +16,8 @@ mod sed;
 mod serve;
 mod wrap;
 
+pub use place::written;
+
 use super::arg::{Arg, Values, args};
 use super::catalogue::KNOWN;
 use super::tree::{Command, Compound, Direction, Item, Part, Redirection, Script, Simple, Word};

@@ -140,6 +140,12 @@ impl Judge<'_> {
     }
 }
 
+/// What it is to write to a file by its absolute path, and why, where that is worse than writing elsewhere: where what is
+/// written decides what runs later, or with which rights.
+pub fn written(path: &str) -> Option<(Effect, &'static str)> {
+    worst_of(path)
+}
+
 /// Whether that directory is a home directory or holds some; with `below`, whether what is in it may be one.
 fn is_home(path: &str, below: bool) -> bool {
     let parts = parts(path);
