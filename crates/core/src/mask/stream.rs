@@ -134,6 +134,17 @@ impl StreamMasker {
     fn cut(&mut self) -> Option<usize> {
         let lines = self.detector.has_patterns();
         let mut last = None;
+        let new = self.held.get(self.searched..).unwrap_or_default();
+        // A line's end is always a cut, and only the last cut counts where no piece can be too long.
+        if !lines
+            && self.held.len() < PIECE_BYTES_MAX
+            && let Some(end) = memchr::memrchr(b'\n', new)
+        {
+            let after = self.searched + end + 1;
+            self.restart();
+            self.searched = after;
+            last = Some(after);
+        }
         for (at, b) in self.held.iter().enumerate().skip(self.searched) {
             self.dashes = if *b == b'-' { self.dashes + 1 } else { 0 };
             // The opening line of a private key has spaces.
