@@ -73,6 +73,15 @@ async fn open(
     to: To,
 ) -> Result<(), Denial> {
     let refuse = ChannelOpenFailure::AdministrativelyProhibited;
+    // What only the host can resolve may lead to any target.
+    if to.port != 0 && addresses(&to.host, 1).await.is_empty() {
+        reply.reject(refuse).await;
+        return Err(Denial::new(
+            Code::Forbidden,
+            "brattice.forward",
+            "the name leads to no address that the gateway knows",
+        ));
+    }
     let Ok(port) = u16::try_from(to.port) else {
         reply.reject(refuse).await;
         return Ok(());
@@ -201,7 +210,11 @@ async fn leads_to(link: &Link, host: &str, port: u16) -> Option<String> {
     let own = all.iter().find(|t| t.name == link.target()).cloned();
     let there = addresses(host, port).await;
     // To connect to the unspecified address is to connect to oneself.
-    let own_address = |a: &IpAddr| a.is_loopback() || a.is_unspecified();
+    let own_address = |a: &IpAddr| {
+        // An address of this machine leads to what listens on its loopback as well.
+        let is_here = || std::net::UdpSocket::bind((*a, 0)).is_ok();
+        a.is_loopback() || a.is_unspecified() || is_here()
+    };
     let is_loopback = there.iter().any(own_address) || host.eq_ignore_ascii_case("localhost");
     for target in all.iter().filter(|t| t.port == port) {
         let same_name = target.host.eq_ignore_ascii_case(host);
