@@ -13,7 +13,7 @@ use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, 
 use brattice_core::sender::Binding;
 use brattice_core::time::Timestamp;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ fn acts(target: &TargetConfig, asked: &Asked) -> Result<Vec<Act>, String> {
             let request = Request::Exec {
                 command: command.clone().into_bytes().into(),
                 terminal: asked.terminal,
-                environment: BTreeSet::new(),
+                environment: BTreeMap::new(),
             };
             Ok(request.acts(Some(host.shell)).0)
         }

@@ -22,6 +22,8 @@ use tokio::sync::watch;
 const EXIT_REFUSED: u32 = 77;
 /// The same where the identical command may pass later (`EX_TEMPFAIL`).
 const EXIT_LATER: u32 = 75;
+/// Variables that are kept: more than there are of the language.
+const VARIABLES_MAX: usize = 32;
 /// The stream of errors (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
 
@@ -143,7 +145,9 @@ async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
                 variable_name,
                 variable_value,
                 ..
-            } if is_free_variable(&variable_name, &variable_value) => {
+            } if is_free_variable(&variable_name, &variable_value)
+                && setting.environment.len() < VARIABLES_MAX =>
+            {
                 setting.environment.insert(variable_name, variable_value);
             }
             ChannelMsg::WindowChange {
@@ -207,7 +211,7 @@ pub(super) async fn link(mut opened: Opened) -> Result<Arc<Link>, Denial> {
 async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Purpose) {
     let at_work = link.at_work();
     let terminal = setting.terminal.is_some();
-    let environment = setting.environment.keys().cloned().collect();
+    let environment = setting.environment.clone();
     let request = match purpose {
         Purpose::Exec(command) if command.len() > link.limits.command_bytes_max => {
             let reason = "the command line is too long to be judged";

@@ -7,13 +7,13 @@ use super::door::Place;
 use super::held;
 use super::link::Link;
 use super::show::{Cut, Shown};
+use super::upstream::Upstream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Answer, Lane, Request};
 use brattice_core::record::FrameKind;
 use russh::client::Msg as UpMsg;
 use russh::server::{ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf};
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -73,15 +73,6 @@ async fn open(
     to: To,
 ) -> Result<(), Denial> {
     let refuse = ChannelOpenFailure::AdministrativelyProhibited;
-    // What only the host can resolve may lead to any target.
-    if to.port != 0 && addresses(&to.host, 1).await.is_empty() {
-        reply.reject(refuse).await;
-        return Err(Denial::new(
-            Code::Forbidden,
-            "brattice.forward",
-            "the name leads to no address that the gateway knows",
-        ));
-    }
     let Ok(port) = u16::try_from(to.port) else {
         reply.reject(refuse).await;
         return Ok(());
@@ -90,24 +81,12 @@ async fn open(
         host: to.host.clone(),
         port,
     };
-    if let Some(other) = leads_to(link, &to.host, port).await {
-        let reason = format!("this leads to target \"{other}\", past its gate");
-        let denial = Denial::new(Code::Forbidden, "brattice.forward", reason)
-            .hint("open that target itself through the gateway");
-        {
-            let mut session = link.lock();
-            link.gate
-                .note_refusal(&mut session, &request.text(), &denial);
-        }
-        reply.reject(refuse).await;
-        return Err(denial);
-    }
-    let mut answer = link.gate.request(&link.session, request.clone()).await;
+    let text = request.text();
+    let mut answer = link.gate.request(&link.session, request).await;
     let (cleared, allowed) = loop {
         match answer {
             Answer::Pass(cleared, allowed) => break (cleared, allowed),
             Answer::Deny(denial) => {
-                let text = request.text();
                 let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
                 reply.reject(refuse).await;
                 return Err(denial);
@@ -118,7 +97,21 @@ async fn open(
     // There are no bytes to it: the host and the port are all of it.
     drop(cleared);
     let number = allowed.number;
-    link.record(FrameKind::Command, number, request.text().as_bytes())?;
+    link.record(FrameKind::Command, number, text.as_bytes())?;
+    // Looked up for those alone who may go there, and as late as can be.
+    let there = match vetted(link, &to.host, port).await {
+        Ok(there) => there,
+        Err(denial) => {
+            {
+                let mut session = link.lock();
+                link.gate.note_refusal(&mut session, &text, &denial);
+            }
+            let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+            let _ = link.record(FrameKind::Outcome, number, b"refused");
+            reply.reject(refuse).await;
+            return Err(denial);
+        }
+    };
     let upstream = match link.upstream().await {
         Ok(upstream) => upstream,
         Err(denial) => {
@@ -126,19 +119,13 @@ async fn open(
             return Err(denial);
         }
     };
-    let begun = upstream
-        .handle
-        .channel_open_direct_tcpip(to.host, u32::from(port), "127.0.0.1", 0)
-        .await;
-    let (mut from_host, to_host) = match begun {
-        Ok(channel) => channel.split(),
-        Err(error) => {
-            tracing::info!(%error, "the host did not open a forward");
-            reply.reject(ChannelOpenFailure::ConnectFailed).await;
-            link.free(upstream);
-            return Ok(());
-        }
+    let Some(on_host) = connect(&upstream, &there, port).await else {
+        let _ = link.record(FrameKind::Outcome, number, b"not opened by the host");
+        reply.reject(ChannelOpenFailure::ConnectFailed).await;
+        link.free(upstream);
+        return Ok(());
     };
+    let (mut from_host, to_host) = on_host.split();
     reply.accept().await;
     let (mut from_client, to_client) = channel.split();
     let shown = Shown::as_it_is(
@@ -157,6 +144,22 @@ async fn open(
     let _ = to_client.close().await;
     drop(upstream);
     ended
+}
+
+/// Has the host connect to the first of these that it reaches. It is told addresses: a name might lead it elsewhere than
+/// where the gateway looked.
+async fn connect(upstream: &Upstream, there: &[IpAddr], port: u16) -> Option<Channel<UpMsg>> {
+    for address in there {
+        let begun = upstream
+            .handle
+            .channel_open_direct_tcpip(address.to_string(), u32::from(port), "127.0.0.1", 0)
+            .await;
+        match begun {
+            Ok(channel) => return Some(channel),
+            Err(error) => tracing::info!(%error, "the host did not open a forward"),
+        }
+    }
+    None
 }
 
 async fn down<W: AsyncWrite + Unpin>(
@@ -203,34 +206,59 @@ async fn up(
     }
 }
 
-/// The target that this leads to past its own gate: by its name, by a common address, or, from the host itself, by
-/// loopback where the target is on the same host.
-async fn leads_to(link: &Link, host: &str, port: u16) -> Option<String> {
+/// The addresses that a name stands for, if none of them leads to a target past its gate.
+async fn vetted(link: &Link, host: &str, port: u16) -> Result<Vec<IpAddr>, Denial> {
+    let denied = |reason: String| Denial::new(Code::Forbidden, "brattice.forward", reason);
+    let there = addresses(host).await;
+    // What only the host can resolve may lead to any target.
+    if there.is_empty() {
+        let reason = "the name leads to no address that the gateway knows";
+        return Err(denied(reason.to_owned()));
+    }
+    match leads_to(link, &there, port).await {
+        None => Ok(there),
+        Some(other) => Err(denied(format!(
+            "this leads to target \"{other}\", past its gate"
+        ))
+        .hint("open that target itself through the gateway")),
+    }
+}
+
+/// The target that these lead to past its own gate: by a common address, or, from the host itself, by one of its own where
+/// the target is on the same host.
+async fn leads_to(link: &Link, there: &[IpAddr], port: u16) -> Option<String> {
     let all = link.targets();
-    let own = all.iter().find(|t| t.name == link.target()).cloned();
-    let there = addresses(host, port).await;
-    // To connect to the unspecified address is to connect to oneself.
-    let own_address = |a: &IpAddr| {
-        // An address of this machine leads to what listens on its loopback as well.
-        let is_here = || std::net::UdpSocket::bind((*a, 0)).is_ok();
-        a.is_loopback() || a.is_unspecified() || is_here()
+    let host = match all.iter().find(|t| t.name == link.target()) {
+        Some(own) => addresses(&own.host).await,
+        None => Vec::new(),
     };
-    let is_loopback = there.iter().any(own_address) || host.eq_ignore_ascii_case("localhost");
+    let own = there.iter().any(|a| is_own(*a) || host.contains(a));
     for target in all.iter().filter(|t| t.port == port) {
-        let same_name = target.host.eq_ignore_ascii_case(host);
-        let known = addresses(&target.host, port).await;
-        let beside = own.as_ref().is_some_and(|own| own.host == target.host)
-            || known.iter().any(IpAddr::is_loopback);
-        if same_name || !there.is_disjoint(&known) || (is_loopback && beside) {
+        let known = addresses(&target.host).await;
+        let beside = || known.iter().any(|a| is_own(*a) || host.contains(a));
+        if known.iter().any(|a| there.contains(a)) || (own && beside()) {
             return Some(target.name.clone());
         }
     }
     None
 }
 
-async fn addresses(host: &str, port: u16) -> HashSet<IpAddr> {
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => found.map(|a| a.ip().to_canonical()).collect(),
-        Err(_) => HashSet::new(),
+/// Whether it leads back to where it is used: a loopback address, the unspecified one, to which connecting is connecting to
+/// oneself, or one of this machine, which leads to what listens on its loopback as well.
+fn is_own(address: IpAddr) -> bool {
+    let is_here = || std::net::UdpSocket::bind((address, 0)).is_ok();
+    address.is_loopback() || address.is_unspecified() || is_here()
+}
+
+async fn addresses(host: &str) -> Vec<IpAddr> {
+    let mut all = Vec::new();
+    // The port is of no consequence to where a name leads.
+    if let Ok(found) = tokio::net::lookup_host((host, 1)).await {
+        for address in found.map(|a| a.ip().to_canonical()) {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
     }
+    all
 }

@@ -19,6 +19,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// How long output that could be the beginning of a value is held back when nothing follows it.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How long a host may take to end what it is told to end.
+const END_MAX: Duration = Duration::from_millis(500);
 
 /// What is to be run.
 pub(super) struct What {
@@ -114,7 +116,12 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
         }
         Err(cut) => {
             let _ = link.record(FrameKind::Outcome, number, b"stopped");
-            // Dropping the connection ends on the host what runs there.
+            let signal = match cut {
+                Cut::Denied(_) => Sig::KILL,
+                // As when a terminal is closed: what was told to outlive that goes on.
+                Cut::Gone => Sig::HUP,
+            };
+            end(&to_host, &mut from_host, signal).await;
             drop(upstream);
             match cut {
                 Cut::Denied(denial) => Ended::Denied(denial),
@@ -122,6 +129,16 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
             }
         }
     }
+}
+
+/// Ends what runs on the host: without a terminal it would not notice that its connection is gone.
+async fn end(to_host: &ChannelWriteHalf<UpMsg>, from_host: &mut ChannelReadHalf, signal: Sig) {
+    let ended = async {
+        if to_host.signal(signal).await.is_ok() {
+            while !matches!(from_host.wait().await, Some(ChannelMsg::Close) | None) {}
+        }
+    };
+    let _ = tokio::time::timeout(END_MAX, ended).await;
 }
 
 type HostChannel = (ChannelReadHalf, ChannelWriteHalf<UpMsg>);

@@ -81,6 +81,10 @@ fn connections_go_only_where_policy_lets_them_and_never_past_another_gate() {
         let said = owner.ssh(&["-W", &to], "", b"").unwrap();
         assert!(said.text().is_empty(), "{host}: {said:?}");
     }
+    // To what only the host may know, on record with why.
+    let said = owner.ssh(&["-W", "no-such.invalid:80"], "", b"").unwrap();
+    assert!(!said.is_good() && said.text().is_empty(), "{said:?}");
+    assert!(world.replayed().contains("leads to no address"));
     // Listening on the host, and its sockets.
     let back = format!("0:127.0.0.1:{port}");
     for options in [

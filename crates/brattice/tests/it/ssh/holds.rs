@@ -152,13 +152,9 @@ fn a_revoked_agent_loses_what_runs_and_what_waits_at_once() {
     let world = World::new();
     let client = world.client(WRITER, PROD);
     let (waiting, id) = held(&world, "touch ~/revoked");
-    let reading = Running::start(client.ssh_command(&["-v"], "sleep 600")).unwrap();
+    let reading = Running::start(client.ssh_command(&["-v"], "sleep 60.25e1")).unwrap();
     assert!(reading.hears("Sending command", WITHIN).is_some());
-    let by = Instant::now() + WITHIN;
-    while !arrived(&world, "sleep 600") {
-        assert!(Instant::now() < by, "it never ran");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    becomes("60.25e1", true);
     let revoke = ["agents", "revoke", "dev/writer-1"];
     let done = world.gateway.cli(&revoke, &world.token(SECURITY)).unwrap();
     assert!(done.status.success(), "{done:?}");
@@ -168,6 +164,51 @@ fn a_revoked_agent_loses_what_runs_and_what_waits_at_once() {
         assert!(said.err.contains("revoked"), "{said:?}");
     }
     assert!(began.elapsed() < Duration::from_secs(3));
+    becomes("60.25e1", false);
     comes_to(&world, &id, "not_run");
     assert!(!arrived(&world, "touch ~/revoked"));
+}
+
+#[test]
+fn what_runs_does_not_outlive_its_client_unless_it_is_told_to() {
+    let world = World::new();
+    let client = world.client(WRITER, PROD);
+    for (command, seconds, lives_on) in [
+        ("sleep 60.25e2", "60.25e2", false),
+        ("nohup sleep 60.25e3", "60.25e3", true),
+    ] {
+        let running = Running::start(client.ssh_command(&["-v"], command)).unwrap();
+        assert!(running.hears("Sending command", WITHIN).is_some());
+        becomes(seconds, true);
+        drop(running);
+        if lives_on {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        becomes(seconds, lives_on);
+    }
+    for pid in sleeping("60.25e3") {
+        let done = std::process::Command::new("kill").arg(pid).status();
+        assert!(done.unwrap().success());
+    }
+}
+
+/// Waits until a `sleep` of this length runs, or runs no more. The ways to write a number are many: each test has its own.
+fn becomes(seconds: &str, runs: bool) {
+    let by = Instant::now() + WITHIN;
+    while sleeping(seconds).is_empty() == runs {
+        assert!(Instant::now() < by, "sleep {seconds} runs: {}", !runs);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The processes that sleep so long.
+fn sleeping(seconds: &str) -> Vec<String> {
+    let wanted = format!("sleep\0{seconds}\0");
+    let sleeps = |pid: &String| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == wanted)
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(sleeps)
+        .collect()
 }

@@ -16,7 +16,7 @@ use crate::action::{Act, Verb};
 use crate::classify::shell::Shell;
 use crate::denial::Denial;
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What a client wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,15 +27,15 @@ pub enum Request {
         command: Bytes,
         /// It runs on a terminal.
         terminal: bool,
-        /// Names of the environment variables that are sent along.
-        environment: BTreeSet<String>,
+        /// The environment variables that are sent along.
+        environment: BTreeMap<String, String>,
     },
     /// An interactive shell ("shell"). What is typed is not judged.
     Shell {
         /// It runs on a terminal.
         terminal: bool,
-        /// Names of the environment variables that are sent along.
-        environment: BTreeSet<String>,
+        /// The environment variables that are sent along.
+        environment: BTreeMap<String, String>,
     },
     /// An operation on files, by their settled paths.
     Files {
@@ -112,9 +112,9 @@ impl Request {
 
     /// What else gives the bytes their meaning, and what an approval is bound to with them.
     fn circumstances(&self) -> Vec<String> {
-        let run = |kind: &str, terminal: bool, environment: &BTreeSet<String>| {
+        let run = |kind: &str, terminal: bool, environment: &BTreeMap<String, String>| {
             let mut all = vec![kind.to_owned(), format!("terminal={terminal}")];
-            all.extend(environment.iter().map(|name| format!("env {name}")));
+            all.extend(environment.iter().map(|(name, value)| format!("env {name}={value}")));
             all
         };
         match self {

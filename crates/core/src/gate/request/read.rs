@@ -6,7 +6,7 @@ use super::Request;
 use crate::action::{Act, Effect, Facts, FileFacts, Object, ShellFacts, Verb};
 use crate::classify::shell::{self, Arg, Judged, Shell, ShellLimits, Understanding, canonical};
 use crate::denial::{Code, Denial};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What stands for an argument that is not known: no rule can name it, since no argument holds this character.
 const NOT_KNOWN: &str = "\0";
@@ -44,7 +44,7 @@ pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
             object: Object::Target,
             facts: Facts::Shell(ShellFacts {
                 terminal: *terminal,
-                environment: environment.clone(),
+                environment: environment.keys().cloned().collect(),
                 ..ShellFacts::default()
             }),
         }]),
@@ -90,7 +90,7 @@ fn known(acts: Vec<Act>) -> Reading {
 /// What a command line runs with.
 struct Circumstances<'a> {
     terminal: bool,
-    environment: &'a BTreeSet<String>,
+    environment: &'a BTreeMap<String, String>,
 }
 
 fn exec(command: &[u8], shell: Shell, with: &Circumstances<'_>) -> Reading {
@@ -174,7 +174,7 @@ impl Circumstances<'_> {
             line: canonical(argv),
             arguments: argv.iter().skip(1).map(argument).collect(),
             terminal: self.terminal,
-            environment: self.environment.clone(),
+            environment: self.environment.keys().cloned().collect(),
         }
     }
 }
@@ -253,7 +253,7 @@ mod tests {
         let request = Request::Exec {
             command: Bytes::copy_from_slice(command.as_bytes()),
             terminal,
-            environment: BTreeSet::new(),
+            environment: BTreeMap::new(),
         };
         read(&request, Some(Shell::Bash))
     }
