@@ -217,10 +217,10 @@ async fn vetted(link: &Link, host: &str, port: u16) -> Result<Vec<IpAddr>, Denia
     }
     match leads_to(link, &there, port).await {
         None => Ok(there),
-        Some(other) => Err(denied(format!(
-            "this leads to target \"{other}\", past its gate"
-        ))
-        .hint("open that target itself through the gateway")),
+        Some(other) => Err(
+            denied(format!("this leads to target \"{other}\", past its gate"))
+                .hint("open that target itself through the gateway"),
+        ),
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) enum Operands {
     Administer,
     /// A pattern, then files that are read.
     PatternRead,
+    /// A pattern, then files that are read; without them, all below the directory where it runs.
+    PatternWalk,
     /// Something that is no file, then files whose rights are changed.
     TextAdminister,
     /// Files that are read, and last the one that is written.

@@ -114,7 +114,11 @@ impl Request {
     fn circumstances(&self) -> Vec<String> {
         let run = |kind: &str, terminal: bool, environment: &BTreeMap<String, String>| {
             let mut all = vec![kind.to_owned(), format!("terminal={terminal}")];
-            all.extend(environment.iter().map(|(name, value)| format!("env {name}={value}")));
+            all.extend(
+                environment
+                    .iter()
+                    .map(|(name, value)| format!("env {name}={value}")),
+            );
             all
         };
         match self {

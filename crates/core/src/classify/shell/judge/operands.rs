@@ -35,13 +35,20 @@ impl Judge<'_> {
             Operands::Destroy => all(judged, operands, Effect::Destroy),
             Operands::Administer => all(judged, operands, Effect::Administer),
             Operands::PatternRead => {
-                let given = reading.has(&["-e", "-f", "--regexp", "--file"]);
-                let skip = usize::from(!given);
-                all(
-                    judged,
-                    operands.get(skip..).unwrap_or_default(),
-                    Effect::Read,
-                );
+                let files = searched(reading);
+                all(judged, files, Effect::Read);
+                let walks = ["-r", "-R", "-d", "--recursive", "--dereference-recursive"];
+                let walks = reading.has(&walks) || reading.has(&["--directories"]);
+                if files.is_empty() && walks {
+                    self.touches(judged, &Arg::exact("."), Effect::Read, true);
+                }
+            }
+            Operands::PatternWalk => {
+                let files = searched(reading);
+                all(judged, files, Effect::Read);
+                if files.is_empty() {
+                    self.touches(judged, &Arg::exact("."), Effect::Read, true);
+                }
             }
             Operands::TextAdminister => {
                 let skip = usize::from(!reading.has(&["--reference"]));
@@ -363,4 +370,11 @@ impl Judge<'_> {
 fn is_visible(opaque: &Opaque) -> bool {
     let name = opaque.prefix.rsplit('/').next().unwrap_or_default();
     !opaque.expands && !name.starts_with('.')
+}
+
+/// Where it looks: what follows the pattern, unless that was given by an option.
+fn searched(reading: &Reading) -> &[Arg] {
+    let given = reading.has(&["-e", "-f", "--regexp", "--file", "--files"]);
+    let skip = usize::from(!given);
+    reading.operands.get(skip..).unwrap_or_default()
 }

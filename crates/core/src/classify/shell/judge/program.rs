@@ -200,7 +200,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A value of `curl` that is text, or names a file: `@file`; for forms anywhere in it, `name=@file`, `name=<file`,
+    /// A value that is text, or names a file. For a password of `openssl`: `file:file`; for `curl`: `@file`; for forms anywhere in it, `name=@file`, `name=<file`,
     /// `name@file`; for cookies whatever has no `=`.
     fn may_name(&self, judged: &mut Judged, option: &str, value: &Arg) {
         let text = match value {
@@ -227,6 +227,10 @@ impl Judge<'_> {
                 Some((_, name)) => Some(name),
                 None => is_open.then_some(""),
             },
+            "-pass" | "-passin" | "-passout" => {
+                let whole = "file:".starts_with(text) && is_open;
+                text.strip_prefix("file:").or(whole.then_some(""))
+            }
             _ => text
                 .strip_prefix('@')
                 .or((is_open && text.is_empty()).then_some("")),
