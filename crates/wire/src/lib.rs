@@ -6,7 +6,10 @@
 
 pub mod error;
 pub mod limits;
+#[cfg(test)]
+mod nobody;
 pub mod postgres;
+mod reader;
 pub mod side;
 pub mod ssh;
 

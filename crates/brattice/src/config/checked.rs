@@ -3,21 +3,22 @@
 //! Lives here: domain values. Never: optional-because-unchecked, text that still has to be parsed, secrets themselves
 //! (only where they come from).
 
+mod listen;
+mod target;
+
 use brattice_core::action::Effect;
 use brattice_core::approval::HoldTimes;
-use brattice_core::classify::shell::Shell;
 use brattice_core::ids::Digest;
 use brattice_core::mask::Classes;
 use brattice_core::policy::{Rules, SourceFile};
 use brattice_core::principal::PrincipalKind;
-use brattice_core::target::Target;
 use brattice_identity::lend::{AwsSecret, VaultPath};
-use brattice_proxy::ssh::PublicKey;
+pub use listen::{AdminListener, Listen, PostgresListener, SshListener, TlsFiles};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+pub use target::{AllowedFunction, SshTarget, TargetConfig, TargetCredential, TargetTls, TlsMode};
 
 /// A whole bundle, checked.
 #[derive(Debug, Clone)]
@@ -66,83 +67,6 @@ pub struct Checked {
     pub rules: Arc<Rules>,
     /// Upper bounds.
     pub limits: Limits,
-}
-
-/// The listeners.
-#[derive(Debug, Clone)]
-pub struct Listen {
-    /// PostgreSQL.
-    pub postgres: Option<PostgresListener>,
-    /// SSH.
-    pub ssh: Option<SshListener>,
-    /// REST.
-    pub admin: AdminListener,
-    /// Metrics and health.
-    pub metrics: Option<SocketAddr>,
-    /// Whether clients are asked for a certificate.
-    pub client_certificates: bool,
-}
-
-impl Listen {
-    /// Every address that is listened on.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        let postgres = self.postgres.as_ref().map(|p| p.addr);
-        let ssh = self.ssh.as_ref().map(|s| s.addr);
-        std::iter::once(self.admin.addr)
-            .chain(postgres)
-            .chain(ssh)
-            .chain(self.metrics)
-    }
-}
-
-/// The PostgreSQL listener. Without TLS it is on loopback, and `allow_plaintext_loopback` is set.
-#[derive(Debug, Clone)]
-pub struct PostgresListener {
-    /// Where.
-    pub addr: SocketAddr,
-    /// Certificate and key.
-    pub tls: Option<TlsFiles>,
-    /// Connections without TLS are taken; the address is a loopback one.
-    pub allow_plaintext_loopback: bool,
-    /// The host that callers are told to connect to.
-    pub public_host: String,
-}
-
-/// The SSH listener.
-#[derive(Debug, Clone)]
-pub struct SshListener {
-    /// Where.
-    pub addr: SocketAddr,
-    /// The gateway's own key; one is made and kept where there is none.
-    pub host_key: Option<PathBuf>,
-    /// What signs the listener's certificate; as above.
-    pub host_ca: Option<PathBuf>,
-    /// What signs callers' certificates; as above.
-    pub user_ca: Option<PathBuf>,
-    /// What signs the gateway's logins at hosts; as above.
-    pub target_ca: Option<PathBuf>,
-    /// The host that callers are told to connect to.
-    pub public_host: String,
-}
-
-/// The REST listener. Without TLS it is on loopback.
-#[derive(Debug, Clone)]
-pub struct AdminListener {
-    /// Where.
-    pub addr: SocketAddr,
-    /// Certificate and key.
-    pub tls: Option<TlsFiles>,
-    /// The address that people use, without a slash at its end.
-    pub public_url: String,
-}
-
-/// A certificate chain and its private key, in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The chain.
-    pub cert: PathBuf,
-    /// The key.
-    pub key: PathBuf,
 }
 
 /// Where a secret comes from.
@@ -390,132 +314,6 @@ pub struct Claims {
     pub otherwise: Option<PrincipalKind>,
     /// Values of `amr` that mean a second factor.
     pub mfa_when: Vec<String>,
-}
-
-/// A target with everything the gateway needs to reach it.
-#[derive(Debug, Clone)]
-pub struct TargetConfig {
-    /// As policy sees it.
-    pub target: Target,
-    /// Its host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is protected.
-    pub tls: TargetTls,
-    /// The database when the caller names none.
-    pub database: Option<String>,
-    /// Databases that may be reached; empty for any.
-    pub databases: Vec<String>,
-    /// The role the gateway logs in with; empty where a vault makes one for each session, or a secret names it.
-    pub user: String,
-    /// How it proves to be that role.
-    pub credential: TargetCredential,
-    /// The role whose rights sessions have, where each gets a role of its own.
-    pub template: Option<String>,
-    /// Connections at once.
-    pub connections_max: u32,
-    /// How long holds wait here.
-    pub holds: HoldTimes,
-    /// Schemas that a `search_path` may name.
-    pub search_path: Vec<String>,
-    /// Functions outside `pg_catalog` that are harmless.
-    pub functions: Vec<AllowedFunction>,
-    /// What else there is to a host; none for a database.
-    pub ssh: Option<SshTarget>,
-}
-
-/// What a host has and a database has not.
-#[derive(Debug, Clone)]
-pub struct SshTarget {
-    /// Its keys.
-    pub keys: Vec<PublicKey>,
-    /// The accounts that may be asked for; the first where none is named.
-    pub accounts: Vec<String>,
-    /// Their login shell.
-    pub shell: Shell,
-}
-
-impl TargetConfig {
-    /// Whether the bundle lets anyone reach this database of the target.
-    pub fn reaches(&self, database: &str) -> bool {
-        self.databases.is_empty() || self.databases.iter().any(|d| d == database)
-    }
-}
-
-/// How the connection to a target is protected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetTls {
-    /// What is checked.
-    pub mode: TlsMode,
-    /// Certificates that the target's own must lead to; there in the modes that verify.
-    pub ca: Option<PathBuf>,
-}
-
-/// What is checked of a target's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
-    /// No TLS.
-    Disable,
-    /// Any certificate.
-    Require,
-    /// One that leads to the authority.
-    VerifyCa,
-    /// The same, and it names the host.
-    VerifyFull,
-}
-
-/// How the gateway proves itself to a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetCredential {
-    /// With a password.
-    Password(SecretSource),
-    /// With a certificate.
-    Certificate(TlsFiles),
-    /// With a certificate in TLS and a password within.
-    Both(SecretSource, TlsFiles),
-    /// As a user that a vault makes for each session.
-    Issued(VaultPath),
-    /// As the user that a secret of AWS names beside the password.
-    AwsSecret(AwsSecret),
-    /// With a login for RDS, signed by the one of this name.
-    RdsIam(String),
-    /// With a private key, over SSH.
-    PrivateKey(SecretSource),
-    /// With a key that is made for each session, and a certificate of the gateway's own for each login.
-    Gateway,
-}
-
-impl TargetCredential {
-    /// The key of the configuration that says where it comes from.
-    pub fn key(&self) -> &'static str {
-        match self {
-            Self::PrivateKey(_) => "private_key",
-            Self::Gateway => "certificate",
-            _ => "password",
-        }
-    }
-}
-
-/// A function that the bundle calls harmless.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AllowedFunction {
-    /// Its schema.
-    pub schema: String,
-    /// Its name.
-    pub name: String,
-    /// Argument types as written, or `None` for every overload.
-    pub arguments: Option<Vec<String>>,
-}
-
-impl AllowedFunction {
-    /// `name(types)` or `name(*)`, as objects of policy have it.
-    pub fn signature(&self) -> String {
-        match &self.arguments {
-            Some(types) => format!("{}({})", self.name, types.join(",")),
-            None => format!("{}(*)", self.name),
-        }
-    }
 }
 
 /// A kind of sensitive data.

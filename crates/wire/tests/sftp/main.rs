@@ -12,6 +12,8 @@
 #[path = "../../src/ssh/sftp/tests/gate.rs"]
 #[allow(dead_code, reason = "the transcripts beside the code use more of it")]
 mod gate;
+#[path = "../../src/nobody.rs"]
+mod nobody;
 mod stage;
 
 use brattice_core::ids::Digest;

@@ -78,7 +78,7 @@ pub(super) fn greeting(
     let version = r.u32()?;
     let mut extensions = Vec::new();
     let mut pairs = 0_usize;
-    while !r.is_empty() {
+    while r.remaining() > 0 {
         pairs = pairs.saturating_add(1);
         if pairs > limits.extensions_max {
             return Err(r.too_many("extensions", pairs, limits.extensions_max));

@@ -3,6 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+pub(super) use crate::reader::Reader;
 use crate::{PeerMisbehaved, Side};
 
 /// The length field in front of each frame.
@@ -41,119 +42,36 @@ pub(super) fn frame(
     Ok(Some(buf.split_to(size).freeze()))
 }
 
-/// A cursor over one frame, which names the message in every complaint.
-#[derive(Debug)]
-pub(super) struct Reader {
-    body: Bytes,
-    side: Side,
-    message: &'static str,
-}
-
 impl Reader {
-    pub(super) const fn new(side: Side, message: &'static str, body: Bytes) -> Self {
-        Self {
-            body,
-            side,
-            message,
-        }
-    }
-
     /// What the frame turned out to be.
     pub(super) fn is(&mut self, message: &'static str) {
         self.message = message;
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, PeerMisbehaved> {
-        self.body.try_get_u8().map_err(|_| self.truncated())
-    }
-
-    pub(super) fn u32(&mut self) -> Result<u32, PeerMisbehaved> {
-        self.body.try_get_u32().map_err(|_| self.truncated())
-    }
-
-    pub(super) fn u64(&mut self) -> Result<u64, PeerMisbehaved> {
-        self.body.try_get_u64().map_err(|_| self.truncated())
-    }
-
-    /// A string of any bytes, no longer than allowed.
+    /// A string of any bytes behind its length in 32 bits, no longer than allowed.
     pub(super) fn string(
         &mut self,
         field: &'static str,
         max: usize,
     ) -> Result<Bytes, PeerMisbehaved> {
         let length = usize::try_from(self.u32()?).unwrap_or(usize::MAX);
-        if length > self.body.len() {
+        if length > self.remaining() {
             return Err(self.truncated());
         }
         if length > max {
-            return Err(PeerMisbehaved::FieldTooLong {
-                side: self.side,
-                message: self.message,
-                field,
-                length,
-                max,
-            });
+            return Err(self.too_long(field, length, max));
         }
-        Ok(self.body.split_to(length))
+        self.bytes(length)
     }
 
-    /// A count of items that take at least so many bytes each.
-    pub(super) fn count(
+    /// A 32-bit count of items that take at least `least_bytes` each.
+    pub(super) fn long_count(
         &mut self,
         field: &'static str,
         max: usize,
         least_bytes: usize,
     ) -> Result<usize, PeerMisbehaved> {
         let count = usize::try_from(self.u32()?).unwrap_or(usize::MAX);
-        let max = max.min(self.body.len().checked_div(least_bytes).unwrap_or(0));
-        if count > max {
-            return Err(self.too_many(field, count, max));
-        }
-        Ok(count)
-    }
-
-    pub(super) fn too_many(&self, field: &'static str, count: usize, max: usize) -> PeerMisbehaved {
-        PeerMisbehaved::TooMany {
-            side: self.side,
-            message: self.message,
-            field,
-            count,
-            max,
-        }
-    }
-
-    pub(super) fn bad(&self, field: &'static str) -> PeerMisbehaved {
-        PeerMisbehaved::BadValue {
-            side: self.side,
-            message: self.message,
-            field,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.body.is_empty()
-    }
-
-    pub(super) fn rest(&mut self) -> Bytes {
-        std::mem::take(&mut self.body)
-    }
-
-    /// Refuses whatever is left.
-    pub(super) fn finish(&self) -> Result<(), PeerMisbehaved> {
-        if self.body.is_empty() {
-            return Ok(());
-        }
-        Err(PeerMisbehaved::TrailingBytes {
-            side: self.side,
-            message: self.message,
-            extra: self.body.len(),
-        })
-    }
-
-    fn truncated(&self) -> PeerMisbehaved {
-        PeerMisbehaved::Truncated {
-            side: self.side,
-            message: self.message,
-        }
+        self.counted(count, field, max, least_bytes)
     }
 }

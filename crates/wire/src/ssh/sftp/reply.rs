@@ -92,7 +92,7 @@ pub fn next(buf: &mut BytesMut, limits: &Limits) -> Result<Option<FromTarget>, P
         code::NAME => Reply::Names(names(&mut r, limits)?),
         code::ATTRS => Reply::Attributes(attributes(&mut r)?),
         code::EXTENDED_REPLY => Reply::Figures(figures(&mut r)?),
-        _ => return Err(r.bad("type")),
+        _ => return Err(r.bad_value("type")),
     };
     r.finish()?;
     Ok(Some(FromTarget::Reply(id, reply)))
@@ -110,7 +110,7 @@ fn status(r: &mut Reader, limits: &Limits) -> Result<Reply, PeerMisbehaved> {
 
 fn names(r: &mut Reader, limits: &Limits) -> Result<Vec<Name>, PeerMisbehaved> {
     // Two lengths and the flags of attributes: an entry has at least these.
-    let count = r.count("names", limits.frame_bytes_max, 12)?;
+    let count = r.long_count("names", limits.frame_bytes_max, 12)?;
     let mut names = Vec::with_capacity(count);
     for _ in 0..count {
         names.push(Name {
@@ -123,12 +123,12 @@ fn names(r: &mut Reader, limits: &Limits) -> Result<Vec<Name>, PeerMisbehaved> {
 }
 
 fn attributes(r: &mut Reader) -> Result<Attributes, PeerMisbehaved> {
-    Attributes::read(r)?.map_err(|_| r.bad("attribute"))
+    Attributes::read(r)?.map_err(|_| r.bad_value("attribute"))
 }
 
 fn figures(r: &mut Reader) -> Result<Vec<u64>, PeerMisbehaved> {
     let mut figures = Vec::with_capacity(STATVFS_FIGURES);
-    while !r.is_empty() {
+    while r.remaining() > 0 {
         if figures.len() >= STATVFS_FIGURES {
             return Err(r.too_many("figures", figures.len().saturating_add(1), STATVFS_FIGURES));
         }

@@ -194,7 +194,7 @@ impl Decode<'_> {
             code::READLINK => fit!(self.on_path(OnPath::Readlink)),
             code::SYMLINK => fit!(self.on_two(OnTwo::Symlink)),
             code::EXTENDED => fit!(self.extended()),
-            _ => return Err(self.r.bad("type")),
+            _ => return Err(self.r.bad_value("type")),
         };
         self.r.finish()?;
         Ok(Ok(request))

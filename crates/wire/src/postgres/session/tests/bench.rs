@@ -2,24 +2,22 @@
 
 use super::target::Target;
 use crate::Limits;
+use crate::nobody::Nobody;
 use crate::postgres::session::{Machine, Step};
 use crate::postgres::{NameKind, backend, encode, frame};
 use brattice_core::action::RelationKind;
-use brattice_core::approval::{Approval, Grant, HoldTimes, Question};
+use brattice_core::approval::HoldTimes;
 use brattice_core::audit::{Entry, Event, Position};
 use brattice_core::classify::sql::Lists;
 use brattice_core::classify::sql::catalogue::{Catalogue, Column, Major, Relation};
-use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cut, Gate, Guarded, Held, InForce, Look, Opening, Pending,
     Role, Snapshot, SqlSession, Thought, Verdict,
 };
-use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
+use brattice_core::ids::{Digest, Revision};
 use brattice_core::mask::{Classes, Detector};
 use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
-use brattice_core::ports::{
-    Approvals, AuditLog, BoxFuture, Freezes, People, Randomness, RecordFailed, Recorder, StoreError,
-};
+use brattice_core::ports::{AuditLog, BoxFuture, Randomness, RecordFailed, Recorder};
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::record::{Frame, FrameKind};
 use brattice_core::sender::Binding;
@@ -435,69 +433,6 @@ impl Recorder for Verdicts {
     }
     fn seal(self: Box<Self>) -> Result<Digest, RecordFailed> {
         Ok(Digest([0; 32]))
-    }
-}
-
-/// Nothing is held in these scripts.
-struct Nobody;
-impl Approvals for Nobody {
-    fn ask<'a>(&'a self, _: Question) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn get<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn decided<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Approval, StoreError>> {
-        Box::pin(std::future::pending())
-    }
-    fn ticket<'a>(
-        &'a self,
-        _: &'a Chain,
-        _: &'a str,
-        _: Digest,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn consume<'a>(
-        &'a self,
-        _: &'a ApprovalId,
-        _: &'a SessionId,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async { Ok(false) })
-    }
-    fn void<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn abandon<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn grants<'a>(
-        &'a self,
-        _: &'a Chain,
-        _: &'a str,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Grant>, StoreError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-    fn open_grant<'a>(&'a self, _: Grant) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl Freezes for Nobody {
-    fn standing(&self) -> BoxFuture<'_, Result<Arc<[Freeze]>, StoreError>> {
-        Box::pin(async { Ok(Arc::from([])) })
-    }
-}
-
-impl People for Nobody {
-    fn last_proof<'a>(
-        &'a self,
-        _: &'a Principal,
-    ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>> {
-        Box::pin(async { Ok(None) })
     }
 }
 

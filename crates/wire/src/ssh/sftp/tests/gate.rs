@@ -1,20 +1,18 @@
 //! An open session of the real gate, everything it needs kept in memory: only the gate makes proofs. Also used by the
 //! integration test, which plays against a real server.
 
-use brattice_core::approval::{Approval, Grant, HoldTimes, Question};
+use crate::nobody::Nobody;
+use brattice_core::approval::HoldTimes;
 use brattice_core::audit::{Entry, Position};
 use brattice_core::classify::sql::Lists;
-use brattice_core::freeze::Freeze;
 use brattice_core::gate::{
     CatalogueUnavailable, Catalogues, Cleared, Cut, CutReason, Gate, Guarded, InForce, Lane,
     Opening, Role, Session, Snapshot,
 };
-use brattice_core::ids::{ApprovalId, Digest, Revision, SessionId};
+use brattice_core::ids::Revision;
 use brattice_core::mask::{Classes, Detector};
 use brattice_core::policy::{Known, Rules, SourceFile, TimeZone};
-use brattice_core::ports::{
-    Approvals, AuditLog, BoxFuture, Freezes, People, Randomness, RecordFailed, StoreError,
-};
+use brattice_core::ports::{AuditLog, BoxFuture, Randomness, RecordFailed};
 use brattice_core::principal::{Chain, Identity, LoginBy, Principal, PrincipalKind};
 use brattice_core::sender::Binding;
 use brattice_core::target::{Protocol, Target};
@@ -116,9 +114,9 @@ fn gate(lane_bytes_max: u64) -> Gate {
         Arc::new(Nothing),
         Arc::new(Nothing),
         Arc::new(Nothing),
-        Arc::new(Nothing),
-        Arc::new(Nothing),
-        Arc::new(Nothing),
+        Arc::new(Nobody),
+        Arc::new(Nobody),
+        Arc::new(Nobody),
     )
 }
 
@@ -181,63 +179,5 @@ impl Catalogues for Nothing {
     }
     fn refresh<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
         Box::pin(async { Err(CatalogueUnavailable("there is none".to_owned())) })
-    }
-}
-impl Approvals for Nothing {
-    fn ask<'a>(&'a self, _: Question) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn get<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn decided<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<Approval, StoreError>> {
-        Box::pin(std::future::pending())
-    }
-    fn ticket<'a>(
-        &'a self,
-        _: &'a Chain,
-        _: &'a str,
-        _: Digest,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<Approval>, StoreError>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn consume<'a>(
-        &'a self,
-        _: &'a ApprovalId,
-        _: &'a SessionId,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async { Ok(false) })
-    }
-    fn void<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn abandon<'a>(&'a self, _: &'a ApprovalId) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn grants<'a>(
-        &'a self,
-        _: &'a Chain,
-        _: &'a str,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Grant>, StoreError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-    fn open_grant<'a>(&'a self, _: Grant) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-impl Freezes for Nothing {
-    fn standing(&self) -> BoxFuture<'_, Result<Arc<[Freeze]>, StoreError>> {
-        Box::pin(async { Ok(Arc::from([])) })
-    }
-}
-impl People for Nothing {
-    fn last_proof<'a>(
-        &'a self,
-        _: &'a Principal,
-    ) -> BoxFuture<'a, Result<Option<Identity>, StoreError>> {
-        Box::pin(async { Ok(None) })
     }
 }
