@@ -13,12 +13,14 @@ mod parse;
 mod quote;
 mod reason;
 pub mod tree;
+mod typed;
 
 pub use arg::{Arg, Opaque};
 pub use catalogue::{VERSION, programs};
 pub use judge::{File, Judged, Sql, written};
 pub use quote::{canonical, quoted};
 pub use reason::Reason;
+pub use typed::{Directory, Line, Typed};
 
 use crate::action::Effect;
 

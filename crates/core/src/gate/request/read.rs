@@ -305,6 +305,95 @@ mod tests {
     }
 
     #[test]
+    fn where_a_line_works_is_known_when_it_begins_by_going_there() {
+        for (line, path) in [
+            ("cd /srv/app || exit 1\ncat notes", "/srv/app/notes"),
+            (
+                "cd /srv/app || exit 1\nexport LANG=C\ncat notes",
+                "/srv/app/notes",
+            ),
+            ("cd -- /srv/app && cat notes && ls", "/srv/app/notes"),
+            ("cd /srv/app && cat < notes", "/srv/app/notes"),
+            ("cd ~/app || exit\n{ wc -l notes; }", "~/app/notes"),
+            ("cd ~ && head notes", "~/notes"),
+            ("cd /srv && for f in a b; do cat $f; done", "/srv/a"),
+            ("cd /srv/app && grep -r x", "/srv/app"),
+        ] {
+            let acts = acts(line);
+            assert!(
+                acts.contains(&format!(
+                    "ssh.download web-1{}{path}",
+                    if path.starts_with('~') { "/" } else { "" }
+                )),
+                "{line}: {acts:?}"
+            );
+            assert!(
+                !acts.contains(&"ssh.download web-1/".to_owned()),
+                "{line}: {acts:?}"
+            );
+        }
+        let acts = acts("cd /srv && tee log/x");
+        assert!(
+            acts.contains(&"ssh.upload web-1/srv/log/x".to_owned()),
+            "{acts:?}"
+        );
+    }
+
+    #[test]
+    fn where_a_line_works_is_not_known_when_anything_may_lead_it_elsewhere() {
+        for line in [
+            "cd /srv; cat notes",
+            "cd /srv || true; cat notes",
+            "cd /srv || cat notes",
+            "cd /srv && ls || cat notes",
+            "cd /srv & cat notes",
+            "! cd /srv && cat notes",
+            "cd /srv && cd - && cat notes",
+            "cd /srv && cd /etc && cat notes",
+            "cd /srv || exit 1\n(cd /etc; cat notes)",
+            "cd /srv || exit 1\ncd $x; cat notes",
+            "cd /srv || exit 1\nenv -C /etc cat notes",
+            "cd /srv || exit 1\nfind /etc -execdir cat notes \\;",
+            "cd /srv || exit 1\npushd /etc; cat notes",
+            "cd /srv || exit 1\nbuiltin cd /etc; cat notes",
+            "cd /srv || exit 1\nsh -c 'cd /etc; cat notes'",
+            "cd /srv || exit 1\neval 'cd /etc'; cat notes",
+            "cd /srv || exit 1\n. ./setup; cat notes",
+            "cd /srv || exit 1\nfrobnicate; cat notes",
+            "cd /srv > /tmp/x || exit 1\ncat notes",
+            "A=b cd /srv || exit 1\ncat notes",
+            "cd /srv | cat || exit 1\ncat notes",
+            "cd $HOME || exit 1\ncat notes",
+            "cd srv || exit 1\ncat notes",
+            "cd /srv/* || exit 1\ncat notes",
+            "cd -P /srv || exit 1\ncat notes",
+            "cd /srv || return\ncat notes",
+            "if cd /srv; then cat notes; fi",
+            "cd /srv || exit 1\ntrap 'cd /etc' INT; cat notes",
+            "cd /srv || exit 1\nexec cd /etc; cat notes",
+            "cd /srv || exit 1\nchdir /etc; cat notes",
+            "cd /srv || exit 1\ncat ../notes",
+            "cd /srv || exit 1\ncat *.log",
+            "sh -c 'cd /srv || exit 1; cat notes'; cat notes",
+        ] {
+            let acts = acts(line);
+            let told = acts.contains(&"ssh.download web-1/".to_owned())
+                || acts.iter().any(|a| a.starts_with("ssh.unknown"));
+            assert!(told, "{line}: {acts:?}");
+            assert!(
+                !acts.contains(&"ssh.download web-1/srv/notes".to_owned()),
+                "{line}: {acts:?}"
+            );
+        }
+        // A program that has a directory of its own to begin names in is never among those that are followed.
+        let acts = acts("cd /srv || exit 1\ntar -C /etc -cf - passwd");
+        assert!(
+            !acts.contains(&"ssh.download web-1/srv/passwd".to_owned()),
+            "{acts:?}"
+        );
+    }
+
+    #[test]
     fn a_file_that_decides_what_runs_is_code_however_it_is_written() {
         let verbs = |verb, path: &str| {
             let request = Request::Files {

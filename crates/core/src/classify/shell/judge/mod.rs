@@ -7,6 +7,7 @@ mod awk;
 mod builtin;
 mod data;
 mod find;
+mod here;
 mod looped;
 mod operands;
 mod options;
@@ -16,6 +17,7 @@ mod sed;
 mod serve;
 mod wrap;
 
+pub(super) use place::joined;
 pub use place::written;
 
 use super::arg::{Arg, Values, args};
@@ -42,7 +44,8 @@ pub struct Judged {
     pub effect: Effect,
     /// Why it has that effect.
     pub why: String,
-    /// Files it touches, as far as they are named. Paths are as written: relative ones are relative to wherever it runs.
+    /// Files it touches, as far as they are named. Paths are as written, and relative ones are relative to wherever it runs:
+    /// but where the whole line works in one directory that is known, they are below that.
     pub files: Vec<File>,
     /// SQL that it hands to a database. Its effect is then whatever the statements do, and until these are judged,
     /// `execute`.
@@ -110,11 +113,16 @@ pub(super) fn judge(
         commands: Vec::new(),
         directories: BTreeSet::from([String::new()]),
         anywhere: false,
+        moves: 0,
+        here: None,
         values: Values::new(),
         unrolled: 1,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
+    if let Some(directory) = judge.certain(script) {
+        judge.settles(directory);
+    }
     judge.commands.clear();
     judge.script(script)?;
     // Nothing else of a line may reach the client as it is, because one of its programs does.
@@ -148,6 +156,10 @@ struct Judge<'a> {
     directories: BTreeSet<String>,
     /// It changed to a directory that is not known.
     anywhere: bool,
+    /// Changes of directory that it came upon.
+    moves: usize,
+    /// Where all of the line works, once that is certain.
+    here: Option<Arg>,
     /// What variables are known to hold, in the loops that set them.
     values: Values,
     /// How many times over the loops are judged that it is in.
@@ -168,10 +180,11 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn push(&mut self, judged: Judged) -> Result<(), Reason> {
+    fn push(&mut self, mut judged: Judged) -> Result<(), Reason> {
         if self.commands.len() >= self.limits.programs_max {
             return Err(Reason::TooMany);
         }
+        self.settle(&mut judged);
         self.commands.push(judged);
         Ok(())
     }
@@ -341,6 +354,7 @@ impl Judge<'_> {
             Direction::Write if place::is_sink(&path) => return None,
             Direction::Write => self.written(&path, Effect::Write, "A redirection writes a file."),
         };
+        let path = self.below(&path);
         Some((File { path, effect }, why))
     }
 }

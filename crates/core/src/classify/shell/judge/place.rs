@@ -119,14 +119,13 @@ impl Judge<'_> {
 
     /// Another directory is entered.
     pub(super) fn enters(&mut self, directory: &Arg) {
-        let to = match directory {
-            Arg::Exact(path) if path == "-" => return,
-            Arg::Exact(path) => path.clone(),
-            Arg::Home(rest) => format!("/~/{rest}"),
-            Arg::Opaque(_) => {
-                self.anywhere = true;
-                return;
-            }
+        self.moves = self.moves.saturating_add(1);
+        if directory.literal() == Some("-") {
+            return;
+        }
+        let Some(to) = entered(directory) else {
+            self.anywhere = true;
+            return;
         };
         if self.directories.len() > super::DIRECTORIES_MAX {
             return;
@@ -137,6 +136,15 @@ impl Judge<'_> {
             .map(|from| joined(from, &to))
             .collect();
         self.directories.extend(more);
+    }
+}
+
+/// A directory as it is followed; none where it is not known.
+pub(super) fn entered(directory: &Arg) -> Option<String> {
+    match directory {
+        Arg::Exact(path) => Some(path.clone()),
+        Arg::Home(rest) => Some(joined("", &format!("/~/{rest}"))),
+        Arg::Opaque(_) => None,
     }
 }
 
@@ -162,7 +170,7 @@ fn is_home(path: &str, below: bool) -> bool {
 }
 
 /// A path as seen from a directory, without steps that lead back.
-fn joined(directory: &str, path: &str) -> String {
+pub fn joined(directory: &str, path: &str) -> String {
     let whole = if path.starts_with('/') || directory.is_empty() {
         path.to_owned()
     } else {
