@@ -170,7 +170,7 @@ pub enum Command {
     Credential(CredentialArgs),
     /// Go to a host with the ssh that you have, by a certificate that is made for it.
     #[command(
-        after_help = "Examples:\n  brattice ssh web-1\n  brattice ssh deploy@web-1 -- systemctl status app\n  brattice ssh list\n  brattice ssh cert web-1 --ttl 1h\n  brattice ssh config --write ~/.ssh/brattice\n  brattice ssh ca > brattice.pub",
+        after_help = "Examples:\n  brattice ssh web-1\n  brattice ssh deploy@web-1 -- systemctl status app\n  brattice ssh --typed web-1 < lines.txt\n  brattice ssh list\n  brattice ssh cert web-1 --ttl 1h\n  brattice ssh config --write ~/.ssh/brattice\n  brattice ssh ca > brattice.pub",
         args_conflicts_with_subcommands = true,
         subcommand_negates_reqs = true
     )]

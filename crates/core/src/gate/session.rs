@@ -111,6 +111,10 @@ impl Session {
     pub fn detector(&self) -> &Arc<crate::mask::Detector> {
         &self.admission.guarded.detector
     }
+    /// The shell that reads its command lines, on a host.
+    pub fn shell(&self) -> Option<crate::classify::shell::Shell> {
+        self.admission.guarded.shell
+    }
     /// How long holds wait on this target.
     pub fn holds(&self) -> HoldTimes {
         self.admission.guarded.holds

@@ -2,14 +2,13 @@
 //!
 //! Lives here: the order of a channel's life. Never: a decision.
 
+use super::ask::{self, Refused};
 use super::door::Place;
-use super::held::{self, Decided};
 use super::link::Link;
-use super::run::{self, Ended};
-use super::sftp;
-use brattice_core::denial::{Code, Denial};
-use brattice_core::gate::{Answer, Request};
-use brattice_core::record::FrameKind;
+use super::run::{self, Ended, Feed};
+use super::{sftp, typed};
+use brattice_core::denial::Denial;
+use brattice_core::gate::Request;
 use bytes::Bytes;
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
@@ -24,6 +23,9 @@ const EXIT_REFUSED: u32 = 77;
 const EXIT_LATER: u32 = 75;
 /// Variables that are kept: more than there are of the language.
 const VARIABLES_MAX: usize = 32;
+/// The subsystems that are understood.
+pub(super) const SFTP: &str = "sftp";
+pub(super) const TYPED: &str = "brattice-typed";
 /// The stream of errors (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
 
@@ -47,17 +49,35 @@ pub(super) struct Client {
     pub write: ChannelWriteHalf<Msg>,
     /// Says how things end, which russh's half of a server cannot.
     pub handle: Handle,
-    /// What came while a command was held.
-    pub early: VecDeque<ChannelMsg>,
+    /// What came while a command was held, or ran without input.
+    early: VecDeque<ChannelMsg>,
+    /// What of it costs room, in bytes.
+    early_bytes: usize,
 }
+
+/// There is no room for more.
+pub(super) struct Full;
 
 impl Client {
     /// The next thing that the client sent.
     pub async fn next(&mut self) -> Option<ChannelMsg> {
         match self.early.pop_front() {
-            Some(early) => Some(early),
+            Some(early) => {
+                self.early_bytes = self.early_bytes.saturating_sub(room(&early));
+                Some(early)
+            }
             None => self.fresh().await,
         }
+    }
+
+    /// Puts a message off until it is asked for; of all that is put off, at most so many bytes.
+    pub fn keep(&mut self, message: ChannelMsg, bytes_max: usize) -> Result<(), Full> {
+        self.early_bytes += room(&message);
+        if self.early_bytes > bytes_max {
+            return Err(Full);
+        }
+        self.early.push_back(message);
+        Ok(())
     }
 
     /// The next thing that was not put off.
@@ -85,6 +105,17 @@ impl Client {
     }
 }
 
+/// What a message costs, in bytes.
+fn room(message: &ChannelMsg) -> usize {
+    const MESSAGE_BYTES: usize = 64;
+    match message {
+        ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
+            MESSAGE_BYTES + data.len()
+        }
+        _ => MESSAGE_BYTES,
+    }
+}
+
 /// What was set up before something was asked to be run.
 #[derive(Debug, Default)]
 pub(super) struct Setting {
@@ -97,6 +128,7 @@ enum Purpose {
     Exec(Bytes),
     Shell,
     Sftp,
+    Typed,
 }
 
 /// Serves a channel to its end.
@@ -107,6 +139,7 @@ pub(super) async fn serve(opened: Opened, channel: Channel<Msg>, handle: Handle,
         write,
         handle,
         early: VecDeque::new(),
+        early_bytes: 0,
     };
     let mut setting = Setting::default();
     if let Some(purpose) = asked(&mut client, &mut setting).await {
@@ -162,9 +195,11 @@ async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
             }
             ChannelMsg::Exec { command, .. } => return Some(Purpose::Exec(command.into())),
             ChannelMsg::RequestShell { .. } => return Some(Purpose::Shell),
-            ChannelMsg::RequestSubsystem { name, .. } if name == "sftp" => {
-                return Some(Purpose::Sftp);
-            }
+            ChannelMsg::RequestSubsystem { name, .. } => match name.as_str() {
+                SFTP => return Some(Purpose::Sftp),
+                TYPED => return Some(Purpose::Typed),
+                _ => {}
+            },
             ChannelMsg::Close => return None,
             // Refused by the door, or of no consequence before anything runs.
             _ => {}
@@ -214,14 +249,7 @@ async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Pu
     let environment = setting.environment.clone();
     let request = match purpose {
         Purpose::Exec(command) if command.len() > link.limits.command_bytes_max => {
-            let reason = "the command line is too long to be judged";
-            let denial = Denial::new(Code::TooLarge, "brattice.shell", reason);
-            let shown =
-                String::from_utf8_lossy(command.get(..200).unwrap_or_default()).into_owned();
-            {
-                let mut session = link.lock();
-                link.gate.note_refusal(&mut session, &shown, &denial);
-            }
+            let denial = ask::too_long(&link, &command);
             return refuse(&client, terminal, &denial).await;
         }
         Purpose::Exec(command) => Request::Exec {
@@ -237,33 +265,25 @@ async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Pu
             let ended = sftp::run(&link, &mut client).await;
             return say(ended, &client, false).await;
         }
-    };
-    let text = request.text();
-    let mut answer = link.gate.request(&link.session, request.clone()).await;
-    let (cleared, allowed) = loop {
-        match answer {
-            Answer::Pass(cleared, allowed) => break (cleared, allowed),
-            Answer::Deny(denial) => {
-                // The verdict is on record with the audit log; the recording has it beside what was asked.
-                let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
-                return refuse(&client, terminal, &denial).await;
-            }
-            Answer::Park(parked) => match held::wait(&link, &mut client, terminal, *parked).await {
-                Decided::Go(next) => answer = next,
-                Decided::Gone => return,
-            },
+        Purpose::Typed => {
+            let ended = typed::run(&link, &mut client, setting).await;
+            return say(ended, &client, terminal).await;
         }
     };
-    if let Err(denial) = link.record(FrameKind::Command, allowed.number, text.as_bytes()) {
-        return refuse(&client, terminal, &denial).await;
-    }
-    let what = run::What {
-        request,
-        cleared,
-        allowed,
-        setting,
+    let ended = match ask::ask(&link, &mut client, terminal, request.clone()).await {
+        Ok((cleared, allowed)) => {
+            let what = run::What {
+                request,
+                cleared,
+                allowed,
+                setting: &setting,
+                feed: Feed::Client,
+            };
+            run::run(&link, &mut client, what).await
+        }
+        Err(Refused::Denied(denial)) => Ended::Denied(denial),
+        Err(Refused::Gone) => return,
     };
-    let ended = run::run(&link, &mut client, what).await;
     say(ended, &client, terminal).await;
     drop(at_work);
 }
@@ -272,6 +292,7 @@ async fn work(link: Arc<Link>, mut client: Client, setting: Setting, purpose: Pu
 async fn say(ended: Ended, client: &Client, terminal: bool) {
     match ended {
         Ended::Said => {}
+        Ended::Exited(exit) => exit.tell(&client.handle, client.write.id()).await,
         Ended::Denied(denial) => refuse(client, terminal, &denial).await,
         Ended::Gone => {
             let _ = client.handle.close(client.write.id()).await;
@@ -282,11 +303,15 @@ async fn say(ended: Ended, client: &Client, terminal: bool) {
 /// Tells a client that it is refused, so that a person and a machine can act on it, and ends the channel.
 async fn refuse(client: &Client, terminal: bool, denial: &Denial) {
     client.say(terminal, &refusal(denial)).await;
-    let status = match denial.code.retry() {
+    client.exit(status_of(denial)).await;
+}
+
+/// The status of what was refused.
+pub(super) fn status_of(denial: &Denial) -> u32 {
+    match denial.code.retry() {
         true => EXIT_LATER,
         false => EXIT_REFUSED,
-    };
-    client.exit(status).await;
+    }
 }
 
 /// A refusal in lines: what and why, what to do, and the same for machines.

@@ -21,8 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
-/// The subsystem that is understood.
-const SFTP: &str = "sftp";
 /// What a person is asked for.
 const PROMPT: &str = "Access token, or credential as ID:SECRET: ";
 
@@ -281,7 +279,7 @@ impl Handler for Door {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         match name {
-            SFTP => self.start(channel, session),
+            channel::SFTP | channel::TYPED => self.start(channel, session),
             _ => session.channel_failure(channel),
         }
     }

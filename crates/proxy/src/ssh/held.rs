@@ -12,8 +12,6 @@ use tokio::time::{Instant, sleep_until};
 
 /// What a terminal sends for Ctrl-C.
 const INTERRUPT: u8 = 3;
-/// What a message costs beside its bytes.
-const MESSAGE_BYTES: usize = 64;
 
 /// What waiting came to.
 pub(super) enum Decided {
@@ -37,7 +35,6 @@ pub(super) async fn wait(
     let began = Instant::now();
     let until = began + times.hold_wait_max;
     let mut next = began + times.notice_every;
-    let mut input_bytes = 0;
     loop {
         tokio::select! {
             answer = &mut decided => {
@@ -55,26 +52,25 @@ pub(super) async fn wait(
                 next = Instant::now() + times.notice_every;
             }
             message = client.fresh() => {
-                let bytes = match &message {
+                let stops = match &message {
                     None | Some(ChannelMsg::Close) => {
                         link.gate.abandon_request(&link.session, parked).await;
                         return Decided::Gone;
                     }
-                    Some(ChannelMsg::Data { data }) if terminal && data.contains(&INTERRUPT) => None,
-                    Some(ChannelMsg::Signal { signal: Sig::INT | Sig::TERM | Sig::HUP | Sig::KILL }) => None,
-                    Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => Some(data.len()),
-                    Some(_) => Some(0),
+                    Some(ChannelMsg::Data { data }) => terminal && data.contains(&INTERRUPT),
+                    Some(ChannelMsg::Signal { signal }) => {
+                        matches!(signal, Sig::INT | Sig::TERM | Sig::HUP | Sig::KILL)
+                    }
+                    Some(_) => false,
                 };
-                let Some(bytes) = bytes else {
+                let full = message.is_some_and(|m| {
+                    client.keep(m, link.limits.held_input_bytes_max).is_err()
+                });
+                if stops || full {
                     link.gate.abandon_request(&link.session, parked).await;
-                    return Decided::Go(Answer::Deny(stopped()));
-                };
-                input_bytes += bytes + MESSAGE_BYTES;
-                if input_bytes > link.limits.held_input_bytes_max {
-                    link.gate.abandon_request(&link.session, parked).await;
-                    return Decided::Go(Answer::Deny(too_much()));
+                    let why = if stops { stopped() } else { too_much() };
+                    return Decided::Go(Answer::Deny(why));
                 }
-                client.early.extend(message);
             }
         }
     }

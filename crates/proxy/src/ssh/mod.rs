@@ -8,6 +8,7 @@
 //! connection of its own to the host while it runs, so that a channel that is held or slow holds up no other.
 
 mod algorithms;
+mod ask;
 mod certificate;
 mod channel;
 mod door;
@@ -20,6 +21,7 @@ mod serve;
 mod sftp;
 mod show;
 mod transport;
+mod typed;
 mod upstream;
 
 use crate::live::Live;

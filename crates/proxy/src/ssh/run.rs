@@ -3,6 +3,7 @@
 //! Lives here: both directions of one channel, each at its own pace. Never: whether it may run.
 
 use super::channel::{Client, STDERR, Setting, Terminal};
+use super::held::too_much;
 use super::link::Link;
 use super::show::{Cut, Shown};
 use super::upstream::Upstream;
@@ -23,17 +24,29 @@ const PAUSE: Duration = Duration::from_secs(2);
 const END_MAX: Duration = Duration::from_millis(500);
 
 /// What is to be run.
-pub(super) struct What {
+pub(super) struct What<'a> {
     pub request: Request,
     pub cleared: Cleared,
     pub allowed: Allowed,
-    pub setting: Setting,
+    pub setting: &'a Setting,
+    pub feed: Feed,
+}
+
+/// What it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feed {
+    /// What the client sends.
+    Client,
+    /// Nothing: what the client sends meanwhile is kept, and is no input.
+    Nothing,
 }
 
 /// How it ended.
 pub(super) enum Ended {
     /// The client was told.
     Said,
+    /// By itself; the client is still to be told.
+    Exited(Exit),
     /// It was refused, or stopped.
     Denied(Denial),
     /// The client is gone.
@@ -42,25 +55,26 @@ pub(super) enum Ended {
 
 /// How a program ended on the host.
 #[derive(Debug, Default)]
-struct Exit {
+pub(super) struct Exit {
     status: Option<u32>,
     signal: Option<(Sig, bool)>,
 }
 
 /// Runs it to its end.
-pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> Ended {
+pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What<'_>) -> Ended {
     let What {
         request,
         cleared,
         allowed,
         setting,
+        feed,
     } = what;
     let upstream = match link.upstream().await {
         Ok(upstream) => upstream,
         Err(denial) => return Ended::Denied(denial),
     };
     let number = allowed.number;
-    let begun = begin(&upstream, &request, cleared, &setting).await;
+    let begun = begin(&upstream, &request, cleared, setting).await;
     let (mut from_host, to_host) = match begun {
         Ok(channel) => channel,
         Err(error) => {
@@ -73,7 +87,6 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
     {
         return Ended::Denied(denial);
     }
-    let (id, handle) = (client.write.id(), client.handle.clone());
     let out = client.write.make_writer_ext(None);
     let output = Output {
         pause: match setting.terminal {
@@ -98,9 +111,15 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
         lane: allowed.lane,
         to_host: &to_host,
     };
+    let input = async {
+        match feed {
+            Feed::Client => input.run(client).await,
+            Feed::Nothing => input.keep(client).await,
+        }
+    };
     let ended = tokio::select! {
         exit = output.run(&mut from_host) => exit,
-        left = input.run(client) => Err(left),
+        left = input => Err(left),
         why = link.over() => Err(Cut::Denied(why)),
     };
     match ended {
@@ -109,10 +128,9 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What) -> En
             if let Err(denial) = link.record(FrameKind::Outcome, number, outcome.as_bytes()) {
                 return Ended::Denied(denial);
             }
-            exit.tell(&handle, id).await;
             let _ = to_host.close().await;
             link.free(upstream);
-            Ended::Said
+            Ended::Exited(exit)
         }
         Err(cut) => {
             let _ = link.record(FrameKind::Outcome, number, b"stopped");
@@ -225,6 +243,27 @@ impl Input<'_> {
         }
     }
 
+    /// Runs until the client leaves or sends more than is kept. What is run finds its input at its end.
+    async fn keep(self, client: &mut Client) -> Cut {
+        let _ = self.to_host.eof().await;
+        loop {
+            match client.fresh().await {
+                None | Some(ChannelMsg::Close) => return Cut::Gone,
+                Some(ChannelMsg::Signal { signal }) => {
+                    let _ = self.to_host.signal(signal).await;
+                }
+                Some(message) => {
+                    if client
+                        .keep(message, self.link.limits.held_input_bytes_max)
+                        .is_err()
+                    {
+                        return Cut::Denied(too_much());
+                    }
+                }
+            }
+        }
+    }
+
     /// Puts a chunk on record and passes it on. An error without words is of the host.
     async fn pass(
         &mut self,
@@ -308,8 +347,30 @@ async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
 }
 
 impl Exit {
-    /// For the record.
-    fn words(&self) -> String {
+    /// By itself, with a status.
+    pub fn with(status: u32) -> Self {
+        Self {
+            status: Some(status),
+            signal: None,
+        }
+    }
+
+    /// In a word: its status, or the signal.
+    pub fn shown(&self) -> String {
+        match &self.signal {
+            Some((signal, _)) => format!("SIG{}", name_of(signal)),
+            None => self.status().to_string(),
+        }
+    }
+
+    /// The status as a shell has it.
+    pub fn status(&self) -> u32 {
+        // What ended by a signal has none of its own.
+        self.status.unwrap_or(128)
+    }
+
+    /// For the record, and for people.
+    pub fn words(&self) -> String {
         match (&self.signal, self.status) {
             (Some((signal, _)), _) => format!("signal {}", name_of(signal)),
             (None, Some(status)) => format!("exit {status}"),
@@ -317,7 +378,7 @@ impl Exit {
         }
     }
 
-    async fn tell(self, handle: &russh::server::Handle, id: russh::ChannelId) {
+    pub async fn tell(self, handle: &russh::server::Handle, id: russh::ChannelId) {
         if let Some((signal, core_dumped)) = self.signal {
             let (message, tag) = (String::new(), String::new());
             let _ = handle

@@ -19,6 +19,10 @@ pub struct SshArgs {
     /// Ask for a terminal, also for a command.
     #[arg(short = 't', long)]
     pub tty: bool,
+    /// A shell of one line at a time: each line is judged as a command of its own, so that who may run commands needs no right to an
+    /// open shell. It reads lines from the input and says how each ended on the stream of errors.
+    #[arg(long, conflicts_with_all = ["tty", "words"])]
+    pub typed: bool,
     /// Get a new certificate, also where the last one still holds: it may have been revoked.
     #[arg(long)]
     pub fresh: bool,

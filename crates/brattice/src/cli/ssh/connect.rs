@@ -22,6 +22,8 @@ const LEFT_MIN: u64 = 60;
 /// The key's file, in a directory of its own.
 const KEY: &str = "key";
 const KNOWN_HOSTS: &str = "known_hosts";
+/// The subsystem that is a shell of one line at a time.
+const TYPED: &str = "brattice-typed";
 
 /// What is asked for.
 pub struct Wish<'a> {
@@ -29,6 +31,8 @@ pub struct Wish<'a> {
     pub target: &'a str,
     /// Whether for a terminal.
     pub tty: bool,
+    /// Whether for a shell of one line at a time.
+    pub typed: bool,
     /// Whether by a new certificate in any case.
     pub fresh: bool,
     /// How long a new certificate is good.
@@ -49,9 +53,13 @@ pub fn run(client: &Client, wish: &Wish<'_>) -> Result<(), Failure> {
     if wish.tty {
         ssh.arg("-t");
     }
+    if wish.typed {
+        ssh.args(["-T", "-s"]);
+    }
     ssh.arg("--")
         .arg(format!("{target}.brattice"))
         .args(wish.words)
+        .args(wish.typed.then_some(TYPED))
         // Who is asking is settled by the certificate; the host has no use for the token.
         .env_remove("BRATTICE_TOKEN");
     let why = ssh.exec();

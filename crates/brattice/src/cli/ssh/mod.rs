@@ -33,6 +33,7 @@ pub fn run(gateway: &GatewayArgs, args: SshArgs, out: &mut Output) -> Result<(),
             let wish = connect::Wish {
                 target: &target,
                 tty: args.tty,
+                typed: args.typed,
                 fresh: args.fresh,
                 ttl: args.ttl,
                 words: &args.words,
