@@ -25,7 +25,14 @@ impl SourceFile {
 }
 
 /// Not ours, or not written by people.
-const SKIPPED: [&str; 5] = ["target", ".git", "node_modules", ".brattice", "dist"];
+const SKIPPED: [&str; 6] = [
+    "target",
+    ".git",
+    "node_modules",
+    ".brattice",
+    "dist",
+    "vendor",
+];
 /// It names the registry on every line, as cargo writes it.
 const LOCK_FILE: &str = "Cargo.lock";
 

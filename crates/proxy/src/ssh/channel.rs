@@ -4,6 +4,7 @@
 
 use super::ask::{self, Refused};
 use super::door::Place;
+use super::intake::Intake;
 use super::link::Link;
 use super::run::{self, Ended, Feed};
 use super::{sftp, typed};
@@ -11,8 +12,8 @@ use brattice_core::denial::Denial;
 use brattice_core::gate::Request;
 use bytes::Bytes;
 use russh::server::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
-use std::collections::{BTreeMap, VecDeque};
+use russh::{Channel, ChannelMsg, ChannelWriteHalf, Pty};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
@@ -45,44 +46,26 @@ pub(super) struct Terminal {
 
 /// The client's end of a channel.
 pub(super) struct Client {
-    read: ChannelReadHalf,
+    pub intake: Intake,
     pub write: ChannelWriteHalf<Msg>,
     /// Says how things end, which russh's half of a server cannot.
     pub handle: Handle,
-    /// What came while a command was held, or ran without input.
-    early: VecDeque<ChannelMsg>,
-    /// What of it costs room, in bytes.
-    early_bytes: usize,
 }
 
-/// There is no room for more.
-pub(super) struct Full;
-
 impl Client {
+    pub fn new(channel: Channel<Msg>, handle: Handle, window_bytes: u32) -> Self {
+        let id = channel.id();
+        let (read, write) = channel.split();
+        Self {
+            intake: Intake::new(read, handle.clone(), id, window_bytes),
+            write,
+            handle,
+        }
+    }
+
     /// The next thing that the client sent.
     pub async fn next(&mut self) -> Option<ChannelMsg> {
-        match self.early.pop_front() {
-            Some(early) => {
-                self.early_bytes = self.early_bytes.saturating_sub(room(&early));
-                Some(early)
-            }
-            None => self.fresh().await,
-        }
-    }
-
-    /// Puts a message off until it is asked for; of all that is put off, at most so many bytes.
-    pub fn keep(&mut self, message: ChannelMsg, bytes_max: usize) -> Result<(), Full> {
-        self.early_bytes += room(&message);
-        if self.early_bytes > bytes_max {
-            return Err(Full);
-        }
-        self.early.push_back(message);
-        Ok(())
-    }
-
-    /// The next thing that was not put off.
-    pub async fn fresh(&mut self) -> Option<ChannelMsg> {
-        self.read.wait().await
+        self.intake.next().await
     }
 
     /// Writes to the stream of errors; on a terminal that is the screen.
@@ -105,17 +88,6 @@ impl Client {
     }
 }
 
-/// What a message costs, in bytes.
-fn room(message: &ChannelMsg) -> usize {
-    const MESSAGE_BYTES: usize = 64;
-    match message {
-        ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
-            MESSAGE_BYTES + data.len()
-        }
-        _ => MESSAGE_BYTES,
-    }
-}
-
 /// What was set up before something was asked to be run.
 #[derive(Debug, Default)]
 pub(super) struct Setting {
@@ -132,15 +104,7 @@ enum Purpose {
 }
 
 /// Serves a channel to its end.
-pub(super) async fn serve(opened: Opened, channel: Channel<Msg>, handle: Handle, place: Place) {
-    let (read, write) = channel.split();
-    let mut client = Client {
-        read,
-        write,
-        handle,
-        early: VecDeque::new(),
-        early_bytes: 0,
-    };
+pub(super) async fn serve(opened: Opened, mut client: Client, place: Place) {
     let mut setting = Setting::default();
     if let Some(purpose) = asked(&mut client, &mut setting).await {
         let terminal = setting.terminal.is_some();
@@ -155,7 +119,7 @@ pub(super) async fn serve(opened: Opened, channel: Channel<Msg>, handle: Handle,
 /// Reads what is set up until something is asked to be run.
 async fn asked(client: &mut Client, setting: &mut Setting) -> Option<Purpose> {
     loop {
-        match client.fresh().await? {
+        match client.next().await? {
             ChannelMsg::RequestPty {
                 term,
                 col_width,

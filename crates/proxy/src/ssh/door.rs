@@ -3,7 +3,7 @@
 //! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
 
 use super::certificate;
-use super::channel::{self, Opened};
+use super::channel::{self, Client, Opened};
 use super::forward::{self, To};
 use super::prove::Asked;
 use super::{Limits, Service};
@@ -86,6 +86,10 @@ impl Door {
             Some(Ok(())) => Auth::Accept,
             _ => Auth::reject(),
         }
+    }
+
+    fn client(&self, channel: Channel<Msg>, session: &Session) -> Client {
+        Client::new(channel, session.handle(), self.service.limits.window_bytes)
     }
 
     fn place(&self) -> Option<Place> {
@@ -184,7 +188,8 @@ impl Handler for Door {
             Some(place) => {
                 reply.accept().await;
                 let opened = self.opened.clone();
-                tokio::spawn(channel::serve(opened, channel, session.handle(), place));
+                let client = self.client(channel, session);
+                tokio::spawn(channel::serve(opened, client, place));
             }
             None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }
@@ -199,7 +204,7 @@ impl Handler for Door {
         _originator: &str,
         _originator_port: u32,
         reply: ChannelOpenHandle,
-        _session: &mut Session,
+        session: &mut Session,
     ) -> Result<(), Self::Error> {
         let to = To {
             host: host.to_owned(),
@@ -208,7 +213,8 @@ impl Handler for Door {
         match self.place() {
             Some(place) => {
                 let opened = self.opened.clone();
-                tokio::spawn(forward::serve(opened, channel, reply, to, place));
+                let client = self.client(channel, session);
+                tokio::spawn(forward::serve(opened, client, reply, to, place));
             }
             None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }

@@ -2,9 +2,10 @@
 //!
 //! Lives here: asking, opening on the host, and both directions. Never: what is sent, which stays as it is.
 
-use super::channel::{Opened, link};
+use super::channel::{Client, Opened, link};
 use super::door::Place;
 use super::held;
+use super::intake::Intake;
 use super::link::Link;
 use super::show::{Cut, Shown};
 use super::upstream::Upstream;
@@ -12,7 +13,7 @@ use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Answer, Lane, Request};
 use brattice_core::record::FrameKind;
 use russh::client::Msg as UpMsg;
-use russh::server::{ChannelOpenHandle, Msg};
+use russh::server::ChannelOpenHandle;
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub(super) struct To {
 /// Opens it if it may be, and carries both directions to their end.
 pub(super) async fn serve(
     opened: Opened,
-    channel: Channel<Msg>,
+    client: Client,
     reply: ChannelOpenHandle,
     to: To,
     place: Place,
@@ -49,7 +50,7 @@ pub(super) async fn serve(
     let denied = match link(opened).await {
         Ok(link) => {
             let at_work = link.at_work();
-            let done = open(&link, channel, reply, to).await;
+            let done = open(&link, client, reply, to).await;
             drop(at_work);
             done
         }
@@ -68,7 +69,7 @@ pub(super) async fn serve(
 
 async fn open(
     link: &Arc<Link>,
-    channel: Channel<Msg>,
+    client: Client,
     reply: ChannelOpenHandle,
     to: To,
 ) -> Result<(), Denial> {
@@ -127,7 +128,11 @@ async fn open(
     };
     let (mut from_host, to_host) = on_host.split();
     reply.accept().await;
-    let (mut from_client, to_client) = channel.split();
+    let Client {
+        mut intake,
+        write: to_client,
+        ..
+    } = client;
     let shown = Shown::as_it_is(
         link.clone(),
         FrameKind::Output,
@@ -136,7 +141,7 @@ async fn open(
     );
     let ended = tokio::select! {
         ended = down(&mut from_host, shown) => ended,
-        ended = up(link, number, allowed.lane, &mut from_client, &to_host) => ended,
+        ended = up(link, number, allowed.lane, &mut intake, &to_host) => ended,
         why = link.over() => Err(why),
     };
     let _ = link.record(FrameKind::Outcome, number, b"closed");
@@ -183,12 +188,12 @@ async fn up(
     link: &Link,
     number: u64,
     mut lane: Lane,
-    from_client: &mut ChannelReadHalf,
+    intake: &mut Intake,
     to_host: &ChannelWriteHalf<UpMsg>,
 ) -> Result<(), Denial> {
     let mut writer = to_host.make_writer();
     loop {
-        match from_client.wait().await {
+        match intake.next().await {
             Some(ChannelMsg::Data { data }) if !data.is_empty() => {
                 link.record(FrameKind::Input, number, &data)?;
                 let bytes = lane.pass(data)?.into_bytes();

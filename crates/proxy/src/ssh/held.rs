@@ -3,15 +3,13 @@
 //! Lives here: the waiting, and what the client is told meanwhile. Never: the answer.
 
 use super::channel::{Client, one_line};
+use super::intake::Noticed;
 use super::link::Link;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Answer, Asked, Parked};
-use russh::{ChannelMsg, Sig};
+use russh::Sig;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
-
-/// What a terminal sends for Ctrl-C.
-const INTERRUPT: u8 = 3;
 
 /// What waiting came to.
 pub(super) enum Decided {
@@ -51,26 +49,18 @@ pub(super) async fn wait(
                 client.say(terminal, &format!("brattice: still {still}\n")).await;
                 next = Instant::now() + times.notice_every;
             }
-            message = client.fresh() => {
-                let stops = match &message {
-                    None | Some(ChannelMsg::Close) => {
-                        link.gate.abandon_request(&link.session, parked).await;
-                        return Decided::Gone;
-                    }
-                    Some(ChannelMsg::Data { data }) => terminal && data.contains(&INTERRUPT),
-                    Some(ChannelMsg::Signal { signal }) => {
-                        matches!(signal, Sig::INT | Sig::TERM | Sig::HUP | Sig::KILL)
-                    }
-                    Some(_) => false,
-                };
-                let full = message.is_some_and(|m| {
-                    client.keep(m, link.limits.held_input_bytes_max).is_err()
-                });
-                if stops || full {
+            noticed = client.intake.notice(terminal) => match noticed {
+                Noticed::Gone => {
                     link.gate.abandon_request(&link.session, parked).await;
-                    let why = if stops { stopped() } else { too_much() };
-                    return Decided::Go(Answer::Deny(why));
+                    return Decided::Gone;
                 }
+                Noticed::Interrupt
+                | Noticed::Signal(Sig::INT | Sig::TERM | Sig::HUP | Sig::KILL) => {
+                    link.gate.abandon_request(&link.session, parked).await;
+                    return Decided::Go(Answer::Deny(stopped()));
+                }
+                // Nothing runs that it could be about.
+                Noticed::Signal(_) => {}
             }
         }
     }
@@ -108,13 +98,4 @@ fn stopped() -> Denial {
         "brattice.approvals",
         "stopped before it was decided",
     )
-}
-
-pub(super) fn too_much() -> Denial {
-    Denial::new(
-        Code::TooLarge,
-        "brattice.approvals",
-        "more input was sent than is kept for a command that waits for people",
-    )
-    .hint("wait for the approval before sending input, or ask for it ahead: `brattice approvals request`")
 }

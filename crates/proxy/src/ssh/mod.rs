@@ -14,6 +14,7 @@ mod channel;
 mod door;
 mod forward;
 mod held;
+mod intake;
 mod link;
 mod prove;
 mod run;
@@ -96,11 +97,9 @@ impl Hosts {
 pub struct Limits {
     /// Channels that are open at once.
     pub channels_max: usize,
-    /// Bytes that a client may send to a command that is held.
-    pub held_input_bytes_max: usize,
     /// Bytes that a client may send on a channel before they are taken.
     pub window_bytes: u32,
-    /// Messages of a channel that wait to be taken; each is 256 KiB at most.
+    /// Messages of a channel that russh keeps until they are taken, which is at once.
     pub messages_max: usize,
     /// How long a command line may be.
     pub command_bytes_max: usize,
@@ -110,7 +109,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             channels_max: 32,
-            held_input_bytes_max: 1 << 20,
             window_bytes: 2 << 20,
             messages_max: 16,
             command_bytes_max: 32 << 10,

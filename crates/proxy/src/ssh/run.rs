@@ -3,7 +3,7 @@
 //! Lives here: both directions of one channel, each at its own pace. Never: whether it may run.
 
 use super::channel::{Client, STDERR, Setting, Terminal};
-use super::held::too_much;
+use super::intake::Noticed;
 use super::link::Link;
 use super::show::{Cut, Shown};
 use super::upstream::Upstream;
@@ -37,7 +37,7 @@ pub(super) struct What<'a> {
 pub(super) enum Feed {
     /// What the client sends.
     Client,
-    /// Nothing: what the client sends meanwhile is kept, and is no input.
+    /// Nothing: what the client sends meanwhile stays where it is.
     Nothing,
 }
 
@@ -243,23 +243,16 @@ impl Input<'_> {
         }
     }
 
-    /// Runs until the client leaves or sends more than is kept. What is run finds its input at its end.
+    /// Runs until the client leaves. What is run finds its input at its end.
     async fn keep(self, client: &mut Client) -> Cut {
         let _ = self.to_host.eof().await;
         loop {
-            match client.fresh().await {
-                None | Some(ChannelMsg::Close) => return Cut::Gone,
-                Some(ChannelMsg::Signal { signal }) => {
+            match client.intake.notice(false).await {
+                Noticed::Gone => return Cut::Gone,
+                Noticed::Signal(signal) => {
                     let _ = self.to_host.signal(signal).await;
                 }
-                Some(message) => {
-                    if client
-                        .keep(message, self.link.limits.held_input_bytes_max)
-                        .is_err()
-                    {
-                        return Cut::Denied(too_much());
-                    }
-                }
+                Noticed::Interrupt => {}
             }
         }
     }

@@ -27,8 +27,10 @@ use tokio::sync::{oneshot, watch};
 
 /// What clients see as the server's version: no version of ours, which tells an attacker nothing.
 const SERVER_ID: &str = "SSH-2.0-Brattice";
-/// How long a client gets to read the last words.
-const FAREWELL_MAX: Duration = Duration::from_millis(500);
+/// How long a client gets to read the last words, of its channels too: more than a host gets to end what runs there.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+/// How long channels get to notice that the connection is gone.
+const NOTICED_MAX: Duration = Duration::from_secs(2);
 /// How long channels get to end their work once the connection is gone.
 const CHANNELS_MAX: Duration = Duration::from_secs(5);
 /// How long a client may stay that proved who it is and was not let in: to read why.
@@ -70,6 +72,7 @@ impl Service {
             certificates: vec![certificate],
             preferred: algorithms::preferred(),
             window_size: self.limits.window_bytes,
+            manual_windows: true,
             channel_buffer_size: self.limits.messages_max,
             inactivity_timeout: None,
             keepalive_interval: Some(KEEPALIVE),
@@ -276,9 +279,13 @@ impl Service {
             let _ = tokio::time::timeout(FAREWELL_MAX, farewell).await;
         }
         switch.throw();
+        // Channels whose client is gone notice that by themselves, and end otherwise than those that are cut.
+        let all_ended = async || {
+            let _ = link.active().wait_for(|n| *n == 0).await;
+        };
+        let _ = tokio::time::timeout(NOTICED_MAX, all_ended()).await;
         link.end(CutReason::Killed.denial());
-        let mut active = link.active();
-        let _ = tokio::time::timeout(CHANNELS_MAX, active.wait_for(|n| *n == 0)).await;
+        let _ = tokio::time::timeout(CHANNELS_MAX, all_ended()).await;
         let recording = link.seal().await;
         let closed = {
             let mut session = link.lock();

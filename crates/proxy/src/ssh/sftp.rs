@@ -6,6 +6,7 @@ mod files;
 
 use super::channel::{Client, refusal};
 use super::held;
+use super::intake::Noticed;
 use super::link::Link;
 use super::run::{Ended, not_begun};
 use brattice_core::denial::{Code, Denial};
@@ -107,6 +108,15 @@ struct Judging {
     answer: BoxFuture<'static, Answer>,
 }
 
+/// The next message; where none is read, waits for the client to be gone.
+async fn heard(client: &mut Client, reads: bool) -> Option<ChannelMsg> {
+    if reads {
+        return client.next().await;
+    }
+    while !matches!(client.intake.notice(false).await, Noticed::Gone) {}
+    None
+}
+
 /// What woke the session.
 enum Woken {
     Client(Option<ChannelMsg>),
@@ -140,7 +150,7 @@ impl Session {
             );
             // A write that is given up half way goes on with the same bytes the next time.
             let woken = tokio::select! {
-                message = client.next(), if reads_client => Woken::Client(message),
+                message = heard(client, reads_client) => Woken::Client(message),
                 message = from_host.wait(), if reads_host => Woken::Host(message),
                 sent = to_client.write(&self.machine.to_client), if writes_client => Woken::ToClient(sent),
                 sent = to_host.write(self.machine.outbox.bytes()), if writes_host => Woken::ToHost(sent),
@@ -154,10 +164,6 @@ impl Session {
         match woken {
             Woken::Client(Some(ChannelMsg::Data { data })) => {
                 self.from_client.extend_from_slice(&data);
-                let most = self.link.limits.held_input_bytes_max;
-                if self.held.is_some() && self.from_client.len() > most {
-                    return Err(Some(held::too_much()));
-                }
             }
             Woken::Client(Some(ChannelMsg::Eof)) => self.client_is_done = true,
             Woken::Client(None | Some(ChannelMsg::Close)) => return Err(None),

@@ -79,12 +79,18 @@ fn a_held_command_runs_once_approved_and_never_when_refused_or_left() {
     comes_to(&world, &id, "not_run");
     assert!(!arrived(&world, "touch ~/left"));
 
-    // More than is kept of input is not kept.
-    let (mut running, _) = held(&world, "tee ~/flood");
-    let _ = running.write(&"x".repeat(2 << 20));
-    let said = running.wait(WITHIN);
-    assert!(said.err.contains("code=too_large"), "{said:?}");
-    assert!(!arrived(&world, "tee ~/flood"));
+    // However much is sent to it meanwhile arrives once it may: more than a window waits with its sender.
+    let client = world.client(WRITER, PROD);
+    let much = vec![b'x'; 5 << 20];
+    let said = std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.ssh(&[], "tee ~/much | wc -c", &much).unwrap());
+        let id = world.question(DBA);
+        std::thread::sleep(Duration::from_millis(300));
+        answer(&world, &id, true);
+        running.join().unwrap()
+    });
+    assert_eq!(said.text().trim(), much.len().to_string(), "{said:?}");
+    assert!(std::fs::read(home.join("much")).unwrap() == much);
 }
 
 #[test]
@@ -145,6 +151,52 @@ fn channels_of_one_connection_are_judged_apart_and_do_not_wait_for_each_other() 
     }
     assert!(began.elapsed() < WITHIN);
     assert!(!arrived(&world, "touch ~/held") && !arrived(&world, "frobnicate"));
+}
+
+#[test]
+fn a_channel_whose_input_nobody_takes_stops_no_other_of_its_connection() {
+    let world = World::new();
+    let client = world.client(WRITER, PROD);
+    let socket = client.home().join("control");
+    let control = ["-S", socket.to_str().unwrap()];
+    // Far more than a window, to a program that never reads: the connection is its own, and others share it.
+    let mut stuck =
+        Running::start(client.ssh_command(&["-M", control[0], control[1]], "sleep 60.25e4"))
+            .unwrap();
+    becomes("60.25e4", true);
+    std::thread::scope(|scope| {
+        let much = "x".repeat(16 << 20);
+        let stuck = &mut stuck;
+        let writing = scope.spawn(move || {
+            let _ = stuck.write(&much);
+            stuck.kill();
+        });
+        let by = Instant::now() + WITHIN;
+        while !socket.exists() {
+            assert!(Instant::now() < by, "no connection is shared");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        for n in 0..3 {
+            let began = Instant::now();
+            let line = format!("echo neighbour {n}; wc -c");
+            let said = client.ssh(&control, &line, &vec![b'y'; 3 << 20]).unwrap();
+            assert_eq!(
+                said.text(),
+                format!("neighbour {n}\n{}\n", 3 << 20),
+                "{said:?}"
+            );
+            assert!(
+                began.elapsed() < Duration::from_secs(5),
+                "{:?}",
+                began.elapsed()
+            );
+        }
+        assert!(!writing.is_finished(), "the input was taken by somebody");
+        // The one that shares is told to go, and with it what waits on it.
+        let _ = client.ssh(&[control[0], control[1], "-O", "exit"], "", b"");
+    });
+    becomes("60.25e4", false);
 }
 
 #[test]
