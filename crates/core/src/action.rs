@@ -138,6 +138,8 @@ verbs! {
     SshShell = "ssh.shell" Execute,
     /// A connection through the host.
     SshForward = "ssh.forward" Execute,
+    /// Listening on the host, for connections that are carried back to the client.
+    SshListen = "ssh.listen" Execute,
     /// Reading a file's content.
     SshDownload = "ssh.download" Read,
     /// Reading names and attributes.

@@ -2,11 +2,12 @@
 //!
 //! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
 
+use super::Service;
 use super::certificate;
 use super::channel::{self, Client, Opened};
 use super::forward::{self, To};
+use super::listen::{self, Ends, Listening, Where};
 use super::prove::Asked;
-use super::{Limits, Service};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use russh::keys::ssh_key::Certificate;
@@ -15,12 +16,17 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// Where a host may listen at once for one connection.
+const LISTENING_MAX: usize = 8;
+/// How long it may take until a host listens.
+const LISTEN_MAX: Duration = Duration::from_secs(5);
 /// What a person is asked for.
 const PROMPT: &str = "Access token, or credential as ID:SECRET: ";
 
@@ -35,10 +41,26 @@ pub(super) struct Door {
     from: SocketAddr,
     proven: Option<oneshot::Sender<Proven>>,
     opened: Opened,
-    /// Channels that are open.
-    channels: Arc<AtomicUsize>,
+    places: Places,
+    /// Where the host listens for this client.
+    listening: HashMap<(String, u32), Listening>,
     /// Channels on which something was asked to be run: one thing each.
     started: HashSet<ChannelId>,
+}
+
+/// Room for channels.
+#[derive(Clone)]
+pub(super) struct Places {
+    taken: Arc<AtomicUsize>,
+    max: usize,
+}
+
+impl Places {
+    pub fn take(&self) -> Option<Place> {
+        let before = self.taken.fetch_add(1, Ordering::AcqRel);
+        let place = Place(self.taken.clone());
+        (before < self.max).then_some(place)
+    }
 }
 
 /// One channel fewer, when dropped.
@@ -57,12 +79,17 @@ impl Door {
         proven: oneshot::Sender<Proven>,
         opened: Opened,
     ) -> Self {
+        let places = Places {
+            taken: Arc::default(),
+            max: service.limits.channels_max,
+        };
         Self {
             service,
             from,
             proven: Some(proven),
             opened,
-            channels: Arc::default(),
+            places,
+            listening: HashMap::new(),
             started: HashSet::new(),
         }
     }
@@ -92,11 +119,23 @@ impl Door {
         Client::new(channel, session.handle(), self.service.limits.window_bytes)
     }
 
-    fn place(&self) -> Option<Place> {
-        let Limits { channels_max, .. } = self.service.limits;
-        let before = self.channels.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.channels.clone());
-        (before < channels_max).then_some(place)
+    /// A connection through the host.
+    async fn forward(
+        &mut self,
+        channel: Channel<Msg>,
+        to: To,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        match self.places.take() {
+            Some(place) => {
+                let opened = self.opened.clone();
+                let client = self.client(channel, session);
+                tokio::spawn(forward::serve(opened, client, reply, to, place));
+            }
+            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
+        Ok(())
     }
 
     /// Answers the request to run something: one for each channel, and only on one that is open.
@@ -184,7 +223,7 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.place() {
+        match self.places.take() {
             Some(place) => {
                 reply.accept().await;
                 let opened = self.opened.clone();
@@ -206,19 +245,60 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let to = To {
-            host: host.to_owned(),
-            port,
+        let to = To::Address(host.to_owned(), port);
+        self.forward(channel, to, reply, session).await
+    }
+
+    async fn tcpip_forward(
+        &mut self,
+        address: &str,
+        port: &mut u32,
+        session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let Ok(asked) = u16::try_from(*port) else {
+            return Ok(false);
         };
-        match self.place() {
-            Some(place) => {
-                let opened = self.opened.clone();
-                let client = self.client(channel, session);
-                tokio::spawn(forward::serve(opened, client, reply, to, place));
-            }
-            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        if self.listening.len() >= LISTENING_MAX {
+            return Ok(false);
         }
-        Ok(())
+        let at = Where {
+            host: address.to_owned(),
+            port: asked,
+        };
+        let ends = Ends {
+            handle: session.handle(),
+            places: self.places.clone(),
+        };
+        // Answers to such requests are in order, and other channels wait for this one: so not for long.
+        let asked = listen::listen(self.opened.clone(), at, ends);
+        let Ok(Some((bound, listening))) = tokio::time::timeout(LISTEN_MAX, asked).await else {
+            return Ok(false);
+        };
+        *port = bound;
+        self.listening
+            .insert((address.to_owned(), bound), listening);
+        Ok(true)
+    }
+
+    async fn cancel_tcpip_forward(
+        &mut self,
+        address: &str,
+        port: u32,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let ended = self.listening.remove(&(address.to_owned(), port));
+        Ok(ended.is_some())
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        socket_path: &str,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let to = To::Socket(socket_path.to_owned());
+        self.forward(channel, to, reply, session).await
     }
 
     async fn channel_close(

@@ -2,8 +2,8 @@
 //!
 //! Lives here: recording and counting what passes, in that order, before anybody sees it. Never: a channel's own state.
 
-use super::forward::{AllTargets, Whereabouts};
-use super::upstream::{DialError, Supply, Upstream};
+use super::upstream::{Back, DialError, Supply, Upstream};
+use super::vet::{AllTargets, Whereabouts};
 use super::{Limits, Service};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Cut, CutReason, Gate, Session};
@@ -14,7 +14,7 @@ use brattice_core::record::{Frame, FrameKind};
 use brattice_core::usage::{Account, Portion};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// One open session.
 pub(super) struct Link {
@@ -110,7 +110,16 @@ impl Link {
 
     /// A connection to the host that nothing else uses.
     pub async fn upstream(&self) -> Result<Upstream, Denial> {
-        self.supply.get().await.map_err(|error| {
+        self.reached(self.supply.get().await)
+    }
+
+    /// A connection to the host of its own, on which the host may open channels.
+    pub async fn listening(&self, backs: mpsc::Sender<Back>) -> Result<Upstream, Denial> {
+        self.reached(self.supply.listening(backs).await)
+    }
+
+    fn reached(&self, dialled: Result<Upstream, DialError>) -> Result<Upstream, Denial> {
+        dialled.map_err(|error| {
             let error: &DialError = &error;
             tracing::error!(
                 error = error as &dyn std::error::Error,

@@ -16,6 +16,8 @@ mod forward;
 mod held;
 mod intake;
 mod link;
+mod listen;
+mod pipe;
 mod prove;
 mod run;
 mod serve;
@@ -24,6 +26,7 @@ mod show;
 mod transport;
 mod typed;
 mod upstream;
+mod vet;
 
 use crate::live::Live;
 use crate::postgres::Witness;
@@ -38,9 +41,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-pub use forward::{AllTargets, Whereabouts};
 pub use russh::keys::ssh_key::{Certificate, PrivateKey, PublicKey};
 pub use russh::server::Config;
+pub use vet::{AllTargets, Whereabouts};
 
 /// Where a host is, and how it proves to be that host.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use russh::{Channel, ChannelOpenFailure};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// How long reaching a host and logging in may take.
 const DIAL_MAX: Duration = Duration::from_secs(15);
@@ -46,6 +46,14 @@ pub(super) enum DialError {
     NoCredential,
     #[error("the host broke off")]
     Broken(#[source] russh::Error),
+}
+
+/// A connection to where the host was asked to listen.
+pub(super) struct Back {
+    pub channel: Channel<Msg>,
+    pub reply: ChannelOpenHandle,
+    /// Who connected there, as the host says: address and port.
+    pub from: (String, u32),
 }
 
 /// Where connections of one session come from.
@@ -92,7 +100,16 @@ impl Supply {
                 return Ok(kept);
             }
         }
-        match tokio::time::timeout(DIAL_MAX, self.dial()).await {
+        self.dial_within(None).await
+    }
+
+    /// A connection on which the host may open channels by itself: those that come of its listening.
+    pub async fn listening(&self, backs: mpsc::Sender<Back>) -> Result<Upstream, DialError> {
+        self.dial_within(Some(backs)).await
+    }
+
+    async fn dial_within(&self, backs: Option<mpsc::Sender<Back>>) -> Result<Upstream, DialError> {
+        match tokio::time::timeout(DIAL_MAX, self.dial(backs)).await {
             Ok(dialled) => dialled,
             Err(_) => Err(DialError::Slow),
         }
@@ -119,7 +136,7 @@ impl Supply {
             .pop()
     }
 
-    async fn dial(&self) -> Result<Upstream, DialError> {
+    async fn dial(&self, backs: Option<mpsc::Sender<Back>>) -> Result<Upstream, DialError> {
         let permit = self.host.connections.clone().acquire_owned().await;
         let permit = permit.map_err(|_| DialError::Full)?;
         let tcp = TcpStream::connect((self.host.host.as_str(), self.host.port))
@@ -128,7 +145,10 @@ impl Supply {
         let _ = tcp.set_nodelay(true);
         let switch = Switch::default();
         let stream = Switched::new(tcp, &switch);
-        let pinned = Pinned(self.host.clone());
+        let pinned = Pinned {
+            host: self.host.clone(),
+            backs,
+        };
         let mut handle = client::connect_stream(Arc::new(config()), stream, pinned)
             .await
             .map_err(DialError::NotTheHost)?;
@@ -188,8 +208,12 @@ fn config() -> client::Config {
     }
 }
 
-/// Takes a host for what it is only when it holds one of its keys. Whatever the host opens by itself is refused.
-pub(super) struct Pinned(Arc<Host>);
+/// Takes a host for what it is only when it holds one of its keys. Whatever the host opens by itself is refused, but for
+/// connections to where it was asked to listen.
+pub(super) struct Pinned {
+    host: Arc<Host>,
+    backs: Option<mpsc::Sender<Back>>,
+}
 
 impl client::Handler for Pinned {
     type Error = russh::Error;
@@ -199,7 +223,7 @@ impl client::Handler for Pinned {
         key: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
         let known = |key: &PublicKey| {
-            let mut keys = self.0.keys.iter();
+            let mut keys = self.host.keys.iter();
             keys.any(|pinned| pinned.key_data() == key.key_data())
         };
         Ok(match key {
@@ -210,15 +234,25 @@ impl client::Handler for Pinned {
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: Channel<Msg>,
+        channel: Channel<Msg>,
         _: &str,
         _: u32,
-        _: &str,
-        _: u32,
+        address: &str,
+        port: u32,
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        refuse(reply).await
+        let Some(backs) = &self.backs else {
+            return refuse(reply).await;
+        };
+        let back = Back {
+            channel,
+            reply,
+            from: (address.to_owned(), port),
+        };
+        // One that nobody takes is dropped, and with it refused.
+        let _ = backs.try_send(back);
+        Ok(())
     }
 
     async fn server_channel_open_forwarded_streamlocal(

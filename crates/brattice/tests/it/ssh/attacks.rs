@@ -85,20 +85,15 @@ fn connections_go_only_where_policy_lets_them_and_never_past_another_gate() {
     let said = owner.ssh(&["-W", "no-such.invalid:80"], "", b"").unwrap();
     assert!(!said.is_good() && said.text().is_empty(), "{said:?}");
     assert!(world.replayed().contains("leads to no address"));
-    // Listening on the host, and its sockets.
-    let back = format!("0:127.0.0.1:{port}");
-    for options in [
-        ["-o", "ExitOnForwardFailure=yes", "-R", &back],
-        [
-            "-o",
-            "ExitOnForwardFailure=yes",
-            "-R",
-            "/tmp/brattice-test.sock:/tmp/y",
-        ],
-    ] {
-        let said = owner.ssh(&options, "echo through", b"").unwrap();
-        assert!(!said.is_good(), "{options:?}: {said:?}");
-    }
+    // Listening at a socket of the host.
+    let options = [
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-R",
+        "/tmp/brattice-test.sock:/tmp/y",
+    ];
+    let said = owner.ssh(&options, "echo through", b"").unwrap();
+    assert!(!said.is_good(), "{said:?}");
     let log = world.sshd.log();
     assert!(!log.contains("brattice-test.sock"));
 }

@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod exec;
 mod files;
+mod forwards;
 mod holds;
 mod records;
 mod trusted;

@@ -46,11 +46,18 @@ pub enum Request {
         /// The frame that carries it on.
         frame: Bytes,
     },
-    /// A connection through the host ("direct-tcpip").
+    /// A connection through the host ("direct-tcpip", "direct-streamlocal@openssh.com").
     Forward {
-        /// Where to, as the client named it.
+        /// Where to, as the client named it; or the path of a socket.
         host: String,
-        /// The port there.
+        /// The port there; 0 for a socket.
+        port: u16,
+    },
+    /// Listening on the host, or one connection of somebody there ("tcpip-forward", "forwarded-tcpip").
+    Listen {
+        /// The address that is listened on, as the client named it.
+        host: String,
+        /// The port; 0 where the host is to choose one.
         port: u16,
     },
 }
@@ -106,7 +113,9 @@ impl Request {
         match self {
             Request::Exec { command, .. } => command.clone(),
             Request::Files { frame, .. } => frame.clone(),
-            Request::Shell { .. } | Request::Forward { .. } => Bytes::new(),
+            Request::Shell { .. } | Request::Forward { .. } | Request::Listen { .. } => {
+                Bytes::new()
+            }
         }
     }
 
@@ -134,6 +143,7 @@ impl Request {
             // The frame holds an id or a handle of the connection; the text says what is done to what.
             Request::Files { text, .. } => vec!["files".to_owned(), text.clone()],
             Request::Forward { host, port } => vec!["forward".to_owned(), format!("{host}:{port}")],
+            Request::Listen { host, port } => vec!["listen".to_owned(), format!("{host}:{port}")],
         }
     }
 
@@ -146,7 +156,9 @@ impl Request {
                 terminal: false, ..
             } => "(a shell that reads commands)".to_owned(),
             Request::Files { text, .. } => text.clone(),
+            Request::Forward { host, port: 0 } => format!("(a connection to the socket {host})"),
             Request::Forward { host, port } => format!("(a connection to {host}:{port})"),
+            Request::Listen { host, port } => format!("(listening on {host}:{port})"),
         }
     }
 }

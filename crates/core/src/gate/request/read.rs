@@ -49,14 +49,14 @@ pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
             }),
         }]),
         Request::Files { acts, .. } => known(acts.iter().flat_map(file_acts).collect()),
-        Request::Forward { host, port } => known(vec![Act::new(
-            Verb::SshForward,
-            Object::Forward {
-                host: host.clone(),
-                port: *port,
-            },
-        )]),
+        Request::Forward { host, port } => known(vec![leads(Verb::SshForward, host, *port)]),
+        Request::Listen { host, port } => known(vec![leads(Verb::SshListen, host, *port)]),
     }
+}
+
+fn leads(verb: Verb, host: &str, port: u16) -> Act {
+    let host = host.to_owned();
+    Act::new(verb, Object::Forward { host, port })
 }
 
 /// An operation on a file; and, where what is put there is code to whoever reads it, what running that is. By a command
