@@ -16,7 +16,7 @@ pub mod tree;
 
 pub use arg::{Arg, Opaque};
 pub use catalogue::{VERSION, programs};
-pub use judge::{File, Judged, Sql, written};
+pub use judge::{File, Judged, written};
 pub use quote::{canonical, quoted};
 pub use reason::Reason;
 

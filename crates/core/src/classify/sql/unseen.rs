@@ -126,7 +126,7 @@ mod tests {
             (&["SELECT 1; DROP TABLE x"], "destroy"),
             (&["SELECT a FROM t; DROP TABLE x"], "read destroy"),
             (&["SELECT a FROM t", "DROP TABLE x"], "read destroy"),
-            (&["WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x"], "destroy"),
+            (&["WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x"], "read destroy"),
             (&["SELECT wipe()"], "execute"),
             (&["SELECT a FROM t", "SELECT wipe()", "CREATE TABLE y (a int)"], "read administer execute"),
         ] {
