@@ -102,7 +102,9 @@ fn may_read_otherwise(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     let is_lost = |pair: &[u8]| matches!(pair, [first, second] if *first >= 0x80 && b"@[]^{|}~`".contains(second));
     if bytes.windows(2).any(is_lost) {
-        return Some("Some encodings take the sign behind a character that is not ASCII for a part of it.");
+        return Some(
+            "Some encodings take the sign behind a character that is not ASCII for a part of it.",
+        );
     }
     None
 }
@@ -126,9 +128,15 @@ mod tests {
             (&["SELECT 1; DROP TABLE x"], "destroy"),
             (&["SELECT a FROM t; DROP TABLE x"], "read destroy"),
             (&["SELECT a FROM t", "DROP TABLE x"], "read destroy"),
-            (&["WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x"], "read destroy"),
+            (
+                &["WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x"],
+                "read destroy",
+            ),
             (&["SELECT wipe()"], "execute"),
-            (&["SELECT a FROM t", "SELECT wipe()", "CREATE TABLE y (a int)"], "read administer execute"),
+            (
+                &["SELECT a FROM t", "SELECT wipe()", "CREATE TABLE y (a int)"],
+                "read administer execute",
+            ),
         ] {
             assert_eq!(effects(texts), expected, "{texts:?}");
         }
@@ -176,7 +184,12 @@ mod tests {
             "SELECT name FROM users WHERE name = 'Müller'",
             "SELECT table_name FROM information_schema.tables",
         ] {
-            assert_eq!(effects(&[text]), "read", "{text}: {:?}", unseen_effects(&[text]));
+            assert_eq!(
+                effects(&[text]),
+                "read",
+                "{text}: {:?}",
+                unseen_effects(&[text])
+            );
         }
     }
 }

@@ -132,10 +132,7 @@ fn changes_the_meaning(reading: &Reading) -> Option<&'static str> {
             .map(|text| text.split_once('=').map_or(text, |(name, _)| name));
         name.is_some_and(|name| VARIABLES.contains(&name))
     };
-    if !reading
-        .values(&["-v", "--set", "--variable"])
-        .all(is_known)
-    {
+    if !reading.values(&["-v", "--set", "--variable"]).all(is_known) {
         return Some("A variable of psql may change how its texts are sent.");
     }
     let pipes = |arg: &Arg| match arg {

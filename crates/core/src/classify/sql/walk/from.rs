@@ -111,8 +111,7 @@ impl Walk<'_> {
         let mut touch = Touch::new(found.relation, found.columns_known, verb);
         touch.only = !var.inh;
         // Columns that nobody knows may all be read.
-        touch.whole =
-            !found.columns_known || (self.ctx.catalogue.unseen && !aliases.is_empty());
+        touch.whole = !found.columns_known || (self.ctx.catalogue.unseen && !aliases.is_empty());
         let index = self.now.touches.len();
         self.now.touches.push(touch);
         let (name, schema) = match &var.alias {
