@@ -8,11 +8,11 @@
 //! under a built-in name.
 
 use super::catalogue::{Catalogue, Major, SearchPath};
-use super::command::NothingPrepared;
+use super::command::{Command, NothingPrepared, Unclear};
 use super::context::{Context, classify};
 use super::lists::Lists;
 use super::parse::{SqlLimits, parse};
-use crate::action::{Effect, Verb};
+use crate::action::{Effect, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -36,13 +36,13 @@ pub fn unseen_effects(texts: &[&str]) -> BTreeMap<Effect, String> {
         }
         // Each by itself as well, so that none ends in the middle of a quote or a comment.
         if let Err(no) = parse(text.as_bytes(), STRICTEST, &SqlLimits::default()) {
-            return unclear(no.reason);
+            return unclear(said(&no));
         }
     }
     let all = texts.join("\n;\n");
     let parsed = match parse(all.as_bytes(), STRICTEST, &SqlLimits::default()) {
         Ok(parsed) => parsed,
-        Err(no) => return unclear(no.reason),
+        Err(no) => return unclear(said(&no)),
     };
     let path = SearchPath(vec!["pg_catalog".to_owned(), "public".to_owned()]);
     let command = classify(
@@ -58,33 +58,48 @@ pub fn unseen_effects(texts: &[&str]) -> BTreeMap<Effect, String> {
             earlier: None,
         },
     );
-    let mut verbs: BTreeMap<Effect, BTreeSet<Verb>> = BTreeMap::new();
+    told(&command)
+}
+
+/// Every effect of a command, with why.
+fn told(command: &Command) -> BTreeMap<Effect, String> {
+    let mut done: BTreeMap<Effect, BTreeSet<String>> = BTreeMap::new();
     for act in &command.acts {
         let effect = match act.effect() {
             Effect::Unknown => Effect::Execute,
             effect => effect,
         };
-        verbs.entry(effect).or_default().insert(act.verb);
+        let what = match &act.object {
+            Object::Function { signature, .. } => format!("{} of {signature}", act.verb.as_str()),
+            _ => act.verb.as_str().to_owned(),
+        };
+        done.entry(effect).or_default().insert(what);
     }
-    let unclear = command.unclear.iter().chain(&command.refusals);
-    let unclear = unclear.map(|u| u.reason.as_str()).next();
+    let unclear = command.unclear.iter().chain(&command.refusals).next();
     if unclear.is_some() {
-        verbs.entry(Effect::Execute).or_default();
+        done.entry(Effect::Execute).or_default();
     }
-    if verbs.is_empty() {
+    if done.is_empty() {
         return BTreeMap::from([(Effect::Read, "Its SQL touches nothing.".to_owned())]);
     }
-    let why = |effect: Effect, verbs: &BTreeSet<Verb>| match unclear {
-        Some(reason) if effect == Effect::Execute => reason.to_owned(),
+    let why = |effect: Effect, done: BTreeSet<String>| match unclear {
+        Some(unclear) if effect == Effect::Execute => said(unclear),
         _ => {
-            let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+            let names: Vec<String> = done.into_iter().collect();
             format!("Its SQL is {}.", names.join(", "))
         }
     };
-    verbs
-        .iter()
-        .map(|(effect, verbs)| (*effect, why(*effect, verbs)))
+    done.into_iter()
+        .map(|(effect, done)| (effect, why(effect, done)))
         .collect()
+}
+
+/// What could not be told, and what to do instead.
+fn said(unclear: &Unclear) -> String {
+    match &unclear.hint {
+        Some(hint) => format!("{} {hint}", unclear.reason),
+        None => unclear.reason.clone(),
+    }
 }
 
 /// Why a connection that the gateway has not set up may read a text in another way.
