@@ -7,6 +7,7 @@ use crate::config::Checked;
 use crate::config::checked::TargetConfig;
 use crate::config::{names, nearest};
 use brattice_core::action::{Act, Object, RelationKind, Verb};
+use brattice_core::classify::shell::{Judged, ShellLimits, Understanding, understand};
 use brattice_core::gate::Request;
 use brattice_core::policy::{Budget, Explanation, Lifted, Moment, Outcome, TimeZone, Verdict};
 use brattice_core::principal::{Chain, Identity, LoginBy, OWN_ISSUER, Principal, PrincipalKind};
@@ -210,6 +211,19 @@ fn acts(target: &TargetConfig, asked: &Asked) -> Result<Vec<Act>, String> {
             Ok(request.acts(Some(host.shell)).0)
         }
         _ => Err("say either an act or a command".to_owned()),
+    }
+}
+
+/// What each program of a command line was taken for, and why: empty where no command line is asked about.
+pub fn found(bundle: &Checked, asked: &Asked) -> Vec<Judged> {
+    let host = bundle.targets.get(&asked.target);
+    let host = host.and_then(|target| target.ssh.as_ref());
+    let (Some(host), Some(command)) = (host, &asked.command) else {
+        return Vec::new();
+    };
+    match understand(command.as_bytes(), host.shell, &ShellLimits::default()) {
+        Understanding::Understood { commands } => commands,
+        Understanding::Unknown { .. } => Vec::new(),
     }
 }
 

@@ -220,10 +220,14 @@ fn explain(args: &ExplainArgs, out: &mut Output) -> Result<(), Failure> {
     };
     let now = Timestamp(jiff::Timestamp::now().as_microsecond());
     let (outcome, explanation) = decision::judge(&bundle, &asked, now).map_err(Failure::usage)?;
+    let found = decision::found(&bundle, &asked);
     if out.is_json() {
         let because = |b: &brattice_core::policy::Because| json!({ "rule": b.rule, "place": b.place, "what": b.what, "message": b.message });
         out.json(&json!({
             "verdict": explanation.verdict,
+            "programs": found.iter().map(|p| json!({
+                "program": p.program, "effect": p.effect, "why": p.why,
+            })).collect::<Vec<_>>(),
             "rules": decision::deciding(&outcome),
             "because": explanation.because.iter().map(because).collect::<Vec<_>>(),
             "observed": explanation.observed.iter().map(because).collect::<Vec<_>>(),
@@ -238,6 +242,10 @@ fn explain(args: &ExplainArgs, out: &mut Output) -> Result<(), Failure> {
     } else {
         for line in explanation.to_string().lines() {
             out.line(show::visible(line));
+        }
+        for p in &found {
+            let line = format!("found: {} does {}: {}", p.program, p.effect, p.why);
+            out.line(show::visible(&line));
         }
     }
     Ok(())

@@ -93,17 +93,40 @@ fn what_a_program_runs_is_judged_by_itself() {
 }
 
 #[test]
-fn sql_is_handed_on_to_be_judged() {
-    let sql = |line: &str| judged(line)[0].sql.clone().map(|sql| sql.text);
-    assert_eq!(
-        sql("psql -XAt -d app -c 'SELECT 1'").as_deref(),
-        Some("SELECT 1")
-    );
-    assert_eq!(sql("psql -c \"$x\""), None);
-    assert_eq!(sql("psql -c '\\! rm x'"), None);
-    assert_eq!(sql("psql -f x -c 'SELECT 1'"), None);
-    assert_eq!(sql("psql -o '|rm x' -c 'SELECT 1'"), None);
-    assert_eq!(judged("psql -c 'SELECT 1'")[0].effect, Effect::Execute);
+fn sql_is_judged_statement_by_statement() {
+    let told = |line: &str| {
+        let judged = judged(line).remove(0);
+        let also: Vec<&str> = judged.also.iter().map(|effect| effect.as_str()).collect();
+        format!("{} [{}] {}", judged.effect, also.join(" "), judged.why)
+    };
+    for (line, expected) in [
+        (
+            "psql -XAt -d app -c 'SELECT a FROM t'",
+            "read [read] What it sends only reads.",
+        ),
+        (
+            "psql -c 'SELECT a FROM t' -c 'DROP TABLE x'",
+            "destroy [read destroy] Its SQL is sql.drop.",
+        ),
+        (
+            "psql -c 'SELECT wipe()'",
+            "execute [execute] The function wipe may be the database's own.",
+        ),
+        (
+            "psql -f x -c 'DROP TABLE x'",
+            "execute [destroy] The option -f is not known.",
+        ),
+        (
+            "psql -c \"$x\"",
+            "execute [] The SQL that it sends is not part of the command line.",
+        ),
+        (
+            "psql -c '\\! rm x'",
+            "execute [] A command of psql's own may run programs, or is not known not to.",
+        ),
+    ] {
+        assert_eq!(told(line), expected, "{line}");
+    }
 }
 
 #[test]

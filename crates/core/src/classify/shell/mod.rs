@@ -17,7 +17,7 @@ mod typed;
 
 pub use arg::{Arg, Opaque};
 pub use catalogue::{VERSION, programs};
-pub use judge::{File, Judged, Sql, written};
+pub use judge::{File, Judged, written};
 pub use quote::{canonical, quoted};
 pub use reason::Reason;
 pub use typed::{Directory, Line, Typed};

@@ -206,6 +206,9 @@ pub struct Catalogue {
     pub server_encoding: String,
     /// Subscriptions of the server: without any, what says how they connect says nothing.
     pub subscriptions: u64,
+    /// Nothing of the database could be read. Relations are there as they are called; of everything else only what every
+    /// server brings along is known, and what may be the database's own is unclear.
+    pub unseen: bool,
 }
 
 /// The schemas in which unqualified names are looked up, in order, as the server resolves them

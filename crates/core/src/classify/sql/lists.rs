@@ -3,9 +3,11 @@
 //! Lives here: looking things up, and the bundle's additions. Never: how the files of `catalogue/` are read (see
 //! `files`), how a statement uses them.
 
+mod everywhere;
 mod files;
 
 use super::catalogue::{Function, Relation};
+pub(super) use everywhere::EVERYWHERE;
 use files::{BUILT_IN, PACKS};
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -123,6 +125,14 @@ impl Lists {
         self.path_schemas
             .as_ref()
             .is_none_or(|allowed| allowed.contains(schema))
+    }
+    /// The columns whose reading [`Self::sensitive`] may refuse.
+    pub(super) fn sensitive_columns(&self, relation: &str) -> impl Iterator<Item = &'static str> {
+        BUILT_IN
+            .sensitive
+            .iter()
+            .filter(move |s| s.means(relation))
+            .flat_map(|s| s.columns.iter().map(String::as_str))
     }
     /// Why reading those columns of a relation of the server is refused. `None` for the columns is the whole row.
     pub(super) fn sensitive(

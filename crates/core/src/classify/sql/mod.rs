@@ -19,6 +19,7 @@ mod rows;
 mod scope;
 mod template;
 mod tokens;
+mod unseen;
 mod walk;
 
 pub use command::{
@@ -33,3 +34,4 @@ pub use queries::{CatalogueQueries, Part, queries};
 pub use redact::redacted_unparsed;
 pub use rows::{CatalogueError, Rows};
 pub use template::Template;
+pub use unseen::unseen_effects;

@@ -112,6 +112,13 @@ fn exec(command: &[u8], shell: Shell, with: &Circumstances<'_>) -> Reading {
     for judged in &commands {
         let (act, why) = program(judged, with);
         unclear = unclear.or(why);
+        if let Some(act) = &act {
+            let also = judged.also.iter().map(|effect| Act {
+                verb: verb(*effect),
+                ..act.clone()
+            });
+            acts.extend(also);
+        }
         acts.extend(act);
         acts.extend(judged.files.iter().map(|f| file(f, with)));
     }
@@ -140,18 +147,12 @@ fn program(judged: &Judged, with: &Circumstances<'_>) -> (Option<Act>, Option<De
     if judged.pages && with.terminal {
         effect = effect.max(Effect::Execute);
     }
-    let verb = match effect {
-        Effect::Read => Verb::SshInspect,
-        Effect::Write => Verb::SshChange,
-        Effect::Destroy => Verb::SshRemove,
-        Effect::Administer => Verb::SshAdminister,
-        Effect::Execute => Verb::SshRun,
-        Effect::Unknown => {
-            let denial = Denial::new(Code::Unknown, "brattice.shell", judged.why.clone())
-                .hint("write it so that what it does can be told from its arguments");
-            return (Some(unknown(canonical(&judged.argv), with)), Some(denial));
-        }
-    };
+    let verb = verb(effect);
+    if verb == Verb::SshUnknown {
+        let denial = Denial::new(Code::Unknown, "brattice.shell", judged.why.clone())
+            .hint("write it so that what it does can be told from its arguments");
+        return (Some(unknown(canonical(&judged.argv), with)), Some(denial));
+    }
     let told_by_files = judged.files.iter().any(|f| f.effect >= effect);
     if judged.program.is_empty() && told_by_files {
         return (None, None);
@@ -166,6 +167,18 @@ fn program(judged: &Judged, with: &Circumstances<'_>) -> (Option<Act>, Option<De
         facts: Facts::Shell(with.facts(&judged.argv)),
     };
     (Some(act), None)
+}
+
+/// What a program is called that has that effect.
+fn verb(effect: Effect) -> Verb {
+    match effect {
+        Effect::Read => Verb::SshInspect,
+        Effect::Write => Verb::SshChange,
+        Effect::Destroy => Verb::SshRemove,
+        Effect::Administer => Verb::SshAdminister,
+        Effect::Execute => Verb::SshRun,
+        Effect::Unknown => Verb::SshUnknown,
+    }
 }
 
 impl Circumstances<'_> {
@@ -448,6 +461,17 @@ mod tests {
             assert!(!reading(line, false).transfers, "{line}");
         }
         assert!(!reading("scp -f /srv/app", true).transfers);
+    }
+
+    #[test]
+    fn every_effect_of_sql_is_an_act_of_its_own() {
+        let found = acts("psql -h db -d app -c 'SELECT a FROM t; DROP TABLE x'");
+        assert_eq!(found, ["ssh.inspect web-1/psql", "ssh.remove web-1/psql"]);
+        assert_eq!(acts("psql -c 'SELECT 1'"), ["ssh.inspect web-1/psql"]);
+        let found = acts("psql -c 'SELECT wipe(); TRUNCATE x'");
+        assert_eq!(found, ["ssh.remove web-1/psql", "ssh.run web-1/psql"]);
+        let found = acts_on("psql -c 'TRUNCATE x'", true);
+        assert_eq!(found, ["ssh.remove web-1/psql", "ssh.run web-1/psql"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Programs that move data, and read their arguments in ways of their own: `tar`, `dd`, `psql`.
+//! Programs that move data, and read their arguments in ways of their own: `tar`, `unzip`, `dd`.
 //!
 //! Lives here: those ways. Never: what an option does, which the catalogue says.
 
 use super::options::read;
-use super::{Judge, Judged, Sql};
+use super::{Judge, Judged};
 use crate::action::Effect;
 use crate::classify::shell::arg::Arg;
 use crate::classify::shell::catalogue::{Program, Value};
@@ -113,44 +113,6 @@ impl Judge<'_> {
                 Some((name, _)) if DD_SETTINGS.contains(&name) => {}
                 _ => judged.raise(Effect::Execute, "A setting of it is not known."),
             }
-        }
-        judged
-    }
-
-    pub(super) fn psql(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
-        let reading = read(args, &[&program.options], None);
-        let mut judged = Judged::new(argv, program.effect, program.reason);
-        judged.pages = program.pages;
-        self.options(&mut judged, &reading);
-        let texts: Vec<&Arg> = reading.values(&["-c", "--command"]).collect();
-        let text = match texts.as_slice() {
-            [one] => one.literal(),
-            _ => None,
-        };
-        // What begins so is psql's own, and can run programs.
-        let is_sql = |text: &&str| !text.contains('\\');
-        if let (Some(text), true) = (text.filter(is_sql), reading.is_clear()) {
-            judged.sql = Some(Sql {
-                text: text.to_owned(),
-            });
-        }
-        let names = reading.values(&["-v", "--set", "--variable"]);
-        let known = |arg: &Arg| {
-            arg.literal()
-                .is_some_and(|text| text.starts_with("ON_ERROR_STOP="))
-        };
-        let is_plain = |arg: &Arg| {
-            arg.literal()
-                .is_some_and(|text| !text.contains(['=', ':', '/']))
-        };
-        let pipes = |arg: &Arg| arg.literal().is_none_or(|text| text.starts_with('|'));
-        if !names.into_iter().all(known)
-            || reading
-                .values(&["-o", "--output", "-L", "--log-file"])
-                .any(pipes)
-            || !reading.operands.iter().all(is_plain)
-        {
-            judged.sql = None;
         }
         judged
     }

@@ -13,6 +13,7 @@ mod operands;
 mod options;
 mod place;
 mod program;
+mod psql;
 mod sed;
 mod serve;
 mod wrap;
@@ -47,9 +48,9 @@ pub struct Judged {
     /// Files it touches, as far as they are named. Paths are as written, and relative ones are relative to wherever it runs:
     /// but where the whole line works in one directory that is known, they are below that.
     pub files: Vec<File>,
-    /// SQL that it hands to a database. Its effect is then whatever the statements do, and until these are judged,
-    /// `execute`.
-    pub sql: Option<Sql>,
+    /// Every effect that statements have which it hands to a database: the worst of them is its own, and none of them
+    /// hides behind that.
+    pub also: Vec<Effect>,
     /// On a terminal it may show its output in a pager, from which anything can be run: without a terminal only has it
     /// the effect that is said.
     pub pages: bool,
@@ -70,7 +71,7 @@ impl Judged {
             effect,
             why: why.into(),
             files: Vec::new(),
-            sql: None,
+            also: Vec::new(),
             pages: false,
             transfers: false,
         }
@@ -93,13 +94,6 @@ pub struct File {
     pub effect: Effect,
 }
 
-/// SQL for a database server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sql {
-    /// Its text: one statement or several, sent as one message.
-    pub text: String,
-}
-
 /// Everything that a command line can run.
 pub(super) fn judge(
     script: &Script,
@@ -117,6 +111,7 @@ pub(super) fn judge(
         here: None,
         values: Values::new(),
         unrolled: 1,
+        fed: false,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
@@ -164,6 +159,8 @@ struct Judge<'a> {
     values: Values,
     /// How many times over the loops are judged that it is in.
     unrolled: usize,
+    /// What programs find on their input is not what the client sends: a file, or what another program says.
+    fed: bool,
 }
 
 impl Judge<'_> {
@@ -196,8 +193,8 @@ impl Judge<'_> {
     fn item(&mut self, item: &Item) -> Result<(), Reason> {
         let rest = item.rest.iter().map(|(_, pipeline)| pipeline);
         for pipeline in std::iter::once(&item.first).chain(rest) {
-            for command in &pipeline.stages {
-                self.command(command)?;
+            for (at, command) in pipeline.stages.iter().enumerate() {
+                self.feeding(at > 0, |judge| judge.command(command))?;
             }
         }
         item.documents.iter().try_for_each(|word| self.inside(word))
@@ -207,10 +204,37 @@ impl Judge<'_> {
         match command {
             Command::Simple(simple) => self.simple(simple),
             Command::Compound(compound, redirections) => {
-                self.compound(compound)?;
+                let feeds = self.feeds(redirections);
+                self.feeding(feeds, |judge| judge.compound(compound))?;
                 self.bare_redirections(redirections)
             }
         }
+    }
+
+    /// Judges what may find something else on its input than what the client sends.
+    fn feeding(
+        &mut self,
+        feeds: bool,
+        judge: impl FnOnce(&mut Self) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        if !feeds {
+            return judge(self);
+        }
+        let before = std::mem::replace(&mut self.fed, true);
+        judge(self)?;
+        self.fed = before;
+        Ok(())
+    }
+
+    /// Whether redirections put anything on an input.
+    fn feeds(&self, redirections: &[Redirection]) -> bool {
+        redirections.iter().any(|redirection| match redirection {
+            Redirection::File(Direction::Read, word) => {
+                args(word, &self.values) != [Arg::exact("/dev/null")]
+            }
+            Redirection::File(Direction::Write, _) | Redirection::Descriptor => false,
+            Redirection::Document | Redirection::Here(_) => true,
+        })
     }
 
     fn compound(&mut self, compound: &Compound) -> Result<(), Reason> {
@@ -249,8 +273,8 @@ impl Judge<'_> {
             Part::Expansion {
                 script: Some(script),
                 ..
-            }
-            | Part::Process(script) => self.script(script),
+            } => self.script(script),
+            Part::Process(script) => self.feeding(true, |judge| judge.script(script)),
             _ => Ok(()),
         })
     }
@@ -273,7 +297,10 @@ impl Judge<'_> {
             return self.bare_redirections(&simple.redirections);
         }
         let at = self.commands.len();
-        self.run(&argv)?;
+        let feeds = self.feeds(&simple.redirections);
+        self.feeding(feeds, |judge| judge.run(&argv))?;
+        // `exec < file` is for all that follows.
+        self.fed |= feeds && argv.iter().any(|arg| arg.literal() == Some("exec"));
         let files = self.redirected(&simple.redirections)?;
         let Some(mut judged) = self.commands.get(at).cloned() else {
             return Ok(());

@@ -82,3 +82,17 @@ fn dangerous_functions_are_never_harmless() {
         assert_ne!(lists.built_in(name), Some(Class::Harmless), "{name}");
     }
 }
+
+#[test]
+fn what_is_everywhere_is_on_every_list() {
+    let everywhere = |name: &&str| NAMES.iter().all(|names| names.lines().any(|n| n == *name));
+    let known = NAMES.first().unwrap().lines();
+    let expected: HashSet<&str> = known
+        .filter(|name| !name.contains('.'))
+        .filter(everywhere)
+        .collect();
+    assert_eq!(EVERYWHERE.functions, expected);
+    assert!(EVERYWHERE.operators.contains("=") && EVERYWHERE.types.contains("int4"));
+    assert!(EVERYWHERE.columns["pg_class"].contains(&"relname"));
+    assert!(EVERYWHERE.columns.contains_key("information_schema.tables"));
+}

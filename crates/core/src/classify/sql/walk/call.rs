@@ -7,7 +7,7 @@ use super::Walk;
 use crate::action::{Object, Verb};
 use crate::classify::sql::catalogue::Function;
 use crate::classify::sql::command::Unclear;
-use crate::classify::sql::lists::Class;
+use crate::classify::sql::lists::{Class, EVERYWHERE};
 use crate::classify::sql::nodes::{Qualified, child, inner, literal, qualified, string_literal};
 use pg_query::NodeEnum as N;
 use pg_query::protobuf as pb;
@@ -68,7 +68,15 @@ impl Walk<'_> {
     fn built_in(&self, name: Qualified<'_>) -> Option<Class> {
         let lists = self.ctx.lists;
         let of_schema = |schema: &str| match schema {
-            "pg_catalog" => lists.built_in(name.name),
+            "pg_catalog" => {
+                let class = lists.built_in(name.name);
+                // On a server that does not bring it along the name may be the database's own.
+                let own = self.ctx.catalogue.unseen
+                    && name.schema.is_none()
+                    && !EVERYWHERE.functions.contains(name.name);
+                class.map(|class| if own { Class::Execute } else { class })
+            }
+            "information_schema" if self.ctx.catalogue.unseen => None,
             "information_schema" => lists.built_in(&format!("information_schema.{}", name.name)),
             _ => None,
         };
@@ -132,7 +140,7 @@ impl Walk<'_> {
 
     fn unknown_function(&mut self, name: Qualified<'_>, args: Option<&[pb::Node]>) {
         // `citext('x')` is a cast.
-        if let Some([_]) = args {
+        if let (Some([_]), false) = (args, self.ctx.catalogue.unseen) {
             let types = self.types_called(name);
             if !types.is_empty() {
                 self.now.types.extend(&types);
@@ -145,13 +153,14 @@ impl Walk<'_> {
             Some(schema) => format!("{schema}.{}", name.name),
             None => name.name.to_owned(),
         };
-        self.unclear(
+        let unclear = self.unseen_function(&shown).unwrap_or_else(|| {
             Unclear::new(
                 "brattice.sql.function",
                 format!("There is no function {shown} along the search path."),
             )
-            .hint("Check the name and its schema."),
-        );
+            .hint("Check the name and its schema.")
+        });
+        self.unclear(unclear);
     }
 
     /// `x.name`, where `name` is no column that is known: a field, or a function on `x`.

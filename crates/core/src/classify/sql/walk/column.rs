@@ -75,11 +75,13 @@ impl Walk<'_> {
                 self.dotted(None, schema, table);
             }
             self.field(column);
+            self.unseen_field(column);
             return;
         };
         if !self.reads_column(&item, column) {
             self.reads_whole(&item);
             self.field(column);
+            self.unseen_field(column);
         }
     }
 
@@ -124,7 +126,10 @@ impl Walk<'_> {
 
     /// Notes that a column of an item is read. Says whether it surely has one of that name.
     pub(super) fn reads_column(&mut self, item: &Item, name: &str) -> bool {
-        let stored = !item.behind.is_empty() && SYSTEM_COLUMNS.contains(&name);
+        // Since PostgreSQL 12 only the server's own relations have an `oid`, and these say so.
+        let stored = !item.behind.is_empty()
+            && SYSTEM_COLUMNS.contains(&name)
+            && !(self.ctx.catalogue.unseen && name == "oid");
         let sure = item.columns.has(name) || stored;
         if !sure && item.columns != Columns::Any {
             return false;
@@ -160,7 +165,10 @@ impl Walk<'_> {
     pub(super) fn indirection(&mut self, steps: &[pb::Node]) {
         for step in steps {
             match inner(step) {
-                Some(N::String(s)) => self.field(&s.sval),
+                Some(N::String(s)) => {
+                    self.field(&s.sval);
+                    self.unseen_field(&s.sval);
+                }
                 Some(N::AStar(_)) => {}
                 Some(N::AIndices(i)) => {
                     self.opt(&i.lidx);

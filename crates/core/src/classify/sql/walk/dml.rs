@@ -38,7 +38,8 @@ impl Walk<'_> {
                 noted.has_where = rows.is_some();
             }
             if let Some(conflict) = on_conflict_clause {
-                self.on_conflict(conflict, item, *touch);
+                let columns = self.unseen_row(item, cols);
+                self.on_conflict(conflict, item, columns, *touch);
             }
         }
         let columns = self.returning(returning_clause.as_ref(), target.as_ref());
@@ -46,7 +47,13 @@ impl Walk<'_> {
         columns
     }
 
-    fn on_conflict(&mut self, c: &pb::OnConflictClause, item: &Rc<Item>, touch: usize) {
+    fn on_conflict(
+        &mut self,
+        c: &pb::OnConflictClause,
+        item: &Rc<Item>,
+        columns: Columns,
+        touch: usize,
+    ) {
         let pb::OnConflictClause {
             action,
             infer,
@@ -57,7 +64,7 @@ impl Walk<'_> {
         let excluded = Rc::new(Item {
             name: "excluded".to_owned(),
             schema: None,
-            columns: item.columns.clone(),
+            columns,
             behind: Vec::new(),
             bare: false,
         });

@@ -98,7 +98,7 @@ impl Walk<'_> {
     }
 
     fn dropped_unqualified(&mut self, name: Qualified<'_>) {
-        if self.find_relation(name).is_some() {
+        if !self.ctx.catalogue.unseen && self.find_relation(name).is_some() {
             self.pending.doubts(Doubt::Unqualified);
         }
     }

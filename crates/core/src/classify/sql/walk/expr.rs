@@ -176,6 +176,7 @@ impl Walk<'_> {
                 return;
             }
         };
+        self.unseen_operator(schema.as_deref(), &name);
         self.now.operators.insert((schema, name));
     }
 

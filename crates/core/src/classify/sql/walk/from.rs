@@ -102,16 +102,16 @@ impl Walk<'_> {
             .filter(|(new, old)| new != old)
             .map(|(new, old)| (new.clone(), old.clone()))
             .collect();
-        let columns = if found.columns_known {
+        let columns = if found.columns_known && !self.ctx.catalogue.unseen {
             Columns::Known(own).renamed(&aliases)
         } else {
-            Columns::Any
+            self.unseen_columns(own, &aliases, found.columns_known)
         };
         let schema = found.relation.schema.clone();
         let mut touch = Touch::new(found.relation, found.columns_known, verb);
         touch.only = !var.inh;
         // Columns that nobody knows may all be read.
-        touch.whole = !found.columns_known;
+        touch.whole = !found.columns_known || (self.ctx.catalogue.unseen && !aliases.is_empty());
         let index = self.now.touches.len();
         self.now.touches.push(touch);
         let (name, schema) = match &var.alias {

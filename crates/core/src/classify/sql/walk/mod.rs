@@ -26,6 +26,7 @@ mod query;
 mod settings;
 mod table;
 mod transaction;
+mod unseen;
 mod values;
 
 use super::catalogue::Relation;

@@ -58,7 +58,9 @@ impl Walk<'_> {
             return None;
         }
         let found = match name.schema {
-            Some(schema) => self.relation_in(self.ctx.path.spelled(schema), name.name),
+            Some(schema) => self
+                .relation_in(self.ctx.path.spelled(schema), name.name)
+                .or_else(|| self.unseen_relation(name)),
             None => {
                 self.now.unqualified = true;
                 let path = &self.ctx.path.0;
@@ -67,6 +69,7 @@ impl Walk<'_> {
                     .then(|| self.relation_in(TEMPORARY_SCHEMA, name.name))
                     .flatten();
                 let found = path.iter().find_map(|s| self.relation_in(s, name.name));
+                let found = found.or_else(|| self.unseen_relation(name));
                 if early.is_some() && found.is_some() {
                     self.unclear(
                         Unclear::new(
@@ -90,7 +93,8 @@ impl Walk<'_> {
         match self.pending.relation(schema, name) {
             Some(Some(pending)) => Some(Found {
                 relation: Arc::clone(&pending.relation),
-                columns_known: pending.columns_known,
+                // With IF NOT EXISTS another one may have been there.
+                columns_known: pending.columns_known && !self.ctx.catalogue.unseen,
             }),
             Some(None) => None,
             None => self
@@ -173,6 +177,7 @@ impl Walk<'_> {
     /// The types that a name may mean.
     pub(super) fn types_called(&mut self, name: Qualified<'_>) -> Vec<u32> {
         self.now.named = true;
+        self.unseen_type(name);
         let Some(oids) = self.ctx.catalogue.type_names.get(name.name) else {
             return Vec::new();
         };

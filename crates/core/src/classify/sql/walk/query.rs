@@ -323,6 +323,10 @@ impl Walk<'_> {
         for item in &level.items {
             let wanted = of.is_none_or(|n| n == item.name);
             if wanted && (of.is_some() || item.bare) {
+                // In which order they come is not known.
+                if self.ctx.catalogue.unseen && !item.behind.is_empty() {
+                    return None;
+                }
                 match &item.columns {
                     Columns::Any => return None,
                     Columns::Known(names) => all.extend(names.iter().cloned()),
