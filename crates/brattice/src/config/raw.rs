@@ -279,10 +279,14 @@ pub struct RawTarget {
     /// for each session and signs a certificate for each login, good for minutes, whose name tells the host's log the agent
     /// and the session. The host needs `TrustedUserCAKeys` with the key that `brattice ssh ca` prints.
     pub certificate: Option<RawCertificate>,
-    /// The keys of a host, as in `ssh-ed25519 AAAA…`: it must prove to hold one of them. Required for `ssh`, since a key
-    /// that is taken at first sight may be anybody's: `ssh-keyscan` on the host itself tells them.
+    /// The keys of a host, as in `ssh-ed25519 AAAA…`: it must prove to hold one of them. This or `host_authorities` is
+    /// required for `ssh`, since a key that is taken at first sight may be anybody's: `ssh-keyscan` on the host itself tells them.
     #[serde(default)]
     pub host_keys: Vec<String>,
+    /// The keys of those who certify a host's key, as in `ssh-ed25519 AAAA…`: a host that shows a host certificate of one of
+    /// them, good now and with the target's `host` among its names, is that host.
+    #[serde(default)]
+    pub host_authorities: Vec<String>,
     /// Accounts of a host that may be asked for besides `user`, which is the one where none is named.
     #[serde(default)]
     pub accounts: Vec<String>,

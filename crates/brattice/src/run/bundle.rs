@@ -196,6 +196,7 @@ pub(super) fn hosts(checked: &Checked, connections: &Connections) -> HashMap<Str
             host: t.host.clone(),
             port: t.port,
             keys: ssh.keys.clone(),
+            authorities: ssh.authorities.clone(),
             accounts: ssh.accounts.clone(),
             connections: connections.of(name, t.connections_max),
         };

@@ -45,6 +45,14 @@ const KEYS: &[Algorithm] = &[
     },
 ];
 
+/// The same, of a host that shows a certificate first.
+pub(super) fn preferred_of_certified() -> Preferred {
+    Preferred {
+        host_key_certificates: Cow::Borrowed(KEYS),
+        ..preferred()
+    }
+}
+
 /// What is offered and taken.
 pub(super) fn preferred() -> Preferred {
     Preferred {

@@ -17,6 +17,7 @@ mod held;
 mod intake;
 mod link;
 mod listen;
+mod pinned;
 mod pipe;
 mod prove;
 mod run;
@@ -56,6 +57,8 @@ pub struct Host {
     pub port: u16,
     /// Its keys: it must prove to hold one of these before anything is shown to it.
     pub keys: Vec<PublicKey>,
+    /// Who may certify keys for it, instead.
+    pub authorities: Vec<PublicKey>,
     /// The accounts that may be asked for; the first is the one where none is named.
     pub accounts: Vec<String>,
     /// Room for connections.

@@ -187,7 +187,7 @@ impl Service {
             unreachable(&target)
         })?;
         let rights = account.clone();
-        let supply = Supply::new(host, account.clone(), lease);
+        let supply = Supply::new(host, account.clone(), lease, self.gate.clock().clone());
         // Whether the host lets us in is known before the session is on record.
         let first = supply.get().await.map_err(|error| {
             tracing::error!(

@@ -2,13 +2,15 @@
 //!
 //! Lives here: dialling, the host's proof, our login, and keeping connections that are free again. Never: commands.
 
+use super::pinned::Pinned;
 use super::transport::{Switch, Switched};
 use super::{Host, algorithms};
 use brattice_core::ports::Lease;
-use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
+use brattice_core::time::Clock;
+use russh::Channel;
+use russh::client::{self, ChannelOpenHandle, Handle, Msg};
 use russh::keys::ssh_key::Certificate;
-use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelOpenFailure};
+use russh::keys::{PrivateKey, PrivateKeyWithHashAlg};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -31,7 +33,7 @@ pub(super) enum DialError {
     #[error("no connection is free")]
     Full,
     #[error(
-        "the host shows a key that is not one of its `host_keys`, or speaks no algorithm that is taken"
+        "the host shows a key that is not one of its `host_keys`, no certificate of its `host_authorities` for it, or speaks no algorithm that is taken"
     )]
     NotTheHost(#[source] russh::Error),
     #[error("the login was not accepted by the host")]
@@ -61,6 +63,7 @@ pub(super) struct Supply {
     host: Arc<Host>,
     account: String,
     lease: Lease,
+    clock: Arc<dyn Clock>,
     idle: Mutex<Vec<Upstream>>,
 }
 
@@ -80,11 +83,12 @@ impl Drop for Upstream {
 }
 
 impl Supply {
-    pub fn new(host: Arc<Host>, account: String, lease: Lease) -> Self {
+    pub fn new(host: Arc<Host>, account: String, lease: Lease, clock: Arc<dyn Clock>) -> Self {
         Self {
             host,
             account,
             lease,
+            clock,
             idle: Mutex::default(),
         }
     }
@@ -147,9 +151,10 @@ impl Supply {
         let stream = Switched::new(tcp, &switch);
         let pinned = Pinned {
             host: self.host.clone(),
+            now: self.clock.now(),
             backs,
         };
-        let mut handle = client::connect_stream(Arc::new(config()), stream, pinned)
+        let mut handle = client::connect_stream(Arc::new(config(&self.host)), stream, pinned)
             .await
             .map_err(DialError::NotTheHost)?;
         self.log_in(&mut handle).await?;
@@ -198,138 +203,15 @@ fn private_key(pem: &[u8]) -> Option<PrivateKey> {
     russh::keys::decode_secret_key(text, None).ok()
 }
 
-fn config() -> client::Config {
+fn config(host: &Host) -> client::Config {
     client::Config {
-        preferred: algorithms::preferred(),
+        preferred: match host.authorities.is_empty() {
+            true => algorithms::preferred(),
+            false => algorithms::preferred_of_certified(),
+        },
         inactivity_timeout: None,
         keepalive_interval: Some(KEEPALIVE),
         nodelay: true,
         ..client::Config::default()
     }
-}
-
-/// Takes a host for what it is only when it holds one of its keys. Whatever the host opens by itself is refused, but for
-/// connections to where it was asked to listen.
-pub(super) struct Pinned {
-    host: Arc<Host>,
-    backs: Option<mpsc::Sender<Back>>,
-}
-
-impl client::Handler for Pinned {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        key: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        let known = |key: &PublicKey| {
-            let mut keys = self.host.keys.iter();
-            keys.any(|pinned| pinned.key_data() == key.key_data())
-        };
-        Ok(match key {
-            PublicKeyOrCertificate::PublicKey { key, .. } => known(key),
-            PublicKeyOrCertificate::Certificate(_) => false,
-        })
-    }
-
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        channel: Channel<Msg>,
-        _: &str,
-        _: u32,
-        address: &str,
-        port: u32,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        let Some(backs) = &self.backs else {
-            return refuse(reply).await;
-        };
-        let back = Back {
-            channel,
-            reply,
-            from: (address.to_owned(), port),
-        };
-        // One that nobody takes is dropped, and with it refused.
-        let _ = backs.try_send(back);
-        Ok(())
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_unknown(
-        &mut self,
-        _: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_session(
-        &mut self,
-        _: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        _: u32,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), Self::Error> {
-        refuse(reply).await
-    }
-}
-
-async fn refuse(reply: ChannelOpenHandle) -> Result<(), russh::Error> {
-    reply
-        .reject(ChannelOpenFailure::AdministrativelyProhibited)
-        .await;
-    Ok(())
 }

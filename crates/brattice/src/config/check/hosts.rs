@@ -41,7 +41,16 @@ impl Checker<'_> {
             let account = self.account(&at.key("accounts").index(i), account);
             accounts.extend(account.filter(|a| Some(a) != user.as_ref()));
         }
-        let keys = self.host_keys(&at.key("host_keys"), &raw.host_keys);
+        let keys = self.public_keys(&at.key("host_keys"), &raw.host_keys);
+        let authorities = at.key("host_authorities");
+        let authorities = self.public_keys(&authorities, &raw.host_authorities);
+        if raw.host_keys.is_empty() && raw.host_authorities.is_empty() {
+            self.bad(
+                &at.key("host_keys"),
+                "is required and missing, so nothing could tell the host from another",
+                "on the host, print them with `cat /etc/ssh/ssh_host_*_key.pub`, and give at least one; or in `host_authorities` the key that certifies hosts",
+            );
+        }
         let shell = self.shell(&at.key("shell"), raw.shell);
         let holds = self.holds(raw.holds, &at.key("holds"), holds);
         Some(TargetConfig {
@@ -68,6 +77,7 @@ impl Checker<'_> {
             functions: Vec::new(),
             ssh: Some(SshTarget {
                 keys: keys?,
+                authorities: authorities?,
                 accounts,
                 shell: shell?,
             }),
@@ -157,15 +167,7 @@ impl Checker<'_> {
         Some(account)
     }
 
-    fn host_keys(&mut self, at: &Place, listed: &[String]) -> Option<Vec<PublicKey>> {
-        if listed.is_empty() {
-            self.bad(
-                at,
-                "is required and missing, so nothing could tell the host from another",
-                "on the host, print them with `cat /etc/ssh/ssh_host_*_key.pub`, and give at least one",
-            );
-            return None;
-        }
+    fn public_keys(&mut self, at: &Place, listed: &[String]) -> Option<Vec<PublicKey>> {
         let mut keys = Vec::new();
         for (i, text) in listed.iter().enumerate() {
             match PublicKey::from_openssh(text.trim()) {
@@ -222,6 +224,7 @@ impl Checker<'_> {
             ("private_key", raw.private_key.is_some()),
             ("certificate", raw.certificate.is_some()),
             ("host_keys", !raw.host_keys.is_empty()),
+            ("host_authorities", !raw.host_authorities.is_empty()),
             ("accounts", !raw.accounts.is_empty()),
             ("shell", raw.shell.is_some()),
         ];

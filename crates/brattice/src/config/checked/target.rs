@@ -48,6 +48,8 @@ pub struct TargetConfig {
 pub struct SshTarget {
     /// Its keys.
     pub keys: Vec<PublicKey>,
+    /// Who may certify keys for it, instead.
+    pub authorities: Vec<PublicKey>,
     /// The accounts that may be asked for; the first where none is named.
     pub accounts: Vec<String>,
     /// Their login shell.

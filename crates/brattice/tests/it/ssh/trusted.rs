@@ -97,3 +97,45 @@ fn a_host_of_another_authority_is_not_entered() {
         .unwrap();
     assert!(!said.is_good() && said.text().is_empty(), "{said:?}");
 }
+
+#[test]
+fn a_host_is_known_by_the_authority_that_certifies_it() {
+    let options = SshdOptions {
+        host_certificate: true,
+        ..SshdOptions::default()
+    };
+    let stranger = Sshd::start_now(&options).unwrap();
+    let other = stranger.host_ca().unwrap().public().trim().to_owned();
+    let world = World::of(&options, |sshd, bundle| {
+        let ca = sshd.host_ca().unwrap().public().trim().to_owned();
+        let listed = |keys: &str| format!("host_authorities = [\"{keys}\"]");
+        let mut with = |name: &str, keys: Vec<String>, more: String| {
+            let mut host = host(sshd, name, "test");
+            (host.keys, host.more) = (keys, more);
+            bundle.hosts.push(host);
+        };
+        with("by-ca", Vec::new(), listed(&ca));
+        with("by-other-ca", Vec::new(), listed(&other));
+        // A key that is listed does not make up for a certificate of somebody else, nor the other way round.
+        let key = stranger.host_key().public().trim().to_owned();
+        with("by-other-key", vec![key], listed(&other));
+    });
+    let said = world
+        .client(READER, "by-ca")
+        .ssh(&[], "echo in", b"")
+        .unwrap();
+    assert_eq!(said.text(), "in\n", "{said:?}");
+    for target in ["by-other-ca", "by-other-key"] {
+        let said = world
+            .client(READER, target)
+            .ssh(&[], "echo in", b"")
+            .unwrap();
+        assert_eq!(said.code(), Some(75), "{target}: {said:?}");
+        assert!(said.err.contains("cannot be reached"), "{said:?}");
+    }
+    let said = world
+        .client(READER, super::WEB)
+        .ssh(&[], "echo in", b"")
+        .unwrap();
+    assert_eq!(said.text(), "in\n", "by its key, as ever: {said:?}");
+}
