@@ -10,7 +10,7 @@ use super::tend::SessionList;
 use super::{bundle, catalogues, credentials, ended, node};
 use crate::adapt::{
     CountedRecordings, Freezes, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn,
-    Seen, StepsIn, Tally, Unrevoked, Unvoided,
+    Seen, StepsIn, Tally, Unrevoked, Unvoided, Watchers,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -101,6 +101,8 @@ pub struct Gateway {
     pub ssh_keys: Option<Arc<SshKeys>>,
     /// Open sessions.
     pub live: Arc<Live>,
+    /// Who looks on at them.
+    pub watchers: Arc<Watchers>,
     /// Cancel keys.
     pub cancels: Arc<Cancels>,
     /// Where questions are announced.
@@ -258,6 +260,7 @@ impl Gateway {
             list: Arc::new(SessionList::new(db.clone(), tally.clone(), clock.clone())),
             routes: ArcSwap::from_pointee(routes),
             live: Arc::default(),
+            watchers: Arc::default(),
             cancels: Arc::default(),
             revision: AtomicU64::new(revision.0),
             applied_at: AtomicI64::new(now.0),
