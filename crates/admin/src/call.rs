@@ -62,6 +62,8 @@ pub struct Ports {
     pub proofs: Arc<dyn ProofsApi>,
     /// Who is calling.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Whether whoever called still is, by the same proof: the same checks, and nothing noted of it.
+    pub again: Arc<dyn Authenticator>,
     /// Where proofs of identity were used from.
     pub elsewhere: Arc<Elsewhere>,
     /// What they may do.
@@ -268,7 +270,8 @@ impl Call {
 
     /// Whether the caller may still do all of this: proven anew, by the rules in force now. For answers that last.
     pub(crate) async fn still(&self, acts: &[Act<'_>]) -> Result<(), Problem> {
-        let who = self.evidence.proves(&self.admin, self.from).await?;
+        let again = self.admin.ports.again.as_ref();
+        let who = self.evidence.proves(again, self.from).await?;
         for act in acts {
             self.decide(&who, act)?;
         }

@@ -9,7 +9,7 @@ use crate::ports::proofs::ProofRefused;
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use brattice_core::ports::{AuthError, RecordFailed};
+use brattice_core::ports::{AuthError, Authenticator, RecordFailed};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::sender::{Certificate, KeyProof, Missing, ProofWanted, Sender};
@@ -135,8 +135,11 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     /// Who it proves, now.
-    pub(crate) async fn proves(&self, admin: &Admin, from: IpAddr) -> Result<Identity, Problem> {
-        let authenticator = &admin.ports.authenticator;
+    pub(crate) async fn proves(
+        &self,
+        authenticator: &dyn Authenticator,
+        from: IpAddr,
+    ) -> Result<Identity, Problem> {
         let source = from.to_string();
         let Some(token) = &self.token else {
             let shown = self.sender.certificate.as_ref();
@@ -180,7 +183,9 @@ async fn proven(admin: &Admin, parts: &Parts) -> Result<(Identity, Evidence), Pr
         token,
         sender: shown.sender.clone(),
     };
-    let identity = evidence.proves(admin, shown.from).await?;
+    let identity = evidence
+        .proves(admin.ports.authenticator.as_ref(), shown.from)
+        .await?;
     shown.use_up(admin).map_err(not_shown)?;
     Ok((identity, evidence))
 }

@@ -228,6 +228,7 @@ impl World {
             bundle: self.clone(),
             proofs: self.clone(),
             authenticator: self.clone(),
+            again: self.clone(),
             elsewhere: Arc::default(),
             authorizer: self.clone(),
             recorder: self.clone(),

@@ -68,6 +68,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         bundle: Arc::new(bundle::Bundle(of())),
         proofs: Arc::new(proofs::Possession(of())),
         authenticator: gateway.authenticator.clone(),
+        again: Arc::new(gateway.authenticator.again()),
         elsewhere: gateway.gate.elsewhere().clone(),
         authorizer: Arc::new(authorizer::Policy::new(gateway.gate.clone())),
         recorder: Arc::new(audit::OnRecord(of())),

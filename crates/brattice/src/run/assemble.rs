@@ -20,9 +20,7 @@ use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::{CutReason, Gate};
 use brattice_core::ids::{CredentialId, Revision};
 use brattice_core::mask::TokenKey;
-use brattice_core::ports::{
-    AuditLog, Authenticator, BoxFuture, MintedCredential, Randomness, StoreError,
-};
+use brattice_core::ports::{AuditLog, BoxFuture, MintedCredential, Randomness, StoreError};
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::dpop::Proofs;
@@ -82,7 +80,7 @@ pub struct Gateway {
     /// SAML assertions that were used.
     pub(super) used_assertions: Arc<UsedAssertions>,
     /// The providers and our own tokens, and nobody who was revoked since.
-    pub authenticator: Arc<dyn Authenticator>,
+    pub authenticator: Arc<Unrevoked>,
     /// Whose proofs are void.
     pub revocations: Arc<Revocations>,
     /// What people have stopped.

@@ -292,7 +292,7 @@ fn who_does_not_read_costs_the_session_nothing_and_is_told_what_was_missed() {
     // The connection stays for both, so that there is a session to look on at before it moves anything.
     let moves = format!("sleep 2; head -c {BYTES} /dev/urandom | base64 -w 100");
     let moved = |lookers: usize| {
-        let running = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let ssh = scope.spawn(|| {
                 let begun = Instant::now();
                 let said = client.ssh(&[], &moves, b"").unwrap();
@@ -312,8 +312,7 @@ fn who_does_not_read_costs_the_session_nothing_and_is_told_what_was_missed() {
                 }
             };
             (ssh.join().unwrap(), sockets)
-        });
-        running
+        })
     };
     let (alone, _) = moved(0);
     let (watched, sockets) = moved(4);
