@@ -45,8 +45,8 @@ impl Line {
     /// A body, and where its pieces are put.
     pub fn body(&self) -> (mpsc::Sender<Bytes>, Lines) {
         let (put, pieces) = mpsc::channel(PIECES_MAX);
-        let listening = self.0.as_ref().map(|(guest, _)| guest.listening());
-        (put, Lines { pieces, listening })
+        let _listening = self.0.as_ref().map(|(guest, _)| guest.listening());
+        (put, Lines { pieces, _listening })
     }
 }
 
@@ -54,8 +54,7 @@ impl Line {
 pub(crate) struct Lines {
     pieces: mpsc::Receiver<Bytes>,
     /// Only had, so that the connection is not taken for one that waits for nothing.
-    #[allow(dead_code, reason = "held until the answer is over")]
-    listening: Option<Listening>,
+    _listening: Option<Listening>,
 }
 
 impl HttpBody for Lines {
