@@ -6,11 +6,13 @@ mod credentials;
 mod delegations;
 mod grants;
 mod ssh;
+mod watch;
 
 pub use credentials::{CredentialBody, CredentialLineBody, CredentialRequest, CredentialsBody};
 pub use delegations::{DelegatedBody, DelegationBody, DelegationRequest, DelegationsBody};
 pub use grants::{AheadBody, GrantBody, GrantRequest, GrantsBody, RequestedBody};
 pub use ssh::{CertificateBody, CertificateRequest, SshBody, SshTargetBody};
+pub use watch::{TerminalBody, WatchBody};
 
 use crate::ports::{BundleProblem, BundleView, ReplayFrame, SessionState, SessionView};
 use brattice_core::approval::{Answer, Approval, ApprovalState, Asked};

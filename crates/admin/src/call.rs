@@ -3,6 +3,7 @@
 //! Lives here: the call, [`Permit`] and [`Reply`]. Never: a route of its own, how a token is checked.
 
 use crate::decision::Nonces;
+use crate::line::Line;
 use crate::ports::login::LoginApi;
 use crate::ports::proofs::ProofsApi;
 use crate::ports::{
@@ -10,6 +11,7 @@ use crate::ports::{
     GrantsApi, IdentitiesApi, Recorder, SessionsApi, SshApi, TokensApi,
 };
 use crate::problem::Problem;
+use crate::proof::Evidence;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -60,6 +62,8 @@ pub struct Ports {
     pub proofs: Arc<dyn ProofsApi>,
     /// Who is calling.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Whether whoever called still is, by the same proof: the same checks, and nothing noted of it.
+    pub again: Arc<dyn Authenticator>,
     /// Where proofs of identity were used from.
     pub elsewhere: Arc<Elsewhere>,
     /// What they may do.
@@ -177,6 +181,17 @@ impl Reply {
         Ok(reply)
     }
 
+    /// JSON documents, one a line, as they come. The connection ends with them.
+    pub(crate) fn stream(_: &Permit, lines: crate::line::Lines) -> Self {
+        let mut reply = Self::bytes(StatusCode::OK, "application/x-ndjson", Vec::new());
+        *reply.0.body_mut() = Body::new(lines);
+        let headers = reply.0.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // Proxies that would gather an answer before they pass it on are told not to.
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        reply
+    }
+
     /// Bytes as they are.
     pub fn octets(_: &Permit, bytes: Vec<u8>) -> Self {
         Self::bytes(StatusCode::OK, "application/octet-stream", bytes)
@@ -216,6 +231,7 @@ impl Reply {
 pub const NEXT_HEADER: &str = "brattice-next";
 
 /// Who sent a request.
+#[derive(Clone)]
 pub enum Caller {
     /// Somebody who proved who they are.
     Proven(Box<Identity>),
@@ -224,10 +240,15 @@ pub enum Caller {
 }
 
 /// One request after its guards.
+#[derive(Clone)]
 pub struct Call {
     pub(crate) admin: Arc<Admin>,
     pub(crate) caller: Caller,
+    /// What the caller was proven by.
+    pub(crate) evidence: Evidence,
     pub(crate) from: IpAddr,
+    /// What the answer goes over.
+    pub(crate) line: Line,
     pub(crate) path: BTreeMap<String, String>,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) body: Bytes,
@@ -245,6 +266,16 @@ impl Call {
     /// What everyone may do who proved who they are.
     pub fn anyone(&self) -> Result<Permit, Problem> {
         self.who().map(|_| Permit(()))
+    }
+
+    /// Whether the caller may still do all of this: proven anew, by the rules in force now. For answers that last.
+    pub(crate) async fn still(&self, acts: &[Act<'_>]) -> Result<(), Problem> {
+        let again = self.admin.ports.again.as_ref();
+        let who = self.evidence.proves(again, self.from).await?;
+        for act in acts {
+            self.decide(&who, act)?;
+        }
+        Ok(())
     }
 
     /// Whether the caller may do this. Nothing is recorded: for looking, and for what [`Call::must`] follows.

@@ -25,6 +25,8 @@ pub(crate) struct Guest {
     source: Source,
     /// Answers that are being made for it.
     busy: AtomicUsize,
+    /// Answers that go on over it: who looks on for hours keeps nobody out who has something to do.
+    listening: AtomicUsize,
     leave: Notify,
 }
 
@@ -71,6 +73,7 @@ impl Crowd {
         let guest = Arc::new(Guest {
             source,
             busy: AtomicUsize::new(0),
+            listening: AtomicUsize::new(0),
             leave: Notify::new(),
         });
         guests.push(guest.clone());
@@ -87,13 +90,15 @@ impl Crowd {
     }
 }
 
-/// Sends the one away that came first of those who wait for nothing of ours.
+/// Sends the one away that came first of those who wait for nothing of ours; if there is none, of those who only listen.
 fn make_room(guests: &mut Vec<Arc<Guest>>, of: impl Fn(&Guest) -> bool) -> bool {
-    let idle = |g: &Arc<Guest>| of(g) && g.busy.load(Ordering::Acquire) == 0;
-    let Some(first) = guests.iter().position(idle) else {
+    let free = |g: &Arc<Guest>| of(g) && g.busy.load(Ordering::Acquire) == 0;
+    let idle = |g: &Arc<Guest>| free(g) && g.listening.load(Ordering::Acquire) == 0;
+    let found = guests.iter().position(idle);
+    let Some(first) = found.or_else(|| guests.iter().position(free)) else {
         return false;
     };
-    guests.remove(first).leave.notify_one();
+    guests.remove(first).send_away();
     true
 }
 
@@ -101,6 +106,17 @@ impl Guest {
     /// Ready when it has to make room.
     pub async fn is_sent_away(&self) {
         self.leave.notified().await;
+    }
+
+    /// Closes the connection.
+    pub fn send_away(&self) {
+        self.leave.notify_one();
+    }
+
+    /// An answer goes on over it, until this is dropped.
+    pub fn listening(self: &Arc<Self>) -> Listening {
+        self.listening.fetch_add(1, Ordering::AcqRel);
+        Listening(self.clone())
     }
 
     /// An answer is being made, until this is dropped.
@@ -116,6 +132,15 @@ pub(crate) struct Busy(Arc<Guest>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// An answer that goes on.
+pub(crate) struct Listening(Arc<Guest>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -161,6 +186,25 @@ mod tests {
         for port in 1..=4 {
             assert!(crowd.enter(at(&format!("127.0.0.1:{port}"))).is_some());
         }
+    }
+
+    #[test]
+    fn who_listens_makes_room_after_the_idle_and_before_the_busy() {
+        let crowd = Crowd::new(4);
+        let listener = crowd.enter(at("10.0.0.1:1")).unwrap();
+        let listening = listener.listening();
+        let idle = crowd.enter(at("10.0.0.2:1")).unwrap();
+        let busy: Vec<_> = (3..=4)
+            .map(|n| crowd.enter(at(&format!("10.0.0.{n}:1"))).unwrap().busy())
+            .collect();
+        let here = |g: &Arc<Guest>| crowd.guests().iter().any(|other| Arc::ptr_eq(g, other));
+        let _next = crowd.enter(at("10.0.0.5:1")).unwrap().busy();
+        assert!(here(&listener) && !here(&idle));
+        let _last = crowd.enter(at("10.0.0.6:1")).unwrap().busy();
+        assert!(!here(&listener));
+        assert!(crowd.enter(at("10.0.0.7:1")).is_none());
+        drop((busy, listening));
+        assert_eq!(listener.listening.load(Ordering::Acquire), 0);
     }
 
     #[test]

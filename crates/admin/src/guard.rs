@@ -4,8 +4,9 @@
 
 use crate::call::{Admin, Call, Caller, Reply};
 use crate::decision;
+use crate::line::Line;
 use crate::problem::Problem;
-use crate::proof;
+use crate::proof::{self, Evidence};
 use crate::table::{Body as Wants, Right, Route};
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -83,20 +84,23 @@ async fn handle(
     is_for_us(admin, headers)?;
     let query = query_of(parts.uri.query().unwrap_or_default(), route)?;
     let body = body_of(route, headers, body).await?;
-    let caller = match route.right {
+    let (caller, evidence) = match route.right {
         Right::Receiver => {
             let approval = path.get("id").map(String::as_str).unwrap_or_default();
-            Caller::Receiver(decision::receiver(admin, headers, approval, &body)?)
+            let receiver = decision::receiver(admin, headers, approval, &body)?;
+            (Caller::Receiver(receiver), Evidence::default())
         }
         _ => {
-            let who = proof::who(admin, &parts).await?;
-            Caller::Proven(Box::new(who))
+            let (who, evidence) = proof::who(admin, &parts).await?;
+            (Caller::Proven(Box::new(who)), evidence)
         }
     };
     let call = Call {
         admin: Arc::clone(admin),
         caller,
+        evidence,
         from: proof::from(&parts),
+        line: parts.extensions.get::<Line>().cloned().unwrap_or_default(),
         path,
         query,
         body,

@@ -20,6 +20,7 @@ mod decision;
 mod guard;
 mod handle;
 pub mod health;
+mod line;
 pub mod metrics;
 pub mod oauth;
 pub mod openapi;

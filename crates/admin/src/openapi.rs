@@ -144,13 +144,15 @@ fn parameters(route: &Route) -> Vec<Value> {
 }
 
 fn who_may(right: Right) -> String {
-    let actions = |names: &[&str]| {
+    let joined = |names: &[&str], by: &str| {
         let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-        quoted.join(" or ")
+        quoted.join(by)
     };
+    let actions = |names: &[&str]| joined(names, " or ");
     match right {
         Right::Anyone => "For everyone who proves who they are.".to_owned(),
         Right::Policy(names) => format!("For whom policy permits {}.", actions(names)),
+        Right::All(names) => format!("For whom policy permits {}.", joined(names, " and ")),
         Right::OwnOr(names) => format!(
             "For whose it is, and for whom policy permits {}.",
             actions(names)

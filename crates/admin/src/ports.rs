@@ -15,8 +15,8 @@ pub use given::{
     IssuedToken, Minted, Suspended, TokensApi,
 };
 pub use records::{
-    Answered, ApprovalFilter, ApprovalsApi, AuditApi, AuditFile, AuditLine, ReplayFrame,
-    ReplayPage, SessionFilter, SessionState, SessionView, SessionsApi,
+    Answered, ApprovalFilter, ApprovalsApi, AuditApi, AuditFile, AuditLine, Following, ReplayFrame,
+    ReplayPage, Seen, SessionFilter, SessionState, SessionView, SessionsApi, TerminalView, Watch,
 };
 pub use rights::{
     Asking, Delegate, Delegated, DelegationsApi, FreezesApi, Frozen, GrantsApi, Requested,
@@ -66,6 +66,8 @@ pub enum Act<'a> {
     ReadSession(&'a SessionView),
     /// `replay`: see its recording.
     Replay(&'a SessionView),
+    /// `watch`: see what passes in it as it does. Asked together with `replay`.
+    Watch(&'a SessionView),
     /// `session.end`: cut it. One's own needs no rule.
     EndSession(&'a SessionView),
     /// `audit.read` on the gateway: everything.
@@ -102,6 +104,7 @@ impl Act<'_> {
             Act::Approve(_) => "approve",
             Act::ReadSession(_) => "session.read",
             Act::Replay(_) => "replay",
+            Act::Watch(_) => "watch",
             Act::EndSession(_) => "session.end",
             Act::ReadAudit => "audit.read",
             Act::ReadBundle => "policy.read",
@@ -122,7 +125,9 @@ impl Act<'_> {
     pub fn object(&self) -> String {
         match self {
             Act::ReadApproval(a) | Act::Approve(a) => a.question.id.to_string(),
-            Act::ReadSession(s) | Act::Replay(s) | Act::EndSession(s) => s.id.to_string(),
+            Act::ReadSession(s) | Act::Replay(s) | Act::Watch(s) | Act::EndSession(s) => {
+                s.id.to_string()
+            }
             Act::ReadAudit => "gateway".to_owned(),
             Act::ReadBundle | Act::ApplyBundle => "bundle".to_owned(),
             Act::Suspend(who) => who.to_string(),
@@ -144,6 +149,7 @@ impl Act<'_> {
         match self {
             Act::Approve(_)
             | Act::Replay(_)
+            | Act::Watch(_)
             | Act::ReadAudit
             | Act::ReadBundle
             | Act::ApplyBundle

@@ -9,7 +9,7 @@ use crate::ports::proofs::ProofRefused;
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use brattice_core::ports::{AuthError, RecordFailed};
+use brattice_core::ports::{AuthError, Authenticator, RecordFailed};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use brattice_core::sender::{Certificate, KeyProof, Missing, ProofWanted, Sender};
@@ -125,43 +125,69 @@ enum Token {
     Bound(Secret),
 }
 
-/// Who sends a request. A token decides, where there is one; else the connection's certificate.
-pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<Identity, Problem> {
-    let identity = proven(admin, parts).await?;
+/// What a request proves its sender with, kept for as long as the answer lasts.
+#[derive(Clone, Default)]
+pub(crate) struct Evidence {
+    /// The token; without one the connection's certificate decides.
+    token: Option<Secret>,
+    sender: Sender,
+}
+
+impl Evidence {
+    /// Who it proves, now.
+    pub(crate) async fn proves(
+        &self,
+        authenticator: &dyn Authenticator,
+        from: IpAddr,
+    ) -> Result<Identity, Problem> {
+        let source = from.to_string();
+        let Some(token) = &self.token else {
+            let shown = self.sender.certificate.as_ref();
+            let certificate = shown.ok_or_else(Problem::unauthenticated)?;
+            let proven = authenticator.verify_certificate(certificate, &source).await;
+            return proven.map_err(not_proven);
+        };
+        let proven = authenticator.verify_token(token, &self.sender, &source);
+        let identity = proven.await.map_err(not_proven)?;
+        // Whoever proves a key means a token that is bound to it: one that is not was got, or changed, elsewhere.
+        if self.sender.key != identity.binding.key {
+            return Err(Problem::unauthenticated());
+        }
+        Ok(identity)
+    }
+}
+
+/// Who sends a request, and by what that is known. A token decides, where there is one; else the connection's certificate.
+pub(crate) async fn who(admin: &Admin, parts: &Parts) -> Result<(Identity, Evidence), Problem> {
+    let (identity, evidence) = proven(admin, parts).await?;
     notice(admin, &identity, from(parts))
         .await
         .map_err(|_| Problem::unavailable())?;
-    Ok(identity)
+    Ok((identity, evidence))
 }
 
-async fn proven(admin: &Admin, parts: &Parts) -> Result<Identity, Problem> {
-    let authenticator = &admin.ports.authenticator;
-    let source = from(parts).to_string();
-    if !parts.headers.contains_key(header::AUTHORIZATION) {
-        let shown = Shown::connection(parts).sender.certificate;
-        let certificate = shown.ok_or_else(Problem::unauthenticated)?;
-        let proven = authenticator
-            .verify_certificate(&certificate, &source)
-            .await;
-        return proven.map_err(not_proven);
-    }
-    let (token, shown) = match token(&parts.headers)? {
-        Token::Bearer(token) => (token, Shown::connection(parts)),
-        Token::Bound(token) => {
-            let shown = Shown::with_proof(admin, parts, Some(&token));
-            (token, shown.map_err(not_shown)?)
+async fn proven(admin: &Admin, parts: &Parts) -> Result<(Identity, Evidence), Problem> {
+    let (token, shown) = if parts.headers.contains_key(header::AUTHORIZATION) {
+        match token(&parts.headers)? {
+            Token::Bearer(token) => (Some(token), Shown::connection(parts)),
+            Token::Bound(token) => {
+                let shown = Shown::with_proof(admin, parts, Some(&token));
+                let shown = shown.map_err(not_shown)?;
+                (Some(token), shown)
+            }
         }
+    } else {
+        (None, Shown::connection(parts))
     };
-    let proven = authenticator
-        .verify_token(&token, &shown.sender, &source)
-        .await;
-    let identity = proven.map_err(not_proven)?;
-    // Whoever proves a key means a token that is bound to it: one that is not was got, or changed, elsewhere.
-    if shown.sender.key != identity.binding.key {
-        return Err(Problem::unauthenticated());
-    }
+    let evidence = Evidence {
+        token,
+        sender: shown.sender.clone(),
+    };
+    let identity = evidence
+        .proves(admin.ports.authenticator.as_ref(), shown.from)
+        .await?;
     shown.use_up(admin).map_err(not_shown)?;
-    Ok(identity)
+    Ok((identity, evidence))
 }
 
 /// Puts on record where a proof was used from another place than before.

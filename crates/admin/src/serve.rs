@@ -3,6 +3,7 @@
 //! Lives here: sockets of the API and of the metrics. Never: routes.
 
 use crate::crowd::{Crowd, Guest};
+use crate::line::Line;
 use crate::proof::Peer;
 use axum::Router;
 use brattice_core::sender::Certificate;
@@ -152,8 +153,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let inner = TowerToHyperService::new(router);
+    let line = Line::new(guest.clone(), stop.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(line.clone());
         let (answering, held) = (inner.call(request), (permit.clone(), guest.busy()));
         // What was begun is brought to its end, whether or not somebody still waits for the answer: nobody stops a
         // revocation half-way by hanging up.

@@ -7,12 +7,13 @@ use crate::body::{
     CertificateBody, CertificateRequest, CheckBody, CredentialBody, CredentialRequest,
     CredentialsBody, DecisionRequest, DelegatedBody, DelegationRequest, DelegationsBody, DoneBody,
     FrameBody, FreezeRequest, FreezesBody, FrozenBody, GrantRequest, GrantsBody, PrincipalRequest,
-    ReasonRequest, RequestedBody, SessionBody, SessionsBody, SshBody, SuspendedBody, WhoamiBody,
+    ReasonRequest, RequestedBody, SessionBody, SessionsBody, SshBody, SuspendedBody, WatchBody,
+    WhoamiBody,
 };
 use crate::call::{Call, Reply};
 use crate::handle::{
     agents, approvals, audit, bundle, credentials, delegations, freezes, grants, sessions, ssh,
-    whoami,
+    watch, whoami,
 };
 use crate::problem::Problem;
 use brattice_core::ports::BoxFuture;
@@ -44,6 +45,8 @@ pub enum Right {
     Anyone,
     /// Whom policy permits one of these actions on the thing at hand.
     Policy(&'static [&'static str]),
+    /// Whom policy permits all of these actions on the thing at hand.
+    All(&'static [&'static str]),
     /// The thing's own principal; others whom policy permits one of these actions.
     OwnOr(&'static [&'static str]),
     /// The receiver of a signed webhook; the person that it names is judged by `approve`.
@@ -268,6 +271,20 @@ pub static ROUTES: &[Route] = &[
         body: None,
         answers: Answers::Lines(of::<FrameBody>),
         handle: sessions::replay,
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/sessions/{id}/watch",
+        id: "sessions.watch",
+        summary: "What passes in an open session as it does, an event a line, until the session ends or you may no longer see it.",
+        right: Right::All(&["watch", "replay"]),
+        query: &[Param {
+            name: "from",
+            about: "`start`: first all that was recorded so far. `now`: what comes. Default: now.",
+        }],
+        body: None,
+        answers: Answers::Lines(of::<WatchBody>),
+        handle: watch::watch,
     },
     Route {
         method: Method::Post,

@@ -12,6 +12,7 @@ pub(crate) mod freezes;
 pub(crate) mod grants;
 pub(crate) mod sessions;
 pub(crate) mod ssh;
+pub(crate) mod watch;
 pub(crate) mod whoami;
 
 /// The longest reason that is taken.

@@ -98,7 +98,7 @@ fn may_see(call: &Call, session: &SessionView) -> Option<Permit> {
 }
 
 /// Whoever may not even see a session is not told that there is one.
-fn hidden(
+pub(super) fn hidden(
     call: &Call,
     session: &SessionView,
     decided: Result<Permit, Problem>,
@@ -113,7 +113,7 @@ fn hidden(
     })
 }
 
-async fn find(call: &Call) -> Result<SessionView, Problem> {
+pub(super) async fn find(call: &Call) -> Result<SessionView, Problem> {
     let id: SessionId = call.path("id", "session")?;
     call.admin
         .ports

@@ -132,6 +132,45 @@ pub struct ReplayPage {
     pub next: Option<u64>,
 }
 
+/// A terminal that a command of a session runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalView {
+    /// The command, by its number.
+    pub command: u64,
+    /// Its size, as `COLUMNSxROWS`.
+    pub size: String,
+}
+
+/// What came of a session since one last looked. All of it is on record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Terminals as they were before the frames, where frames that told it are not here.
+    pub terminals: Option<Vec<TerminalView>>,
+    /// Frames that were left out, as whoever looks on is too slow for them.
+    pub missed: u64,
+    /// The frames, in order.
+    pub frames: Vec<ReplayFrame>,
+    /// Why the session ended, if it has; there will be no more then.
+    pub ended: Option<String>,
+}
+
+/// A session that somebody looks on. Dropping it ends that, and is all that it takes.
+pub trait Following: Send {
+    /// Waits until something has come, and gives it; the first one comes at once, and may be empty. One that is given up
+    /// before it is done ends the looking on.
+    fn next<'a>(&'a mut self) -> BoxFuture<'a, Result<Seen, Failed>>;
+}
+
+/// What came of the wish to look on.
+pub enum Watch {
+    /// One may.
+    Open(Box<dyn Following>),
+    /// The session is not open on this gateway.
+    NotOpen,
+    /// As many look on as may, at this session or at all of them.
+    Full,
+}
+
 /// Sessions and their recordings.
 pub trait SessionsApi: Send + Sync {
     /// Lists sessions, the newest first.
@@ -152,6 +191,12 @@ pub trait SessionsApi: Send + Sync {
         frames_max: usize,
         bytes_max: usize,
     ) -> BoxFuture<'a, Result<Option<ReplayPage>, Failed>>;
+    /// Begins to look on, from now or with all that was recorded so far. Never makes the session wait.
+    fn watch<'a>(
+        &'a self,
+        id: &'a SessionId,
+        from_start: bool,
+    ) -> BoxFuture<'a, Result<Watch, Failed>>;
 }
 
 /// One entry of the audit log.

@@ -7,4 +7,5 @@ mod login;
 mod oauth;
 mod routes;
 mod serve;
+mod watch;
 mod world;

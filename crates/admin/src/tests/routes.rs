@@ -27,6 +27,7 @@ async fn every_route_refuses_who_proves_nothing() {
             "session.read",
             "credential.revoke",
             "replay",
+            "watch",
             "session.end",
             "audit.read",
             "policy.read",
@@ -99,20 +100,20 @@ async fn every_route_refuses_whom_policy_does_not_permit() {
 #[tokio::test]
 async fn every_route_serves_whom_policy_permits_just_that() {
     for (id, body, does) in cases() {
-        let actions = match route(id).right {
-            Right::Policy(actions) | Right::OwnOr(actions) => actions.to_vec(),
-            _ => vec![],
+        // Each of these opens it.
+        let keys: Vec<Vec<&str>> = match route(id).right {
+            Right::Policy(actions) | Right::OwnOr(actions) => {
+                actions.iter().map(|a| vec![*a]).collect()
+            }
+            Right::All(actions) => vec![actions.to_vec()],
+            _ => vec![vec!["none"]],
         };
-        for action in if actions.is_empty() {
-            vec!["none"]
-        } else {
-            actions
-        } {
-            let world = World::new(&[action]);
+        for action in keys {
+            let world = World::new(&action);
             let response = world.send(request(route(id), &body, Some("alice"))).await;
             assert!(
                 response.status().is_success(),
-                "{id} with {action}: {}",
+                "{id} with {action:?}: {}",
                 response.status()
             );
             assert!(response.headers().contains_key("x-request-id"));
@@ -136,6 +137,7 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
         "session.read",
         "credential.revoke",
         "replay",
+        "watch",
         "session.end",
         "audit.read",
         "policy.read",
@@ -155,6 +157,7 @@ async fn an_agent_or_a_delegate_does_nothing_that_is_for_people() {
                 "approvals.approve",
                 "approvals.deny",
                 "sessions.replay",
+                "sessions.watch",
                 "agents.revoke",
                 "delegations.end",
                 "freezes.create",
@@ -272,6 +275,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
     let everything = [
         "approve",
         "replay",
+        "watch",
         "session.end",
         "audit.read",
         "policy.apply",

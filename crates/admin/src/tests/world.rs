@@ -169,6 +169,16 @@ pub(super) fn bundle() -> BundleView {
     }
 }
 
+/// What looking on at the session comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looking {
+    Ends,
+    Stays,
+    Floods,
+    Closed,
+    Full,
+}
+
 /// Everything behind the API, in memory.
 pub(super) struct World {
     /// The names of the policy's actions that are permitted.
@@ -178,11 +188,19 @@ pub(super) struct World {
     pub(super) done: Mutex<Vec<&'static str>>,
     pub(super) record: Mutex<Vec<Event>>,
     pub(super) record_works: AtomicBool,
+    /// Tokens are good no more.
+    pub(super) revoked: AtomicBool,
+    pub(super) watch: Looking,
 }
 
 impl World {
     pub(super) fn new(permitted: &[&'static str]) -> Arc<Self> {
+        Self::watched(permitted, Looking::Ends)
+    }
+    pub(super) fn watched(permitted: &[&'static str], watch: Looking) -> Arc<Self> {
         Arc::new(Self {
+            revoked: AtomicBool::new(false),
+            watch,
             permitted: Mutex::new(permitted.iter().copied().collect()),
             state: Mutex::new(ApprovalState::Pending),
             answers: Mutex::new(Vec::new()),
@@ -210,6 +228,7 @@ impl World {
             bundle: self.clone(),
             proofs: self.clone(),
             authenticator: self.clone(),
+            again: self.clone(),
             elsewhere: Arc::default(),
             authorizer: self.clone(),
             recorder: self.clone(),
@@ -251,6 +270,9 @@ impl Authenticator for World {
         Box::pin(async move {
             let user =
                 |name, groups: &[&str]| Chain::of(principal(PrincipalKind::User, name, groups));
+            if self.revoked.load(Ordering::SeqCst) {
+                return Err(AuthError::Rejected("revoked".to_owned()));
+            }
             match token.expose_str() {
                 Some("alice") => Ok(identity(user("alice", &["okta/dba"]))),
                 Some("bob") => Ok(identity(user("bob", &["okta/dba"]))),
@@ -398,6 +420,7 @@ pub(super) fn cases() -> Vec<(&'static str, Option<String>, Option<&'static str>
         ("sessions.list", None, None),
         ("sessions.get", None, None),
         ("sessions.replay", None, Some("replay")),
+        ("sessions.watch", None, Some("watch")),
         ("sessions.kill", some("{}"), Some("end")),
         (
             "agents.revoke",

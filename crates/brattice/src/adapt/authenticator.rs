@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub struct Unrevoked {
     proven: Arc<dyn Authenticator>,
     revocations: Arc<Revocations>,
-    seen: Arc<Seen>,
+    /// None where who is proven is not noted.
+    seen: Option<Arc<Seen>>,
 }
 
 impl Unrevoked {
@@ -28,7 +29,22 @@ impl Unrevoked {
         Self {
             proven,
             revocations,
-            seen,
+            seen: Some(seen),
+        }
+    }
+
+    /// The same for asking again: that somebody's old proof still holds is no news of them.
+    pub fn again(&self) -> Self {
+        Self {
+            proven: self.proven.clone(),
+            revocations: self.revocations.clone(),
+            seen: None,
+        }
+    }
+
+    fn note(&self, identity: &Identity) {
+        if let Some(seen) = &self.seen {
+            seen.note(identity);
         }
     }
 
@@ -59,7 +75,7 @@ impl Authenticator for Unrevoked {
         Box::pin(async move {
             let identity = self.proven.verify_token(token, sender, source).await?;
             self.check(&identity).await?;
-            self.seen.note(&identity);
+            self.note(&identity);
             Ok(identity)
         })
     }
@@ -73,7 +89,7 @@ impl Authenticator for Unrevoked {
             let proven = self.proven.verify_certificate(certificate, source);
             let identity = proven.await?;
             self.check(&identity).await?;
-            self.seen.note(&identity);
+            self.note(&identity);
             Ok(identity)
         })
     }

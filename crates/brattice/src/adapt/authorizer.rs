@@ -125,10 +125,11 @@ impl Authorizer for Policy {
                 )
             }
             Act::Approve(a) => self.may_answer(who, a, from).map(drop),
-            Act::ReadSession(s) | Act::Replay(s) | Act::EndSession(s) => {
+            Act::ReadSession(s) | Act::Replay(s) | Act::Watch(s) | Act::EndSession(s) => {
                 let verb = match act {
                     Act::ReadSession(_) => AdminVerb::SessionRead,
                     Act::Replay(_) => AdminVerb::Replay,
+                    Act::Watch(_) => AdminVerb::Watch,
                     _ => AdminVerb::SessionEnd,
                 };
                 let live = s.state == SessionState::Live;

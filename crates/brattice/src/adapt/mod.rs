@@ -24,6 +24,7 @@ mod sessions;
 mod ssh;
 mod tally;
 mod tokens;
+mod watch;
 mod webhooks;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use seen::{LastProofs, Seen};
 pub use servers::OwnServers;
 pub use tally::{CountedRecordings, SessionTally, Tally};
 pub use tokens::KeysIn;
+pub use watch::Watchers;
 pub use webhooks::{Routes, announce};
 
 use crate::run::Gateway;
@@ -66,6 +68,7 @@ pub fn ports(gateway: &Arc<Gateway>) -> Ports {
         bundle: Arc::new(bundle::Bundle(of())),
         proofs: Arc::new(proofs::Possession(of())),
         authenticator: gateway.authenticator.clone(),
+        again: Arc::new(gateway.authenticator.again()),
         elsewhere: gateway.gate.elsewhere().clone(),
         authorizer: Arc::new(authorizer::Policy::new(gateway.gate.clone())),
         recorder: Arc::new(audit::OnRecord(of())),

@@ -2,10 +2,10 @@
 //!
 //! Lives here: joining the three. Never: who may see which.
 
-use super::failed;
+use super::{failed, watch};
 use crate::run::Gateway;
 use brattice_admin::ports::{
-    Failed, ReplayFrame, ReplayPage, SessionFilter, SessionState, SessionView, SessionsApi,
+    Failed, ReplayFrame, ReplayPage, SessionFilter, SessionState, SessionView, SessionsApi, Watch,
 };
 use brattice_core::gate::CutReason;
 use brattice_core::ids::SessionId;
@@ -122,6 +122,14 @@ impl SessionsApi for Sessions {
                 .map_err(|why| Failed::new("read a recording", why))?
         })
     }
+
+    fn watch<'a>(
+        &'a self,
+        id: &'a SessionId,
+        from_start: bool,
+    ) -> BoxFuture<'a, Result<Watch, Failed>> {
+        Box::pin(watch::begin(&self.0, id, from_start))
+    }
 }
 
 /// Frames from an index on. At least one, however large, so that a reader always gets on.
@@ -176,7 +184,7 @@ fn is_growing(reader: &Reader) -> bool {
     !matches!(reader.end(), Some(End::Sealed(_) | End::Interrupted(_)))
 }
 
-fn kind_name(kind: FrameKind) -> &'static str {
+pub(super) fn kind_name(kind: FrameKind) -> &'static str {
     match kind {
         FrameKind::Command => "command",
         FrameKind::Parameters => "parameters",
@@ -191,7 +199,7 @@ fn kind_name(kind: FrameKind) -> &'static str {
 }
 
 /// An error with its causes.
-fn chain_of(error: &dyn std::error::Error) -> String {
+pub(super) fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

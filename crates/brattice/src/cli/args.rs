@@ -120,9 +120,9 @@ pub enum Command {
         after_help = "Examples:\n  brattice approvals list\n  brattice approvals show apr_0123456789abcdef\n  brattice approvals approve apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'ticket 1234'\n  brattice approvals deny apr_0123456789abcdef --action 5d41402abc4b2a76 --reason 'not today'"
     )]
     Approvals(ApprovalsArgs),
-    /// See, replay and end sessions.
+    /// See, watch, replay and end sessions.
     #[command(
-        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions show ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef --output\n  brattice sessions replay ses_0123456789abcdef --asciicast shell.cast\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
+        after_help = "Examples:\n  brattice sessions list --state live\n  brattice sessions show ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef\n  brattice sessions replay ses_0123456789abcdef --output\n  brattice sessions replay ses_0123456789abcdef --asciicast shell.cast\n  brattice sessions watch ses_0123456789abcdef\n  brattice sessions kill ses_0123456789abcdef --reason 'runaway loop'"
     )]
     Sessions(SessionsArgs),
     /// Void what agents and people have proved so far.

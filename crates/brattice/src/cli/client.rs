@@ -1,6 +1,10 @@
 //! Talking to a gateway's REST API.
 //!
-//! Lives here: requests, answers, pages. Never: what is asked for.
+//! Lives here: requests, answers, pages; answers that go on are read in `follow`. Never: what is asked for.
+
+mod follow;
+
+pub use follow::Followed;
 
 use super::args::GatewayArgs;
 use super::exit::{Exit, Failure};
@@ -289,6 +293,18 @@ impl Client {
         query: &[(&str, String)],
         body: Option<&B>,
     ) -> Result<(Vec<u8>, Option<u64>), Failure> {
+        let request = self.request(method, path, query, body)?;
+        let sent = self.link.send(request);
+        sent.map_err(|failure| self.explained(failure))
+    }
+
+    fn request<B: Serialize>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&B>,
+    ) -> Result<RequestBuilder, Failure> {
         let mut url = self.link.base.clone();
         match url.path_segments_mut() {
             Ok(mut segments) => {
@@ -311,16 +327,19 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.link.send(request).map_err(|failure| {
-            let refused = failure.problem.as_ref();
-            match refused.is_some_and(|p| p.status == 401) {
-                true => Failure {
-                    what: format!("{} did not take your token", self.link.base),
-                    ..failure.hint(self.mend.clone())
-                },
-                false => failure,
-            }
-        })
+        Ok(request)
+    }
+
+    /// What to do about a token that is not taken depends on where it came from.
+    fn explained(&self, failure: Failure) -> Failure {
+        let refused = failure.problem.as_ref();
+        match refused.is_some_and(|p| p.status == 401) {
+            true => Failure {
+                what: format!("{} did not take your token", self.link.base),
+                ..failure.hint(self.mend.clone())
+            },
+            false => failure,
+        }
     }
 }
 

@@ -35,6 +35,16 @@ impl Output {
         self.bytes(&bytes);
     }
 
+    /// Prints text as it is, without a line's end.
+    pub fn raw(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Whether nobody reads what is printed any more, or it cannot be written.
+    pub fn is_broken(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Prints a JSON document.
     pub fn json(&mut self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {

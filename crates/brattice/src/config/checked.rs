@@ -381,6 +381,10 @@ pub struct Limits {
     pub connections_max: u32,
     /// Connections to the API at once.
     pub api_connections_max: u32,
+    /// People who look on at open sessions at once.
+    pub watchers_max: u32,
+    /// The same at one session.
+    pub session_watchers_max: u32,
     /// Bytes of one statement with its parameters.
     pub statement_bytes_max: u32,
     /// How long logging in may take.

@@ -479,6 +479,12 @@ pub struct RawLimits {
     /// Connections to the API at once, a quarter of them from one address; idle ones make room. Default: 256.
     #[schemars(range(min = 4, max = 1000000))]
     pub api_connections_max: Option<u32>,
+    /// People who look on at open sessions at once (`brattice sessions watch`). Default: 64.
+    #[schemars(range(min = 1, max = 10000))]
+    pub watchers_max: Option<u32>,
+    /// The same at one session. Default: 8.
+    #[schemars(range(min = 1, max = 10000))]
+    pub session_watchers_max: Option<u32>,
     /// Bytes of one statement with its parameters. Default: 1048576.
     #[schemars(range(min = 1024, max = 1073741824))]
     pub statement_bytes_max: Option<u32>,

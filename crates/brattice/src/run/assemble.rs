@@ -10,7 +10,7 @@ use super::tend::SessionList;
 use super::{bundle, catalogues, credentials, ended, node};
 use crate::adapt::{
     CountedRecordings, Freezes, KeysIn, LastProofs, OwnServers, Revocations, Routes, SealedIn,
-    Seen, StepsIn, Tally, Unrevoked, Unvoided,
+    Seen, StepsIn, Tally, Unrevoked, Unvoided, Watchers,
 };
 use crate::config::{Checked, Report, secrets};
 use arc_swap::ArcSwap;
@@ -20,9 +20,7 @@ use brattice_core::audit::{Entry, Event};
 use brattice_core::gate::{CutReason, Gate};
 use brattice_core::ids::{CredentialId, Revision};
 use brattice_core::mask::TokenKey;
-use brattice_core::ports::{
-    AuditLog, Authenticator, BoxFuture, MintedCredential, Randomness, StoreError,
-};
+use brattice_core::ports::{AuditLog, BoxFuture, MintedCredential, Randomness, StoreError};
 use brattice_core::secret::Secret;
 use brattice_core::time::{Clock, Timestamp};
 use brattice_identity::dpop::Proofs;
@@ -82,7 +80,7 @@ pub struct Gateway {
     /// SAML assertions that were used.
     pub(super) used_assertions: Arc<UsedAssertions>,
     /// The providers and our own tokens, and nobody who was revoked since.
-    pub authenticator: Arc<dyn Authenticator>,
+    pub authenticator: Arc<Unrevoked>,
     /// Whose proofs are void.
     pub revocations: Arc<Revocations>,
     /// What people have stopped.
@@ -101,6 +99,8 @@ pub struct Gateway {
     pub ssh_keys: Option<Arc<SshKeys>>,
     /// Open sessions.
     pub live: Arc<Live>,
+    /// Who looks on at them.
+    pub watchers: Arc<Watchers>,
     /// Cancel keys.
     pub cancels: Arc<Cancels>,
     /// Where questions are announced.
@@ -258,6 +258,7 @@ impl Gateway {
             list: Arc::new(SessionList::new(db.clone(), tally.clone(), clock.clone())),
             routes: ArcSwap::from_pointee(routes),
             live: Arc::default(),
+            watchers: Arc::default(),
             cancels: Arc::default(),
             revision: AtomicU64::new(revision.0),
             applied_at: AtomicI64::new(now.0),

@@ -37,5 +37,6 @@ mod ssh;
 mod tamper;
 mod tokens;
 mod transparent;
+mod watch;
 #[allow(dead_code, reason = "families of cases use different parts of it")]
 mod world;

@@ -8,6 +8,7 @@
 
 mod format;
 mod key;
+mod open;
 mod parts;
 mod read;
 mod shelf;
@@ -20,5 +21,5 @@ pub use format::Footer;
 pub use key::{BadKey, MasterKeys};
 pub use parts::digest_of;
 pub use read::{End, ReadError, ReadFrame, Reader};
-pub use shelf::{Recovered, Shelf, ShelfError};
+pub use shelf::{FollowError, Recovered, Shelf, ShelfError};
 pub use write::BLOCK_BYTES_MAX;

@@ -11,7 +11,7 @@ use super::read::ReadError;
 use crate::crc::crc32;
 use brattice_core::ids::Digest;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The digest of a recording that has its end, as sealing told it. Needs no key: it runs over what is on disk.
@@ -88,6 +88,18 @@ impl Parts {
             number: 0,
         };
         Ok((parts, header))
+    }
+
+    /// Bytes behind the parts read so far, as long as the file was when it was last looked at.
+    pub(crate) fn behind(&self) -> u64 {
+        self.length.saturating_sub(self.offset)
+    }
+
+    /// Goes back to where the part begins that was cut, and looks how long the file is now.
+    pub(crate) fn look_again(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.offset))?;
+        self.length = self.file.get_ref().metadata()?.len();
+        Ok(())
     }
 
     pub(crate) fn next(&mut self) -> Result<Part, ReadError> {

@@ -76,6 +76,8 @@ pub struct Reader {
     bytes: u64,
     end: Option<End>,
     failed: bool,
+    /// A frame whose rest had not been written, and how much of it was missing.
+    cut: Option<(ReadFrame, u64)>,
 }
 
 impl Reader {
@@ -102,6 +104,7 @@ impl Reader {
             bytes: 0,
             end: None,
             failed: false,
+            cut: None,
         })
     }
 
@@ -113,6 +116,24 @@ impl Reader {
     /// How it ends; known once all frames are read.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
+    }
+
+    /// Bytes on the disk that were not read yet, as of the last look.
+    pub fn behind(&self) -> u64 {
+        self.parts.behind()
+    }
+
+    /// Reads on where a recording that is being written just ended, as far as it goes now. A frame that was not whole is
+    /// given again once it is.
+    ///
+    /// # Errors
+    /// When the disk does not answer.
+    pub fn look_again(&mut self) -> Result<(), ReadError> {
+        if !self.failed && matches!(self.end, None | Some(End::Unfinished)) {
+            self.parts.look_again()?;
+            self.end = None;
+        }
+        Ok(())
     }
 
     /// What an end that is written now has to say, and where it belongs.
@@ -133,26 +154,32 @@ impl Reader {
     }
 
     fn step(&mut self) -> Result<Option<ReadFrame>, ReadError> {
-        let Some(prefix) = self.prefix()? else {
-            return Ok(None);
+        let (mut frame, mut missing) = match self.cut.take() {
+            Some(cut) => cut,
+            None => match self.prefix()? {
+                None => return Ok(None),
+                Some(prefix) => {
+                    let frame = ReadFrame {
+                        at: Timestamp(self.at.0.wrapping_add(prefix.delta)),
+                        kind: prefix.kind,
+                        command: prefix.command,
+                        bytes: Vec::new(),
+                        whole: true,
+                    };
+                    (frame, prefix.length)
+                }
+            },
         };
-        let mut frame = ReadFrame {
-            at: Timestamp(self.at.0.wrapping_add(prefix.delta)),
-            kind: prefix.kind,
-            command: prefix.command,
-            bytes: Vec::new(),
-            whole: true,
-        };
-        let mut missing = prefix.length;
         while missing > 0 {
             let rest = self.plain.get(self.used..).unwrap_or_default();
             if rest.is_empty() {
                 if !self.block()? {
+                    if let Some(End::Sealed(_)) = self.end {
+                        return Err(self.damaged("its last frame is not whole"));
+                    }
+                    self.cut = Some((frame.clone(), missing));
                     frame.whole = false;
-                    return match self.end {
-                        Some(End::Sealed(_)) => Err(self.damaged("its last frame is not whole")),
-                        _ => Ok(Some(frame)),
-                    };
+                    return Ok(Some(frame));
                 }
                 continue;
             }

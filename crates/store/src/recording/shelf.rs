@@ -4,6 +4,7 @@
 
 use super::format::{self, FileHeader, Footer, HEADER_BYTES_MAX, MAGIC, TAG_INTERRUPTED};
 use super::key::{MasterKeys, TAG_BYTES, Use};
+use super::open::OpenNow;
 use super::read::{End, ReadError, Reader};
 use super::write::{Pool, Writer};
 use crate::crc::crc32;
@@ -19,6 +20,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The directory that names what is being written.
 const OPEN: &str = "open";
@@ -35,6 +37,17 @@ pub struct ShelfError {
     source: io::Error,
 }
 
+/// Why a recording that is being written cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// What is buffered could not be written out.
+    #[error(transparent)]
+    Write(#[from] RecordFailed),
+    /// What was written cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
 /// All recordings of a gateway.
 pub struct Shelf {
     dir: PathBuf,
@@ -42,6 +55,7 @@ pub struct Shelf {
     random: Arc<dyn Randomness>,
     disk: Box<dyn Disk>,
     pool: Arc<Pool>,
+    open_now: Arc<OpenNow>,
 }
 
 /// A recording that the last run left open.
@@ -78,6 +92,7 @@ impl Shelf {
             random,
             disk,
             pool: Arc::default(),
+            open_now: Arc::default(),
         })
     }
 
@@ -137,6 +152,28 @@ impl Shelf {
     /// Opens a recording for reading.
     pub fn read(&self, path: &Path) -> Result<Reader, ReadError> {
         Reader::open(path, &self.keys)
+    }
+
+    /// Opens the recording of a session that is being recorded by this process, with all that was recorded so far; `None`
+    /// when it is not. What comes later is read with [`Shelf::write_out`] and [`Reader::look_again`].
+    ///
+    /// # Errors
+    /// When what is buffered cannot be written, or what is written cannot be read.
+    pub fn follow(&self, session: &SessionId, now: Instant) -> Result<Option<Reader>, FollowError> {
+        let Some(path) = self.open_now.path_of(session) else {
+            return Ok(None);
+        };
+        self.open_now.write_out(session, now)?;
+        Ok(Some(self.read(&path)?))
+    }
+
+    /// Writes out what a session that is being recorded has buffered, unless that was done a moment ago. False when it is
+    /// no longer being recorded: then all there will ever be is on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written, which ends the session.
+    pub fn write_out(&self, session: &SessionId, now: Instant) -> Result<bool, RecordFailed> {
+        self.open_now.write_out(session, now)
     }
 
     /// At start, before any session: gives every recording that the last run left open its end.
@@ -253,7 +290,10 @@ impl Shelf {
 
 impl Recordings for Shelf {
     fn open(&self, header: &Header) -> Result<Box<dyn Recorder>, RecordFailed> {
-        Ok(Box::new(self.begin(header)?))
+        let writer = self.begin(header)?;
+        Ok(Box::new(
+            self.open_now.enter(header.session.clone(), writer),
+        ))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Recordings written, read, cut, changed, and left behind by a process that was killed.
 
+mod follow;
+
 use super::format::{PART_PREFIX_BYTES, split_part_prefix};
 use super::*;
 use crate::crc::crc32;

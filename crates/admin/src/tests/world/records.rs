@@ -61,6 +61,53 @@ impl SessionsApi for World {
             Ok(Some(ReplayPage { frames, next: None }))
         })
     }
+    fn watch<'a>(&'a self, _: &'a SessionId, _: bool) -> BoxFuture<'a, Result<Watch, Failed>> {
+        Box::pin(async move {
+            self.did("watch");
+            let frame = |index: u64, bytes: Vec<u8>| ReplayFrame {
+                index,
+                at: NOW,
+                kind: "output",
+                command: 1,
+                bytes,
+            };
+            Ok(match self.watch {
+                Looking::Full => Watch::Full,
+                Looking::Closed => Watch::NotOpen,
+                Looking::Ends | Looking::Stays => Watch::Open(Box::new(Told {
+                    frames: vec![frame(4, b"a\n".to_vec()), frame(5, vec![0xff])].into(),
+                    ends: self.watch == Looking::Ends,
+                })),
+                Looking::Floods => Watch::Open(Box::new(Told {
+                    frames: vec![frame(0, vec![b'x'; 1 << 20]); 64].into(),
+                    ends: false,
+                })),
+            })
+        })
+    }
+}
+
+/// Tells its frames one by one, and then the end where there is one.
+struct Told {
+    frames: std::collections::VecDeque<ReplayFrame>,
+    ends: bool,
+}
+
+impl Following for Told {
+    fn next<'a>(&'a mut self) -> BoxFuture<'a, Result<Seen, Failed>> {
+        Box::pin(async move {
+            let frames: Vec<ReplayFrame> = self.frames.pop_front().into_iter().collect();
+            if frames.is_empty() && !self.ends {
+                std::future::pending::<()>().await;
+            }
+            let ended = frames.is_empty().then(|| "client gone".to_owned());
+            Ok(Seen {
+                frames,
+                ended,
+                ..Seen::default()
+            })
+        })
+    }
 }
 
 impl AuditApi for World {

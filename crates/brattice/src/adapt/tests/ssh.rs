@@ -4,7 +4,7 @@ use super::world::{World, agent, alone};
 use crate::adapt::ssh::Ssh;
 use crate::run::SystemRandomness;
 use brattice_admin::ports::{Certified, Certify, CreateError, SshApi};
-use brattice_core::ports::{Bounds, MintedProof};
+use brattice_core::ports::{Authenticator as _, Bounds, MintedProof};
 use brattice_core::principal::Identity;
 use brattice_identity::ssh::{Certificate, PublicKey, key_sha256, line, new_key};
 use std::os::unix::fs::PermissionsExt;

@@ -97,6 +97,21 @@ pub enum SessionsCommand {
         #[arg(long, value_name = "FILE", conflicts_with = "output")]
         asciicast: Option<PathBuf>,
     },
+    /// Look on while it is open: what passes, as it passes, until it ends or you leave with Ctrl-C. You only look: nothing
+    /// that you type gets there.
+    #[command(
+        after_help = "Examples:\n  brattice sessions watch ses_0123456789abcdef\n  brattice sessions watch ses_0123456789abcdef --from-start\n  brattice sessions watch ses_0123456789abcdef --command 3\n  brattice sessions watch ses_0123456789abcdef --format json | jq -r 'select(.kind == \"command\") | .text'\n\nWhat is drawn on a terminal is drawn on yours, but for escapes that could do more than draw; make yours as large.\nEnds with 0 when the session ends or you leave, with 4 when you may no longer look on, with 3 when the gateway goes away."
+    )]
+    Watch {
+        /// The session.
+        id: String,
+        /// Show first what was recorded so far.
+        #[arg(long)]
+        from_start: bool,
+        /// Of one command alone, by its number.
+        #[arg(long, value_name = "NUMBER")]
+        command: Option<u64>,
+    },
     /// End it now.
     Kill {
         /// The session.

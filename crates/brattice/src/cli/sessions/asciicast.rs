@@ -86,13 +86,18 @@ fn time(frame: &FrameBody) -> Option<jiff::Timestamp> {
 }
 
 fn size(frame: &FrameBody) -> Option<(u16, u16)> {
-    let (columns, rows) = frame.text.as_deref()?.split_once('x')?;
+    size_of(frame.text.as_deref()?)
+}
+
+/// `COLUMNSxROWS`, where that is one of a terminal.
+pub(super) fn size_of(text: &str) -> Option<(u16, u16)> {
+    let (columns, rows) = text.split_once('x')?;
     // A terminal of a million columns is no terminal.
     let fine = |n: u16| (1..=1000).contains(&n).then_some(n);
     Some((fine(columns.parse().ok()?)?, fine(rows.parse().ok()?)?))
 }
 
-fn bytes(frame: &FrameBody) -> Vec<u8> {
+pub(super) fn bytes(frame: &FrameBody) -> Vec<u8> {
     match (&frame.text, &frame.hex) {
         (Some(text), _) => text.as_bytes().to_vec(),
         (None, Some(hex)) => hex::decode(hex).unwrap_or_default(),

@@ -1,10 +1,12 @@
-//! `brattice sessions`: seeing, replaying and ending them.
+//! `brattice sessions`: seeing, watching, replaying and ending them.
 //!
-//! Lives here: the commands, and lists. Never: how a recording reads (`replay`), or plays (`asciicast`).
+//! Lives here: the commands, and lists. Never: how a recording reads (`replay`), plays (`asciicast`), or is seen as it
+//! is made (`watch`).
 
 mod asciicast;
 mod harmless;
 mod replay;
+mod watch;
 
 use super::args::{GatewayArgs, SessionsArgs, SessionsCommand};
 use super::client::Client;
@@ -44,6 +46,11 @@ pub fn run(gateway: &GatewayArgs, args: SessionsArgs, out: &mut Output) -> Resul
             };
             replay::replay(&client, &id, &wanted, out)?;
         }
+        SessionsCommand::Watch {
+            id,
+            from_start,
+            command,
+        } => watch::watch(&client, &id, from_start, command, out)?,
         SessionsCommand::Kill { id, reason } => {
             let done: DoneBody =
                 client.post(&["sessions", &id, "kill"], &ReasonRequest { reason })?;

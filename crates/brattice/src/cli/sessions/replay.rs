@@ -86,7 +86,7 @@ fn output_of(frame: &FrameBody) -> Option<Vec<String>> {
     }
 }
 
-fn show_frame(frame: &FrameBody, out: &mut Output) {
+pub(super) fn show_frame(frame: &FrameBody, out: &mut Output) {
     let refused = frame
         .text
         .as_deref()

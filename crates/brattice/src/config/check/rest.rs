@@ -320,6 +320,8 @@ impl Checker<'_> {
         Some(Limits {
             connections_max: raw.connections_max.unwrap_or(1000),
             api_connections_max: raw.api_connections_max.unwrap_or(256),
+            watchers_max: raw.watchers_max.unwrap_or(64),
+            session_watchers_max: raw.session_watchers_max.unwrap_or(8),
             statement_bytes_max: raw.statement_bytes_max.unwrap_or(1024 * 1024),
             login_max: self.span(&at.key("login_max"), raw.login_max, seconds(10), minutes(2)),
             expiry_grace: self.span(

@@ -14,6 +14,7 @@ mod holds;
 mod records;
 mod trusted;
 mod typed;
+mod watch;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};
@@ -65,6 +66,11 @@ impl World {
 
     /// A fresh token, good for an hour.
     pub fn token(&self, who: Who) -> String {
+        self.token_for(who, 3600)
+    }
+
+    /// A fresh token, good for so many seconds.
+    pub fn token_for(&self, who: Who, seconds: i64) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let now = now();
         self.idp
@@ -72,7 +78,7 @@ impl World {
             .claim("sub", who.name)
             .claim("kind", who.kind)
             .claim("groups", json!(who.groups))
-            .claim("exp", now + 3600)
+            .claim("exp", now + seconds)
             .claim(
                 "jti",
                 format!("{}-{}", who.name, COUNT.fetch_add(1, Ordering::Relaxed)),
