@@ -12,6 +12,7 @@ mod files;
 mod holds;
 mod records;
 mod trusted;
+mod vault;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};
