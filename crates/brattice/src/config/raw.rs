@@ -472,7 +472,8 @@ pub struct RawLimits {
     /// Bytes of one statement with its parameters. Default: 1048576.
     #[schemars(range(min = 1024, max = 1073741824))]
     pub statement_bytes_max: Option<u32>,
-    /// How long a caller may take to log in. Default: `10s`.
+    /// How long a caller may take to log in. A person who has begun to sign in by a code over SSH may take as long as the
+    /// code is good. Default: `10s`.
     pub login_max: Option<String>,
     /// How long a session may go on after its identity expired, when it is busy. Default: `60s`.
     pub expiry_grace: Option<String>,

@@ -6,6 +6,7 @@ use super::certificate;
 use super::channel::{self, Opened};
 use super::forward::{self, To};
 use super::prove::Asked;
+use super::sign_in::{Talk, Turn};
 use super::{Limits, Service};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
@@ -14,17 +15,15 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 /// The subsystem that is understood.
 const SFTP: &str = "sftp";
-/// What a person is asked for.
-const PROMPT: &str = "Access token, or credential as ID:SECRET: ";
 
 /// A client that has proven who it is.
 pub(super) struct Proven {
@@ -36,6 +35,10 @@ pub(super) struct Door {
     service: Arc<Service>,
     from: SocketAddr,
     proven: Option<oneshot::Sender<Proven>>,
+    /// Until when somebody may log in.
+    until: watch::Sender<Instant>,
+    /// What a person is asked.
+    talk: Talk,
     opened: Opened,
     /// Channels that are open.
     channels: Arc<AtomicUsize>,
@@ -57,22 +60,24 @@ impl Door {
         service: Arc<Service>,
         from: SocketAddr,
         proven: oneshot::Sender<Proven>,
+        until: watch::Sender<Instant>,
         opened: Opened,
     ) -> Self {
         Self {
             service,
             from,
             proven: Some(proven),
+            until,
+            talk: Talk::default(),
             opened,
             channels: Arc::default(),
             started: HashSet::new(),
         }
     }
 
-    async fn password(&mut self, user: &str, password: &[u8]) -> Auth {
+    async fn password(&mut self, user: &str, password: Secret) -> Auth {
         let asked = Asked::read(user);
-        let secret = Secret::new(password.to_vec());
-        match self.service.prove(&secret, &asked, self.from).await {
+        match self.service.prove(&password, &asked, self.from).await {
             Ok(identity) => self.enter(identity, asked),
             Err(_) => again(),
         }
@@ -80,6 +85,8 @@ impl Door {
 
     /// Somebody is in, who is nobody else for as long as the connection lasts.
     fn enter(&mut self, identity: Identity, asked: Asked) -> Auth {
+        // Nobody is waited for any longer, and there is room for others.
+        self.talk = Talk::default();
         let told = self
             .proven
             .take()
@@ -119,7 +126,8 @@ impl Handler for Door {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.password(user, password.as_bytes()).await)
+        let password = Secret::new(password.as_bytes().to_vec());
+        Ok(self.password(user, password).await)
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -128,14 +136,22 @@ impl Handler for Door {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        let given = response.and_then(|mut answers| answers.next());
-        Ok(match given {
-            Some(password) => self.password(user, &password).await,
-            None => Auth::Partial {
-                name: Cow::Borrowed(""),
-                instructions: Cow::Borrowed(""),
-                prompts: Cow::Borrowed(&[(Cow::Borrowed(PROMPT), false)]),
-            },
+        let Some(mut answers) = response else {
+            return Ok(self.talk.open(&self.service));
+        };
+        let given = answers.next().map(|given| Secret::new(given.to_vec()));
+        let until = |later| {
+            self.until.send_replace(later);
+        };
+        let turn = self
+            .talk
+            .answered(&self.service, user, given, self.from, until)
+            .await;
+        Ok(match turn {
+            Turn::Ask(further) => further,
+            Turn::Given(password) => self.password(user, password).await,
+            Turn::Signed(identity, asked) => self.enter(*identity, asked),
+            Turn::Refused => again(),
         })
     }
 

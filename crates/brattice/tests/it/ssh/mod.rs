@@ -10,6 +10,7 @@ mod commands;
 mod exec;
 mod files;
 mod holds;
+mod people;
 mod records;
 mod trusted;
 mod vault;
