@@ -48,9 +48,6 @@ pub(crate) fn accept(text: &str, wanted: &Wanted<'_>) -> Result<Certificate, &'s
             );
         }
     }
-    if certificate.verify_signature().is_err() {
-        return Err("the certificate's signature is wrong");
-    }
     // To the letter, and nobody beside: none at all means anybody to OpenSSH.
     if certificate.valid_principals() != [wanted.account] {
         return Err("the certificate is not for the account that was asked for, and no other");
@@ -65,6 +62,9 @@ pub(crate) fn accept(text: &str, wanted: &Wanted<'_>) -> Result<Certificate, &'s
     let mut extensions = certificate.extensions().iter();
     if extensions.any(|(name, value)| !EXTENSIONS.contains(&name.as_str()) || !value.is_empty()) {
         return Err("the certificate has an extension that was not asked for");
+    }
+    if certificate.verify_signature().is_err() {
+        return Err("the certificate's signature is wrong");
     }
     Ok(certificate)
 }
@@ -277,6 +277,35 @@ mod tests {
             };
             assert!(says(&text).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn fuzz_signed_key() {
+        use base64::Engine;
+        use base64::engine::general_purpose::STANDARD;
+        let bytes = |text: &str| Certificate::from_openssh(text).unwrap().to_bytes().unwrap();
+        let good = certified(|b| {
+            b.extension("permit-pty", "").unwrap();
+        });
+        let other = certified(|b| {
+            b.critical_option("force-command", "x").unwrap();
+        });
+        brattice_fuzz::Fuzz::new("signed_key", env!("CARGO_MANIFEST_DIR"))
+            .seed(bytes(&good))
+            .seed(bytes(&other))
+            .run(|input, _| {
+                let kind = "ssh-ed25519-cert-v01@openssh.com";
+                match says(&format!("{kind} {}", STANDARD.encode(input))) {
+                    Err(why) => Ok(why.len() as u64),
+                    Ok(taken) if taken.public_key() != key(9).public_key().key_data() => {
+                        Err("a certificate of another key".to_owned())
+                    }
+                    Ok(taken) if taken.signature_key() != key(1).public_key().key_data() => {
+                        Err("signed by a key that signed nothing".to_owned())
+                    }
+                    Ok(_) => Ok(1_000),
+                }
+            });
     }
 
     /// What `ssh-keygen` signs with an authority of this kind.

@@ -241,7 +241,9 @@ impl Talk {
             self.seat = service.lobby.seat(from.ip());
         }
         if self.seat.is_none() {
-            let no = full("Too many people are signing in now; try again in a few minutes.");
+            let no = full(
+                "Too many people are signing in now; try again in a few minutes, or use `brattice ssh`.",
+            );
             return self.tell(service, no, user, from);
         }
         if self.codes >= CODES_MAX {
