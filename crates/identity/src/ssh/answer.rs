@@ -90,6 +90,7 @@ mod tests {
     use ssh_key::certificate::{Builder, CertType};
     use ssh_key::private::Ed25519Keypair;
     use std::process::Command;
+    use std::sync::OnceLock;
 
     const NOW: i64 = 1_700_000_000;
 
@@ -116,7 +117,8 @@ mod tests {
     }
 
     fn says(text: &str) -> Result<Certificate, &'static str> {
-        let ours = key(9);
+        static OURS: OnceLock<PrivateKey> = OnceLock::new();
+        let ours = OURS.get_or_init(|| key(9));
         accept(
             text,
             &Wanted {
@@ -290,6 +292,7 @@ mod tests {
         let other = certified(|b| {
             b.critical_option("force-command", "x").unwrap();
         });
+        let (ours, authority) = (key(9), key(1));
         brattice_fuzz::Fuzz::new("signed_key", env!("CARGO_MANIFEST_DIR"))
             .seed(bytes(&good))
             .seed(bytes(&other))
@@ -297,10 +300,10 @@ mod tests {
                 let kind = "ssh-ed25519-cert-v01@openssh.com";
                 match says(&format!("{kind} {}", STANDARD.encode(input))) {
                     Err(why) => Ok(why.len() as u64),
-                    Ok(taken) if taken.public_key() != key(9).public_key().key_data() => {
+                    Ok(taken) if taken.public_key() != ours.public_key().key_data() => {
                         Err("a certificate of another key".to_owned())
                     }
-                    Ok(taken) if taken.signature_key() != key(1).public_key().key_data() => {
+                    Ok(taken) if taken.signature_key() != authority.public_key().key_data() => {
                         Err("signed by a key that signed nothing".to_owned())
                     }
                     Ok(_) => Ok(1_000),
