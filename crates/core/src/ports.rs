@@ -163,8 +163,9 @@ pub struct Lease {
 
 /// Certifies the private key of a lease, over SSH (OpenSSH's PROTOCOL.certkeys).
 pub trait KeyCertifier: Send + Sync + fmt::Debug {
-    /// A certificate for one login now, as a `-cert.pub` file has it. The error's text is for the operator.
-    fn certify(&self) -> Result<String, String>;
+    /// A certificate that is good for a login now, as a `-cert.pub` file has it; it may be one that was given before. The
+    /// error's text is for the operator.
+    fn certify(&self) -> BoxFuture<'_, Result<String, String>>;
 }
 
 /// Something that was taken for one session. Dropping it gives it back, once, whatever ended the session; the work of

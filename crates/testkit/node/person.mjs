@@ -1,9 +1,9 @@
 // A person with a browser: goes to an address, follows where it leads, fills in forms, and says what they saw.
 //
-//   node person.mjs URL [name] [yes|no] [--until PATTERN] [--jar FILE] [--posting]
+//   node person.mjs URL [name] [yes|no|look] [--until PATTERN] [--jar FILE] [--posting]
 //
 // With `--posting` another site has the browser post the form that is read from standard input.
-// A page with a field called `login` is filled in with the name; one that asks for `answer` is answered; of links that
+// A page with a field called `login` is filled in with the name; one that asks for `answer` is answered, or with `look` only read; of links that
 // look like buttons the first is taken. `--until` stops before an address that matches, and prints it. Cookies are kept by
 // host, as browsers keep them, in the file where one is given.
 
@@ -86,7 +86,8 @@ for (let steps = 0; steps < 30; steps += 1) {
   const form = html.match(/<form[\s\S]*?<\/form>/i)?.[0];
   const link = html.match(/<a class="button" href="([^"]*)"/i)?.[1];
   from = next.url;
-  if (form && response.ok && (/name="(login|prompt|answer)"/.test(form))) {
+  const asked = form && /name="answer"/.test(form);
+  if (form && response.ok && !(asked && answer === 'look') && (/name="(login|prompt|answer)"/.test(form))) {
     const { action, method = 'get' } = attributes(form.match(/<form[^>]*>/i)[0]);
     const fields = new URLSearchParams();
     for (const [tag] of form.matchAll(/<input[^>]*>/gi)) {
@@ -95,7 +96,7 @@ for (let steps = 0; steps < 30; steps += 1) {
       else if (input.name === 'password') fields.set('password', 'x');
       else if (input.name) fields.set(input.name, input.value ?? '');
     }
-    if (/name="answer"/.test(form)) fields.set('answer', answer);
+    if (asked) fields.set('answer', answer);
     const url = new URL(action ?? next.url, next.url);
     next =
       method.toLowerCase() === 'post'

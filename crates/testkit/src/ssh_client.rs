@@ -63,6 +63,8 @@ pub enum SshProof {
     Agent(PathBuf),
     /// By a password, also where it is asked for interactively.
     Password(String),
+    /// By what is typed at a terminal, where the server asks.
+    Terminal,
 }
 
 /// A library for Python.
@@ -139,6 +141,24 @@ impl SshClient {
             ssh.arg(command);
         }
         ssh
+    }
+
+    /// The same on a terminal of its own, where a person sees what it writes and what they type: for [`Running`], whose
+    /// output is that terminal's.
+    ///
+    /// [`Running`]: crate::client::Running
+    pub fn on_terminal(&self, command: &str) -> Command {
+        let line = format!("{} {HOST} {command}", self.transport());
+        let mut script = self.command("script");
+        script.args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            &line,
+            "/dev/null",
+        ]);
+        script
     }
 
     /// Runs scp; `-O` among the options is the old protocol, otherwise it copies by sftp.
@@ -270,10 +290,13 @@ impl SshClient {
                 certificate.display()
             ),
             SshProof::Agent(_) => "IdentityFile none".to_owned(),
-            SshProof::Password(_) => "IdentityFile none\nPubkeyAuthentication no".to_owned(),
+            SshProof::Password(_) | SshProof::Terminal => {
+                "IdentityFile none\nPubkeyAuthentication no".to_owned()
+            }
         };
         let methods = match &self.login.proof {
             SshProof::Password(_) => "password,keyboard-interactive",
+            SshProof::Terminal => "keyboard-interactive",
             _ => "publickey",
         };
         format!(
@@ -316,6 +339,7 @@ impl SshClient {
             } => (key, certificate) = (Some(k), Some(c)),
             SshProof::Agent(socket) => agent = Some(socket),
             SshProof::Password(word) => password = Some(word),
+            SshProof::Terminal => {}
         }
         json!({
             "port": self.login.port,

@@ -81,16 +81,29 @@ pub(super) fn confirm(asked: &Confirm) -> Page {
             "<dt>where</dt><dd>this computer</dd>\n".to_owned(),
             "A program on this computer asks to act as you. If you did not just start it, say no.",
         ),
-        Some((from, code)) => (
-            "Sign in on another computer?",
-            format!(
-                "<dt>where</dt><dd>{}</dd>\n<dt>its code</dt><dd><code>{}</code></dd>\n",
-                escaped(from),
-                escaped(code)
-            ),
-            "A program on another computer asks to act as you. Say yes only if you see this very code there, and \
-             started it yourself: whoever sent you here by a link would otherwise act in your name.",
-        ),
+        Some(elsewhere) => {
+            let (from, code) = (escaped(&elsewhere.from), escaped(&elsewhere.code));
+            let about = format!(
+                "<dt>where</dt><dd>{from}</dd>\n<dt>its code</dt><dd><code>{code}</code></dd>\n"
+            );
+            match &elsewhere.login {
+                None => (
+                    "Sign in on another computer?",
+                    about,
+                    "A program on another computer asks to act as you. Say yes only if you see this very code there, \
+                     and started it yourself: whoever sent you here by a link would otherwise act in your name.",
+                ),
+                Some(login) => (
+                    "Go on as you over SSH?",
+                    format!(
+                        "<dt>asks for</dt><dd><code>{}</code></dd>\n{about}",
+                        escaped(login)
+                    ),
+                    "A connection over SSH asks to go on as you. Say yes only if your own terminal shows this very code \
+                     now: whoever sent you here by a link would otherwise be there in your name.",
+                ),
+            }
+        }
     };
     let body = format!(
         "<p>{warning}</p>\n<dl>\n<dt>you</dt><dd><strong>{who}</strong></dd>\n\

@@ -244,12 +244,33 @@ async fn answer(State(admin): State<Arc<Admin>>, request: Request) -> Response {
         let chain = answered.identity.chain.to_string();
         let asked_by = match &answered.by.device {
             None => format!("{} at {from}", answered.by.client),
-            Some((at, code)) => format!("{} at {at}, which showed {code}", answered.by.client),
+            Some(there) => {
+                let asked_for = there.login.as_ref().map(|l| format!(", for {l}"));
+                format!(
+                    "{} at {}, which showed {}{}",
+                    answered.by.client,
+                    there.from,
+                    there.code,
+                    asked_for.unwrap_or_default()
+                )
+            }
         };
+        let over_ssh = answered
+            .by
+            .device
+            .as_ref()
+            .is_some_and(|d| d.login.is_some());
         let details = format!("answered from {from}");
         record(&admin, chain, "sign_in.answer", &asked_by, yes, details).await?;
         Ok(match answered.leads_to {
             Some(to) => (Shown::Go(to), None),
+            None if yes && over_ssh => (
+                Shown::Page(page::said(
+                    "Done",
+                    "Go back to your terminal and press Enter there. You can close this window.",
+                )),
+                None,
+            ),
             None if yes => (
                 Shown::Page(page::said(
                     "Done",
@@ -260,7 +281,7 @@ async fn answer(State(admin): State<Arc<Admin>>, request: Request) -> Response {
             None => (
                 Shown::Page(page::said(
                     "Nobody signed in",
-                    "The other computer is told no. You can close this window.",
+                    "Whoever asked is told no. You can close this window.",
                 )),
                 None,
             ),

@@ -56,8 +56,19 @@ pub struct Returned {
 pub struct AskedBy {
     /// The client.
     pub client: String,
-    /// Where the program is that shows a code, and the code; `None` for one on the person's own machine.
-    pub device: Option<(String, String)>,
+    /// Where else it is; `None` for a program on the person's own machine.
+    pub device: Option<Elsewhere>,
+}
+
+/// Where somebody asks from who shows a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The address.
+    pub from: String,
+    /// The code.
+    pub code: String,
+    /// What a connection over SSH asks for, `ACCOUNT@TARGET` or `TARGET`; `None` for a program.
+    pub login: Option<String>,
 }
 
 /// What a person is asked before a client gets anything.

@@ -2,8 +2,8 @@
 
 use super::world::*;
 use crate::ports::login::{
-    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, LoginApi, LoginRefused,
-    Next, Returned, SignInView, SignedIn,
+    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, Elsewhere, LoginApi,
+    LoginRefused, Next, Returned, SignInView, SignedIn,
 };
 use axum::body::to_bytes;
 
@@ -21,7 +21,11 @@ fn hostile() -> Identity {
 fn asked_by() -> AskedBy {
     AskedBy {
         client: "<i>cli</i>".to_owned(),
-        device: Some(("192.0.2.9".to_owned(), "<u>".to_owned())),
+        device: Some(Elsewhere {
+            from: "192.0.2.9".to_owned(),
+            code: "<u>".to_owned(),
+            login: Some("<q>@web-1".to_owned()),
+        }),
     }
 }
 
@@ -240,6 +244,20 @@ async fn pages_show_what_others_chose_as_text_and_run_nothing() {
         policy.contains("form-action 'self' http://127.0.0.1:4000;"),
         "{policy}"
     );
+}
+
+#[tokio::test]
+async fn who_is_asked_for_a_connection_sees_what_it_asks_for_from_where_and_its_code() {
+    let (_, _, html) = get("/oauth/callback/okta?state=s&code=c", &[]).await;
+    for part in [
+        "Go on as you over SSH?",
+        "<code>&lt;q&gt;@web-1</code>",
+        "192.0.2.9",
+        "<code>&lt;u&gt;</code>",
+        "only if your own terminal shows this very code",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::Revocations;
 use super::revocations::token;
 use crate::run::Gateway;
 use brattice_admin::ports::login::{
-    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, Ending, LoginApi,
+    Answered, AskedBy, AuthorizeRequest, Choice, Confirm, DeviceCodes, Elsewhere, Ending, LoginApi,
     LoginRefused, Next, Returned, SignInView, SignedIn,
 };
 use brattice_core::ids::Digest;
@@ -376,9 +376,14 @@ fn asked_by(by: login::AskedBy) -> AskedBy {
             client,
             from,
             user_code,
+            login,
         } => AskedBy {
             client,
-            device: Some((from, user_code)),
+            device: Some(Elsewhere {
+                from,
+                code: user_code,
+                login,
+            }),
         },
     }
 }

@@ -275,10 +275,12 @@ pub struct RawTarget {
     /// ECDSA.
     #[schemars(extend("writeOnly" = true))]
     pub private_key: Option<String>,
-    /// Whose certificate the gateway logs in to a host with, instead of `private_key` or `password`: `gateway` makes a key
-    /// for each session and signs a certificate for each login, good for minutes, whose name tells the host's log the agent
-    /// and the session. The host needs `TrustedUserCAKeys` with the key that `brattice ssh ca` prints.
-    pub certificate: Option<RawCertificate>,
+    /// Whose certificate the gateway logs in to a host with, instead of `private_key` or `password`. Each session has a key
+    /// of its own, and a certificate that is good for minutes, whose name tells the host's log the agent and the session.
+    /// With `gateway` the gateway signs it itself: the host needs `TrustedUserCAKeys` with the key that `brattice ssh ca`
+    /// prints. With `vault:VAULT/MOUNT/sign/ROLE` the SSH secrets engine of a vault signs it, whose key the host needs.
+    #[schemars(extend("pattern" = "^(gateway|vault:.+/.+/sign/.+)$"))]
+    pub certificate: Option<String>,
     /// The keys of a host, as in `ssh-ed25519 AAAA…`: it must prove to hold one of them. This or `host_authorities` is
     /// required for `ssh`, since a key that is taken at first sight may be anybody's: `ssh-keyscan` on the host itself tells them.
     #[serde(default)]
@@ -334,14 +336,6 @@ pub enum RawProtocol {
     Postgres,
     /// SSH, version 2.
     Ssh,
-}
-
-/// Whose certificate it is that the gateway logs in to a host with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RawCertificate {
-    /// The gateway's own, by `listen.ssh.target_ca`.
-    Gateway,
 }
 
 /// The shell that an account of a host logs in with.
@@ -488,7 +482,8 @@ pub struct RawLimits {
     /// Bytes of one statement with its parameters. Default: 1048576.
     #[schemars(range(min = 1024, max = 1073741824))]
     pub statement_bytes_max: Option<u32>,
-    /// How long a caller may take to log in. Default: `10s`.
+    /// How long a caller may take to log in. A person who has begun to sign in by a code over SSH may take as long as the
+    /// code is good. Default: `10s`.
     pub login_max: Option<String>,
     /// How long a session may go on after its identity expired, when it is busy. Default: `60s`.
     pub expiry_grace: Option<String>,

@@ -39,6 +39,7 @@ pub(super) fn by_target(checked: &Checked) -> BTreeMap<String, TargetCredential>
                     UpstreamProof::PrivateKey(secret(source))
                 }
                 checked::TargetCredential::Gateway => UpstreamProof::Gateway,
+                checked::TargetCredential::Signed(by) => UpstreamProof::Signed(by.clone()),
                 checked::TargetCredential::RdsIam(aws) => UpstreamProof::RdsIam(RdsLogin {
                     aws: aws.clone(),
                     host: t.host.clone(),

@@ -49,7 +49,7 @@ pub(super) struct Bound {
 
 impl Gateway {
     /// Binds every listener of the bundle.
-    pub(super) async fn bind(&self) -> Result<Bound, StartError> {
+    pub(super) async fn bind(self: &Arc<Self>) -> Result<Bound, StartError> {
         let checked = self.checked.load_full();
         let postgres = match &checked.listen.postgres {
             None => None,

@@ -5,12 +5,15 @@
 use super::Gateway;
 use super::error::StartError;
 use super::ssh_keys::SshKeys;
+use crate::adapt::OverSsh;
 use crate::config::Checked;
 use crate::config::checked::SshListener;
 use arc_swap::ArcSwap;
 use brattice_proxy::endpoint::Endpoint;
 use brattice_proxy::listen;
-use brattice_proxy::ssh::{AllTargets, Config, Host, Limits, Service, Whereabouts, fingerprint};
+use brattice_proxy::ssh::{
+    AllTargets, Config, Host, Limits, Lobby, Service, Whereabouts, fingerprint,
+};
 use brattice_proxy::workers::Workers;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,11 @@ use tokio::task::JoinHandle;
 
 /// How often the certificate is made anew: far more often than it has to be, so that a few failures harm nobody.
 const RENEWED_EVERY: Duration = Duration::from_secs(3600);
+
+/// Connections that may wait at once for a person to sign in, of all and of one origin; of all never more than a quarter of
+/// all connections, since they are open for minutes and have proven nothing.
+const SIGN_INS_MAX: usize = 64;
+const SIGN_INS_PER_SOURCE_MAX: usize = 8;
 
 /// What stands behind the listener.
 pub(super) struct SshFront {
@@ -31,7 +39,7 @@ pub(super) struct SshFront {
 
 impl SshFront {
     pub(super) fn new(
-        gateway: &Gateway,
+        gateway: &Arc<Gateway>,
         listener: &SshListener,
         keys: Arc<SshKeys>,
         checked: &Checked,
@@ -44,6 +52,11 @@ impl SshFront {
         let service = Arc::new(Service {
             gate: gateway.gate.clone(),
             authenticator: gateway.authenticator.clone(),
+            sign_ins: Arc::new(OverSsh::new(gateway)),
+            lobby: Arc::new(Lobby::new(
+                (gateway.connections_max() / 4).clamp(1, SIGN_INS_MAX),
+                SIGN_INS_PER_SOURCE_MAX,
+            )),
             lender: gateway.lender.clone(),
             recordings: gateway.recordings.clone(),
             hosts: gateway.hosts.clone(),

@@ -84,6 +84,8 @@ pub enum UpstreamProof {
     PrivateKey(SecretFrom),
     /// By a key that is made for each session, certified by the gateway itself for each login over SSH.
     Gateway,
+    /// By such a key, certified by the SSH engine of a vault.
+    Signed(VaultPath),
 }
 
 /// Lends by target from the sources that the bundle names.
@@ -123,16 +125,17 @@ impl Lender {
         let returns = Arc::new(Returns::start());
         let plain = Plain(parts.environment);
         let book = Book::new(parts.leases);
-        let signer = Arc::new(Signer {
-            authority: parts.ssh,
-            clock: parts.clock.clone(),
-            randomness: parts.randomness.clone(),
-        });
         let sources = Arc::new(Sources {
             vaults: Vaults::new(plain.clone(), returns.clone(), book),
-            aws: Accounts::new(plain.clone(), parts.clock, &parts.node),
+            aws: Accounts::new(plain.clone(), parts.clock.clone(), &parts.node),
             plain,
             sealed: parts.sealed,
+        });
+        let signer = Arc::new(Signer {
+            authority: parts.ssh,
+            sources: sources.clone(),
+            clock: parts.clock,
+            randomness: parts.randomness.clone(),
         });
         Self {
             by_target: arc_swap::ArcSwap::default(),
@@ -210,8 +213,10 @@ impl Lender {
             .get(to.target)
             .cloned()
             .ok_or_else(|| fail("none is configured".to_owned()))?;
-        if credential.proof == UpstreamProof::Gateway {
-            return self.signer.lend(to).map_err(fail);
+        match &credential.proof {
+            UpstreamProof::Gateway => return self.signer.lend(to).map_err(fail),
+            UpstreamProof::Signed(by) => return self.signer.lend_by(by, to).await.map_err(fail),
+            _ => {}
         }
         let (Some(template), Purpose::Session { id, agent }) = (&credential.template, to.purpose)
         else {

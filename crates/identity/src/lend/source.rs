@@ -177,7 +177,9 @@ impl Sources {
                     held: None,
                 });
             }
-            UpstreamProof::Gateway => return Err("it is signed, and read nowhere".to_owned()),
+            UpstreamProof::Gateway | UpstreamProof::Signed(_) => {
+                return Err("it is signed, and read nowhere".to_owned());
+            }
             UpstreamProof::RdsIam(to) => {
                 return Ok(Lease {
                     user: credential.user.clone(),

@@ -376,7 +376,7 @@ async fn a_login_at_a_host_is_certified_for_minutes_with_a_key_of_its_session() 
         PrivateKey::from_openssh(text).unwrap()
     };
     assert_ne!(key(&one).public_key(), key(&two).public_key());
-    let certified = one.certifier.as_ref().unwrap().certify().unwrap();
+    let certified = one.certifier.as_ref().unwrap().certify().await.unwrap();
     let certificate = Certificate::from_openssh(&certified).unwrap();
     assert_eq!(certificate.public_key(), key(&one).public_key().key_data());
     assert_eq!(certificate.signature_key(), signer.public_key().key_data());
@@ -387,7 +387,7 @@ async fn a_login_at_a_host_is_certified_for_minutes_with_a_key_of_its_session() 
     assert!(certificate.valid_before() - certificate.valid_after() <= 300);
     // Each login has another one.
     assert_ne!(
-        one.certifier.as_ref().unwrap().certify().unwrap(),
+        one.certifier.as_ref().unwrap().certify().await.unwrap(),
         certified
     );
 

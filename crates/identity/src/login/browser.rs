@@ -106,6 +106,8 @@ pub enum AskedBy {
         from: String,
         /// What it shows.
         user_code: String,
+        /// Over SSH: what the connection asks for, `ACCOUNT@TARGET` or `TARGET`.
+        login: Option<String>,
     },
 }
 
@@ -134,6 +136,8 @@ pub(super) enum Reply {
         client: String,
         from: String,
         user_code: String,
+        #[serde(default)]
+        login: Option<String>,
     },
 }
 
@@ -239,7 +243,18 @@ impl Logins {
             Some(code) => self.look::<Device>(code).await?,
             None => None,
         };
-        let (Some(code), Some((Device::Waiting { client, from }, _))) = (code, waiting) else {
+        let (
+            Some(code),
+            Some((
+                Device::Waiting {
+                    client,
+                    from,
+                    login,
+                },
+                _,
+            )),
+        ) = (code, waiting)
+        else {
             self.guesses.failed(source, now);
             return Err(No::Grant("no device shows this code, or no longer"));
         };
@@ -247,17 +262,16 @@ impl Logins {
             client,
             from,
             user_code: code,
+            login,
         };
         self.begin(reply, cookie)
     }
 
     fn begin(&self, reply: Reply, cookie: Option<String>) -> Result<Choice, No> {
-        let providers = self.providers();
-        if providers.is_empty() {
-            return Err(No::Request(
-                "nobody signs in at this gateway: its bundle has no provider with `sign_in`",
-            ));
-        }
+        let providers = match &reply {
+            Reply::Device { login: Some(_), .. } => self.providers_over_ssh()?,
+            _ => self.some_providers()?,
+        };
         let fresh = self.fresh()?;
         // A browser that is on another way already keeps its cookie, so that both ways lead on.
         let cookie = cookie.filter(|c| c.len() == fresh.len()).unwrap_or(fresh);
@@ -472,11 +486,13 @@ impl Logins {
                 client,
                 from,
                 user_code,
+                login,
             } => {
                 let by = AskedBy::Device {
                     client: client.clone(),
                     from: from.clone(),
                     user_code: device::shown(user_code),
+                    login: login.clone(),
                 };
                 (by, None)
             }
@@ -537,11 +553,13 @@ impl Logins {
                 client,
                 from,
                 user_code,
+                login,
             } => {
                 let by = AskedBy::Device {
                     client,
                     from,
                     user_code: device::shown(&user_code),
+                    login,
                 };
                 self.settle_device(&user_code, yes.then_some(step.proven))
                     .await?;

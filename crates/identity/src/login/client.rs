@@ -7,10 +7,12 @@ use url::{Host, Url};
 
 /// The command line (`client_id`).
 pub const CLI: &str = "brattice-cli";
+/// The gateway's own SSH listener, for a person at a stock client. Nobody else comes by this name.
+pub(super) const SSH: &str = "brattice-ssh";
 /// The path that a command line listens on.
 const CLI_PATH: &str = "/callback";
 
-/// Whether there is a client of this name.
+/// Whether there is a client of this name, for those who come by HTTP.
 pub(super) fn known(client: &str) -> Result<(), No> {
     if client == CLI {
         Ok(())

@@ -38,7 +38,13 @@ pub struct DeviceCodes {
 /// What stands under a user code.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Device {
-    Waiting { client: String, from: String },
+    Waiting {
+        client: String,
+        from: String,
+        /// Over SSH: what the connection asks for.
+        #[serde(default)]
+        login: Option<String>,
+    },
     Answered(Option<Box<Proven>>),
 }
 
@@ -66,16 +72,13 @@ impl Logins {
     /// Gives a device its codes.
     pub async fn begin_device(&self, client: &str, from: &str) -> Result<DeviceCodes, No> {
         client::known(client)?;
-        if self.providers().is_empty() {
-            return Err(No::Request(
-                "nobody signs in at this gateway: its bundle has no provider with `sign_in`",
-            ));
-        }
+        self.some_providers()?;
         let device_code = self.fresh()?;
         let user_code = self.user_code()?;
         let waiting = Device::Waiting {
             client: client.to_owned(),
             from: from.to_owned(),
+            login: None,
         };
         self.keep(&user_code, &waiting, from).await?;
         let polling = Polling {
@@ -152,7 +155,7 @@ impl Logins {
         }
     }
 
-    fn user_code(&self) -> Result<String, No> {
+    pub(super) fn user_code(&self) -> Result<String, No> {
         let mut code = String::with_capacity(USER_CODE_LETTERS);
         while code.len() < USER_CODE_LETTERS {
             let mut bytes = [0; USER_CODE_LETTERS * 2];

@@ -9,7 +9,7 @@
 use super::browser::Proven;
 use super::step::{Step, challenge_of};
 use super::store::{NewSignIn, SignInRow, Turned};
-use super::{Ending, Logins, No};
+use super::{Ending, Logins, No, client};
 use crate::lend::{open, seal};
 use crate::oidc::SignInFailed;
 use aws_lc_rs::hmac;
@@ -130,7 +130,12 @@ impl Logins {
         let secret = Secret::new(self.fresh()?);
         let refresh = refresh_token(&secret, &id, 0);
         let now = self.now();
-        let lasts = Duration::from_secs(self.sign_in_seconds.load(Ordering::Acquire));
+        let lasts = match client {
+            // Nobody holds anything to renew it by.
+            client::SSH => &self.token_seconds,
+            _ => &self.sign_in_seconds,
+        };
+        let lasts = Duration::from_secs(lasts.load(Ordering::Acquire));
         let row = NewSignIn {
             client: client.to_owned(),
             from: from.to_owned(),

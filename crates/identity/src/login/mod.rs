@@ -1,8 +1,9 @@
 //! People signing in at the gateway: the authorization server that the command line and the console are clients of
 //! (OAuth 2.1), with the company's providers behind it.
 //!
-//! Lives here: what happens between a client's request and its token: the browser's way (`browser`), the way without a
-//! browser (`device`), what a client gets (`grant`), and how each step is kept (`step`). Never: HTTP, pages, storage, rules.
+//! Lives here: what happens between a client's request and its token: the browser's way (`browser`), the ways without a
+//! browser (`device`, `over_ssh`), what a client gets (`grant`), and how each step is kept (`step`). Never: HTTP, pages,
+//! storage, rules.
 //!
 //! A person is `(issuer, subject)`, as their provider says. Every handle is 256 random bits, kept by its digest, good once,
 //! and, where a browser brings it, only together with the cookie of the browser that began.
@@ -11,6 +12,7 @@ mod browser;
 mod client;
 mod device;
 mod grant;
+mod over_ssh;
 mod posted;
 mod step;
 mod store;
@@ -19,6 +21,7 @@ pub use browser::{Answered, AskedBy, Authorize, Callback, Choice, Confirm, Next}
 pub use client::CLI;
 pub use device::{DEVICE_INTERVAL, DeviceCodes};
 pub use grant::Given;
+pub use over_ssh::{LOGIN_CHARS_MAX, SshCode, is_login};
 pub use store::{LoginStore, NewSignIn, SignInRow, StillGood, Turned};
 
 use crate::lend::{SealError, SealingKeys};
@@ -195,6 +198,22 @@ impl Logins {
         names.extend(self.saml.load().keys().cloned());
         names.sort();
         names
+    }
+
+    /// Whether there are people who sign in at all.
+    pub fn has_people(&self) -> bool {
+        !self.providers().is_empty()
+    }
+
+    /// The same, where there has to be one.
+    fn some_providers(&self) -> Result<Vec<String>, No> {
+        let names = self.providers();
+        if names.is_empty() {
+            return Err(No::Request(
+                "nobody signs in at this gateway: its bundle has no provider with `sign_in`",
+            ));
+        }
+        Ok(names)
     }
 
     /// Where a provider sends browsers back to.

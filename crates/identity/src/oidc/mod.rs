@@ -168,16 +168,18 @@ impl Oidc {
 
     /// Whether tokens for a chain count only where they are bound to something: a provider of somebody in it wants that.
     pub fn wants_bound(&self, chain: &Chain) -> bool {
+        chain.actors().any(|a| self.binds(&a.issuer))
+    }
+
+    /// Whether tokens for this provider's people and workloads count only where they are bound to something.
+    pub fn binds(&self, issuer: &str) -> bool {
         let (providers, beside) = (self.providers.load(), self.beside.load());
-        let wants = |issuer: &str| {
-            let here = providers.list.iter().map(|p| &p.config);
-            here.filter(|c| c.name == issuer)
-                .any(|c| c.binding_required)
-                || beside
-                    .iter()
-                    .any(|b| b.name == issuer && b.binding_required)
-        };
-        chain.actors().any(|a| wants(&a.issuer))
+        let here = providers.list.iter().map(|p| &p.config);
+        here.filter(|c| c.name == issuer)
+            .any(|c| c.binding_required)
+            || beside
+                .iter()
+                .any(|b| b.name == issuer && b.binding_required)
     }
 
     /// Whether a token that was verified is in the hands that it is for.

@@ -4,6 +4,7 @@
 //! that is shown is worth, where keys are kept.
 
 mod agent;
+pub(crate) mod answer;
 #[cfg(test)]
 mod tests;
 
@@ -135,7 +136,7 @@ impl Authority {
             }
             For::Login => {
                 builder.cert_type(CertType::User)?;
-                for extension in [PERMIT_PTY, PERMIT_PORTS] {
+                for extension in answer::EXTENSIONS {
                     builder.extension(extension, "")?;
                 }
             }

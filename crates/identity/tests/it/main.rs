@@ -4,6 +4,8 @@
 mod addressed;
 #[cfg(test)]
 mod bound;
+#[cfg(test)]
+mod certified;
 mod config;
 #[cfg(test)]
 mod forged;

@@ -8,6 +8,7 @@ use super::channel::{self, Client, Opened};
 use super::forward::{self, To};
 use super::listen::{self, Ends, Listening, Where};
 use super::prove::Asked;
+use super::sign_in::{Talk, Turn};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
 use russh::keys::ssh_key::Certificate;
@@ -15,20 +16,18 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 /// Where a host may listen at once for one connection.
 const LISTENING_MAX: usize = 8;
 /// How long it may take until a host listens.
 const LISTEN_MAX: Duration = Duration::from_secs(5);
-/// What a person is asked for.
-const PROMPT: &str = "Access token, or credential as ID:SECRET: ";
 
 /// A client that has proven who it is.
 pub(super) struct Proven {
@@ -40,6 +39,10 @@ pub(super) struct Door {
     service: Arc<Service>,
     from: SocketAddr,
     proven: Option<oneshot::Sender<Proven>>,
+    /// Until when somebody may log in.
+    until: watch::Sender<Instant>,
+    /// What a person is asked.
+    talk: Talk,
     opened: Opened,
     places: Places,
     /// Where the host listens for this client.
@@ -77,6 +80,7 @@ impl Door {
         service: Arc<Service>,
         from: SocketAddr,
         proven: oneshot::Sender<Proven>,
+        until: watch::Sender<Instant>,
         opened: Opened,
     ) -> Self {
         let places = Places {
@@ -87,6 +91,8 @@ impl Door {
             service,
             from,
             proven: Some(proven),
+            until,
+            talk: Talk::default(),
             opened,
             places,
             listening: HashMap::new(),
@@ -94,10 +100,9 @@ impl Door {
         }
     }
 
-    async fn password(&mut self, user: &str, password: &[u8]) -> Auth {
+    async fn password(&mut self, user: &str, password: Secret) -> Auth {
         let asked = Asked::read(user);
-        let secret = Secret::new(password.to_vec());
-        match self.service.prove(&secret, &asked, self.from).await {
+        match self.service.prove(&password, &asked, self.from).await {
             Ok(identity) => self.enter(identity, asked),
             Err(_) => again(),
         }
@@ -105,6 +110,8 @@ impl Door {
 
     /// Somebody is in, who is nobody else for as long as the connection lasts.
     fn enter(&mut self, identity: Identity, asked: Asked) -> Auth {
+        // Nobody is waited for any longer, and there is room for others.
+        self.talk = Talk::default();
         let told = self
             .proven
             .take()
@@ -160,7 +167,8 @@ impl Handler for Door {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.password(user, password.as_bytes()).await)
+        let password = Secret::new(password.as_bytes().to_vec());
+        Ok(self.password(user, password).await)
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -169,14 +177,22 @@ impl Handler for Door {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        let given = response.and_then(|mut answers| answers.next());
-        Ok(match given {
-            Some(password) => self.password(user, &password).await,
-            None => Auth::Partial {
-                name: Cow::Borrowed(""),
-                instructions: Cow::Borrowed(""),
-                prompts: Cow::Borrowed(&[(Cow::Borrowed(PROMPT), false)]),
-            },
+        let Some(mut answers) = response else {
+            return Ok(self.talk.open(&self.service));
+        };
+        let given = answers.next().map(|given| Secret::new(given.to_vec()));
+        let until = |later| {
+            self.until.send_replace(later);
+        };
+        let turn = self
+            .talk
+            .answered(&self.service, user, given, self.from, until)
+            .await;
+        Ok(match turn {
+            Turn::Ask(further) => further,
+            Turn::Given(password) => self.password(user, password).await,
+            Turn::Signed(identity, asked) => self.enter(*identity, asked),
+            Turn::Refused => again(),
         })
     }
 

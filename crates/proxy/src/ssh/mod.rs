@@ -24,6 +24,7 @@ mod run;
 mod serve;
 mod sftp;
 mod show;
+mod sign_in;
 mod transport;
 mod typed;
 mod upstream;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 
 pub use russh::keys::ssh_key::{Certificate, PrivateKey, PublicKey};
 pub use russh::server::Config;
+pub use sign_in::{Invitation, Lobby, NotSignedIn, SignIns};
 pub use vet::{AllTargets, Whereabouts};
 
 /// Where a host is, and how it proves to be that host.
@@ -128,6 +130,10 @@ pub struct Service {
     pub gate: Arc<Gate>,
     /// Who proves callers.
     pub authenticator: Arc<dyn Authenticator>,
+    /// People who sign in in a browser while their connection waits.
+    pub sign_ins: Arc<dyn SignIns>,
+    /// Room for such connections.
+    pub lobby: Arc<Lobby>,
     /// Who lends targets' credentials.
     pub lender: Arc<dyn CredentialSource>,
     /// Where recordings go.

@@ -81,7 +81,7 @@ impl Service {
         proven.map_err(|error| self.refuse(&error, asked, from))
     }
 
-    fn refuse(&self, error: &AuthError, asked: &Asked, from: SocketAddr) -> Denial {
+    pub(super) fn refuse(&self, error: &AuthError, asked: &Asked, from: SocketAddr) -> Denial {
         let denial = refused(error);
         let mut recorded = denial.clone();
         recorded.reason = error.to_string();

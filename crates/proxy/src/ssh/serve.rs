@@ -5,7 +5,7 @@
 use super::channel::Opened;
 use super::door::{Door, Proven};
 use super::link::{Link, unreachable};
-use super::transport::{Switch, Switched};
+use super::transport::{Switch, Switched, keep_asking};
 use super::upstream::Supply;
 use super::{Host, Service, algorithms};
 use crate::live::LiveSession;
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 /// What clients see as the server's version: no version of ours, which tells an attacker nothing.
 const SERVER_ID: &str = "SSH-2.0-Brattice";
@@ -37,8 +38,22 @@ const CHANNELS_MAX: Duration = Duration::from_secs(5);
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 /// Attempts to log in on one connection. An agent may hold a few keys that are tried before the one with a certificate.
 const ATTEMPTS_MAX: usize = 6;
-/// How often a client that says nothing is asked whether it is there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Waits for a caller to say who it is: for `login_max`, or for longer where a person has begun to sign in.
+async fn in_time(
+    mut proven: oneshot::Receiver<Proven>,
+    mut until: watch::Receiver<Instant>,
+) -> Option<Proven> {
+    loop {
+        let end = *until.borrow_and_update();
+        tokio::select! {
+            biased;
+            proven = &mut proven => return proven.ok(),
+            () = tokio::time::sleep_until(end) => return None,
+            changed = until.changed() => changed.ok()?,
+        }
+    }
+}
 
 /// By what means a client may prove who it is.
 pub(super) fn methods() -> MethodSet {
@@ -75,7 +90,8 @@ impl Service {
             manual_windows: true,
             channel_buffer_size: self.limits.messages_max,
             inactivity_timeout: None,
-            keepalive_interval: Some(KEEPALIVE),
+            // The transport asks: OpenSSH's client ends at a question of SSH's own while its person still types.
+            keepalive_interval: None,
             nodelay: true,
             ..Config::default()
         })
@@ -83,11 +99,13 @@ impl Service {
 
     /// Serves one accepted connection to its end.
     pub async fn serve(self: Arc<Self>, config: Arc<Config>, tcp: TcpStream, from: SocketAddr) {
+        keep_asking(&tcp);
         let switch = Switch::default();
         let (tell_proven, proven) = oneshot::channel();
         let (tell_opened, opened): (_, Opened) = watch::channel(None);
-        let door = Door::new(self.clone(), from, tell_proven, opened);
-        let until = tokio::time::Instant::now() + self.login_max;
+        let until = Instant::now() + self.login_max;
+        let (extend, extended) = watch::channel(until);
+        let door = Door::new(self.clone(), from, tell_proven, extend, opened);
         let begun = run_stream(config, Switched::new(tcp, &switch), door);
         let mut running = match tokio::time::timeout_at(until, begun).await {
             Ok(Ok(running)) => running,
@@ -101,13 +119,13 @@ impl Service {
             }
         };
         let proven = tokio::select! {
-            proven = tokio::time::timeout_at(until, proven) => proven,
+            proven = in_time(proven, extended) => proven,
             _ = &mut running => {
                 tracing::info!(%from, "a caller left before it said who it is");
                 return;
             }
         };
-        let Ok(Ok(proven)) = proven else {
+        let Some(proven) = proven else {
             tracing::info!(%from, "a caller took too long to say who it is");
             switch.throw();
             return;

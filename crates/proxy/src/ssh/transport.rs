@@ -1,16 +1,33 @@
-//! A connection that can be ended from outside.
+//! A connection that can be ended from outside, and whose other end is asked whether it is there.
 //!
-//! Lives here: the switch. Never: bytes' meaning.
+//! Lives here: the switch, and what the operating system is told. Never: bytes' meaning.
 
+use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+
+/// How often a client that says nothing is asked whether it is there, and how often in vain before it is gone.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_MAX: u32 = 3;
+
+/// Has the operating system ask a client that says nothing whether it is there.
+pub(super) fn keep_asking(tcp: &TcpStream) {
+    let how = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE)
+        .with_retries(KEEPALIVE_MAX);
+    if let Err(error) = SockRef::from(tcp).set_tcp_keepalive(&how) {
+        tracing::warn!(%error, "a client that vanishes will not be noticed");
+    }
+}
 
 /// Ends the connection that it belongs to: reading and writing fail from then on.
 #[derive(Debug, Clone, Default)]

@@ -172,7 +172,8 @@ impl Supply {
             let key = Arc::new(key);
             match &self.lease.certifier {
                 Some(certifier) => {
-                    let text = certifier.certify().map_err(DialError::NotCertified)?;
+                    let text = certifier.certify().await;
+                    let text = text.map_err(DialError::NotCertified)?;
                     let certificate = Certificate::from_openssh(&text)
                         .map_err(|why| DialError::NotCertified(why.to_string()))?;
                     handle

@@ -5,11 +5,15 @@ use crate::config::checked::{
     SecretSource, SshTarget, TargetConfig, TargetCredential, TargetTls, TlsMode,
 };
 use crate::config::place::Place;
-use crate::config::raw::{RawCertificate, RawShell, RawTarget};
+use crate::config::raw::{RawShell, RawTarget};
 use brattice_core::approval::HoldTimes;
 use brattice_core::classify::shell::Shell;
 use brattice_core::target::{Protocol, Target};
+use brattice_identity::lend::VaultPath;
 use brattice_proxy::ssh::PublicKey;
+
+/// How it is written that the gateway certifies its own logins.
+const OWN: &str = "gateway";
 
 impl Checker<'_> {
     pub(super) fn host_target(
@@ -89,18 +93,21 @@ impl Checker<'_> {
         at: &Place,
         password: Option<String>,
         private_key: Option<String>,
-        certificate: Option<RawCertificate>,
+        certificate: Option<String>,
     ) -> Option<TargetCredential> {
-        match (password, private_key) {
-            (None, None) if certificate.is_some() => Some(TargetCredential::Gateway),
-            _ if certificate.is_some() => {
+        if let Some(certificate) = certificate {
+            let by = self.certified_by(&at.key("certificate"), &certificate);
+            if password.is_some() || private_key.is_some() {
                 self.bad(
                     &at.key("certificate"),
                     "is not needed beside private_key or password",
                     "take one of them out",
                 );
-                None
+                return None;
             }
+            return by;
+        }
+        match (password, private_key) {
             (None, Some(key)) => {
                 let source = self.secret(&at.key("private_key"), &key, true)?;
                 if let SecretSource::Vault(path) = &source
@@ -142,6 +149,32 @@ impl Checker<'_> {
                     &at.key("private_key"),
                     "is missing, and there is no password either",
                     "give certificate = \"gateway\", or private_key = \"file:PATH\", \"env:NAME\" or \"sealed\"",
+                );
+                None
+            }
+        }
+    }
+
+    /// Whose certificate it is that opens a host. What was written is not repeated: it may be a key in the wrong place.
+    fn certified_by(&mut self, at: &Place, text: &str) -> Option<TargetCredential> {
+        if text == OWN {
+            return Some(TargetCredential::Gateway);
+        }
+        match text.parse::<VaultPath>() {
+            Ok(path) if is_signing(&path) => Some(TargetCredential::Signed(path)),
+            Ok(_) => {
+                self.bad(
+                    at,
+                    "is not where a vault signs certificates for SSH",
+                    "write vault:NAME/MOUNT/sign/ROLE, with where its SSH secrets engine is mounted, and a role of it",
+                );
+                None
+            }
+            Err(_) => {
+                self.bad(
+                    at,
+                    "does not say who certifies the gateway's logins",
+                    "write \"gateway\", or \"vault:NAME/MOUNT/sign/ROLE\" for the SSH secrets engine of a vault",
                 );
                 None
             }
@@ -242,6 +275,14 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether this is a role's endpoint that certifies a key. Its neighbour, `issue`, makes the private key too, and has it go
+/// over the network.
+fn is_signing(path: &VaultPath) -> bool {
+    let mut steps = path.path.rsplit('/');
+    let (role, verb) = (steps.next(), steps.next());
+    path.field.is_none() && role.is_some() && verb == Some("sign")
 }
 
 fn is_taken(key: &PublicKey) -> bool {

@@ -109,6 +109,7 @@ impl Checker<'_> {
             let (TargetCredential::Password(SecretSource::Vault(path))
             | TargetCredential::Both(SecretSource::Vault(path), _)
             | TargetCredential::PrivateKey(SecretSource::Vault(path))
+            | TargetCredential::Signed(path)
             | TargetCredential::Issued(path)) = &target.credential
             else {
                 continue;

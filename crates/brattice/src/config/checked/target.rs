@@ -104,6 +104,8 @@ pub enum TargetCredential {
     PrivateKey(SecretSource),
     /// With a key that is made for each session, and a certificate of the gateway's own for each login.
     Gateway,
+    /// With such a key, and certificates that a vault signs.
+    Signed(VaultPath),
 }
 
 impl TargetCredential {
@@ -111,7 +113,7 @@ impl TargetCredential {
     pub fn key(&self) -> &'static str {
         match self {
             Self::PrivateKey(_) => "private_key",
-            Self::Gateway => "certificate",
+            Self::Gateway | Self::Signed(_) => "certificate",
             _ => "password",
         }
     }

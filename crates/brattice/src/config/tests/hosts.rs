@@ -26,7 +26,48 @@ fn a_host_is_entered_in_one_way() {
     }
     let none = problem(&with(""), "targets.web-1.private_key");
     assert!(none.mend.contains("certificate = \"gateway\""), "{none:?}");
-    assert!(checked(&with("certificate = \"mine\"")).is_err());
+    let mine = problem(&with("certificate = \"mine\""), "targets.web-1.certificate");
+    assert!(mine.mend.contains("gateway"), "{mine:?}");
+}
+
+#[test]
+fn a_host_is_entered_by_certificates_that_a_vault_signs() {
+    const VAULT: &str =
+        "[vaults.corp]\naddress = \"https://vault.example.com\"\ntoken = \"file:/run/token\"\n";
+    const AT: &str = "targets.web-1.certificate";
+    for place in ["corp/ssh/sign/deploy", "corp/teams/ssh/sign/deploy"] {
+        let text = with(&format!("certificate = \"vault:{place}\"\n{VAULT}"));
+        let bundle = checked(&text).unwrap();
+        let credential = &bundle.targets["web-1"].credential;
+        assert_eq!(credential.key(), "certificate");
+        let TargetCredential::Signed(path) = credential else {
+            panic!("{credential:?}");
+        };
+        assert_eq!(path.to_string(), format!("vault:{place}"));
+    }
+    for (place, what) in [
+        ("corp/ssh/issue/deploy", "where a vault signs"),
+        ("corp/ssh/creds/deploy", "where a vault signs"),
+        ("corp/ssh/sign/deploy#signed_key", "where a vault signs"),
+        ("corp/sign/deploy", "where a vault signs"),
+        ("corp/ssh/deploy/sign", "where a vault signs"),
+        ("corp/ssh/sign/../sys", "who certifies"),
+        ("corp", "who certifies"),
+        ("crop/ssh/sign/deploy", "is not a vault of this bundle"),
+    ] {
+        let text = with(&format!("certificate = \"vault:{place}\"\n{VAULT}"));
+        let found = problem(&text, AT);
+        assert!(
+            found.what.contains(what) && !found.mend.is_empty(),
+            "{place}: {found:?}"
+        );
+    }
+    // All that is wrong at once, and no key that was put in the wrong place.
+    let both = with("certificate = \"canary\"\nprivate_key = \"file:key\"");
+    let report = checked(&both).unwrap_err();
+    assert!(!report.to_string().contains("canary"), "{report}");
+    let found = report.problems.iter().filter(|p| p.path == AT);
+    assert_eq!(found.count(), 2, "{report}");
 }
 
 #[test]

@@ -11,9 +11,11 @@ mod exec;
 mod files;
 mod forwards;
 mod holds;
+mod people;
 mod records;
 mod trusted;
 mod typed;
+mod vault;
 mod watch;
 
 use crate::world::{Who, now};

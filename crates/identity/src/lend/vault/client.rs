@@ -30,6 +30,10 @@ pub(super) enum VaultError {
     Unexpected(&'static str),
     #[error("{0}")]
     Credential(String),
+    #[error(
+        "it does not sign; its role has to exist and to let users be certified as `{0}` for five minutes, with permit-pty and permit-port-forwarding"
+    )]
+    NotSigned(String),
 }
 
 /// The way to one vault.

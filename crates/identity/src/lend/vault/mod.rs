@@ -7,9 +7,11 @@ pub(super) mod book;
 mod client;
 mod issued;
 mod path;
+mod sign;
 mod token;
 
 pub use path::{NotAVaultPath, VaultPath};
+pub(super) use sign::ToSign;
 
 use super::returns::{Debt, Returns};
 use super::source::{Plain, SecretFrom};
