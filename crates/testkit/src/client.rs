@@ -137,6 +137,12 @@ impl Running {
         self.out.wait_for(text, within)
     }
 
+    /// Waits until its standard output stands at this text, with no line end behind it: it asks, and listens.
+    pub fn asks(&self, text: &str, within: Duration) -> bool {
+        let ends = |heard: &Lines| heard.begun.ends_with(text).then(String::new);
+        self.out.wait(within, ends).is_some()
+    }
+
     /// Presses Ctrl-C.
     pub fn interrupt(&self) -> io::Result<()> {
         Command::new("kill")
@@ -184,6 +190,8 @@ impl Drop for Running {
 #[derive(Debug, Default)]
 struct Lines {
     lines: Vec<String>,
+    /// What came behind the last line end.
+    begun: String,
     over: bool,
 }
 
@@ -199,13 +207,27 @@ impl Heard {
             if let Some(pipe) = pipe {
                 let mut pipe = BufReader::new(pipe);
                 let mut line = Vec::new();
-                while pipe.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                    theirs
-                        .lines()
-                        .lines
-                        .push(String::from_utf8_lossy(&line).into_owned());
+                while let Ok(more @ [_, ..]) = pipe.fill_buf() {
+                    let end = more.iter().position(|b| *b == b'\n').map(|at| at + 1);
+                    let taken = end.unwrap_or(more.len());
+                    line.extend_from_slice(&more[..taken]);
+                    pipe.consume(taken);
+                    let text = String::from_utf8_lossy(&line).into_owned();
+                    let mut heard = theirs.lines();
+                    match end {
+                        Some(_) => {
+                            heard.lines.push(text);
+                            heard.begun.clear();
+                            line.clear();
+                        }
+                        None => heard.begun = text,
+                    }
+                    drop(heard);
                     theirs.0.1.notify_all();
-                    line.clear();
+                }
+                let rest = std::mem::take(&mut theirs.lines().begun);
+                if !rest.is_empty() {
+                    theirs.lines().lines.push(rest);
                 }
             }
             theirs.lines().over = true;
@@ -219,11 +241,17 @@ impl Heard {
     }
 
     fn wait_for(&self, text: &str, within: Duration) -> Option<String> {
+        self.wait(within, |heard| {
+            heard.lines.iter().find(|l| l.contains(text)).cloned()
+        })
+    }
+
+    fn wait(&self, within: Duration, find: impl Fn(&Lines) -> Option<String>) -> Option<String> {
         let deadline = Instant::now() + within;
         let mut lines = self.lines();
         loop {
-            if let Some(line) = lines.lines.iter().find(|line| line.contains(text)) {
-                return Some(line.clone());
+            if let Some(found) = find(&lines) {
+                return Some(found);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if lines.over || left.is_zero() {

@@ -24,6 +24,10 @@ permit (principal in Group::"op/dba", action in [Action::"connect", Action::"rea
 permit (principal in Group::"op/dba", action in Action::"execute", resource in Label::"env=test");
 "#;
 
+/// What a person is asked.
+const TOKEN: &str = "ID:SECRET: ";
+const SIGNED_IN: &str = "when you have signed in: ";
+
 struct Desk {
     world: World,
     provider: Provider,
@@ -68,6 +72,7 @@ impl Desk {
             _client: client,
         };
         call.sees("To sign in in a browser, press Enter");
+        call.asks(TOKEN);
         call
     }
 
@@ -77,6 +82,7 @@ impl Desk {
         call.enter();
         let line = call.sees("or go to ");
         let url = line.split_whitespace().last().unwrap().to_owned();
+        call.asks(SIGNED_IN);
         (call, url)
     }
 
@@ -118,6 +124,11 @@ impl Call {
     fn sees(&self, text: &str) -> String {
         let line = self.running.reads(text, WAIT_MAX);
         line.unwrap_or_else(|| panic!("{text:?} is not shown"))
+    }
+
+    /// Waits until it asks: what was typed before is thrown away by it.
+    fn asks(&self, text: &str) {
+        assert!(self.running.asks(text, WAIT_MAX), "{text:?} is not asked");
     }
 
     fn enter(&mut self) {
@@ -183,6 +194,7 @@ fn whoever_presses_enter_too_early_is_asked_again_and_has_longer_than_others_to_
     std::thread::sleep(LOGIN_MAX + Duration::from_secs(1));
     call.enter();
     call.sees("Nobody has said yes to ");
+    call.asks(SIGNED_IN);
     Person::new().unwrap().go(&url, "dana", "yes", "").unwrap();
     call.enter();
     let said = call.end();
@@ -262,6 +274,7 @@ fn a_person_who_is_revoked_is_out_at_once() {
         _client: client,
     };
     call.sees("To sign in in a browser, press Enter");
+    call.asks(TOKEN);
     call.enter();
     let line = call.sees("or go to ");
     let url = line.split_whitespace().last().unwrap();
