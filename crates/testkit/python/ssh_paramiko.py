@@ -1,6 +1,8 @@
 """Python's paramiko, told what to do by one object of JSON on its standard input; what came of it is one on its output.
 
-The orders and answers are those at the top of ssh_asyncssh.py.
+The orders and answers are those at the top of ssh_asyncssh.py, and one more:
+
+rekey     as run, while keys are changed every so many seconds (every): also changed, how often
 """
 
 import base64
@@ -109,9 +111,27 @@ def many(client, order):
         return {"results": list(pool.map(lambda one: attempt(client, one), order["orders"]))}
 
 
+def rekey(client, order):
+    done = threading.Event()
+    changed = []
+
+    def change():
+        while not done.wait(order["every"]):
+            client.get_transport().renegotiate_keys()
+            changed.append(True)
+
+    changing = threading.Thread(target=change, daemon=True)
+    changing.start()
+    told = run(client, order)
+    done.set()
+    changing.join()
+    return {**told, "changed": len(changed)}
+
+
 def attempt(client, order):
+    orders = {"run": run, "channels": channels, "sftp": sftp, "many": many, "rekey": rekey}
     try:
-        return {"run": run, "channels": channels, "sftp": sftp, "many": many}[order["do"]](client, order)
+        return orders[order["do"]](client, order)
     except (paramiko.SSHException, EOFError, OSError) as error:
         return {"error": type(error).__name__, "message": str(error)}
 

@@ -5,6 +5,9 @@ use crate::world::{DBA, READER, WRITER};
 use brattice_testkit::ssh_client::{SshClient, SshLibrary};
 use serde_json::json;
 use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
 
 fn get(client: &SshClient, from: &str) -> (String, Vec<u8>) {
     let to = client.home().join("got");
@@ -163,4 +166,39 @@ fn an_upload_waits_for_people_and_goes_on() {
         "{said}"
     );
     assert_eq!(fs::read(world.sshd.home().join("held")).unwrap(), b"held");
+}
+
+/// The digest of a file, by the machine's own program.
+fn sha256(path: &Path) -> String {
+    let said = std::process::Command::new("sha256sum").arg(path).output();
+    let said = String::from_utf8(said.unwrap().stdout).unwrap();
+    said.split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_large_file_arrives_whole_both_ways_and_its_digest_is_on_record() {
+    let full = std::env::var_os("BRATTICE_FULL").is_some_and(|v| v == "1");
+    let mib: u64 = if full { 1024 } else { 12 };
+    let world = World::new();
+    let local = world.sshd.home().join("sent");
+    let mut random = fs::File::open("/dev/urandom").unwrap().take(mib << 20);
+    std::io::copy(&mut random, &mut fs::File::create(&local).unwrap()).unwrap();
+    let digest = sha256(&local);
+    let writer = world.client(WRITER, WEB).within(Duration::from_secs(300));
+    for (options, name) in [(&[][..], "by-sftp"), (&["-O"][..], "by-scp")] {
+        let back = writer.home().join("back");
+        let (there, here) = (format!("target:{name}"), back.display().to_string());
+        let said = writer
+            .scp(options, &local.display().to_string(), &there)
+            .unwrap();
+        assert!(said.is_good(), "{name}: {said:?}");
+        assert_eq!(sha256(&world.sshd.home().join(name)), digest, "{name}, up");
+        let said = writer.scp(options, &there, &here).unwrap();
+        assert!(said.is_good(), "{name}: {said:?}");
+        assert_eq!(sha256(&back), digest, "{name}, down");
+        if options.is_empty() {
+            let said = world.replayed();
+            assert!(said.matches(&digest).count() >= 2, "{digest}: {said}");
+        }
+    }
 }

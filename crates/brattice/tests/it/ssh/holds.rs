@@ -94,6 +94,23 @@ fn a_held_command_runs_once_approved_and_never_when_refused_or_left() {
 }
 
 #[test]
+fn who_is_asked_sees_all_that_a_yes_is_bound_to() {
+    let world = World::new();
+    let client = world.client(WRITER, PROD);
+    let running =
+        Running::start(client.ssh_command(&["-tt", "-o", "SetEnv=LANG=C.UTF-8"], "touch ~/bound"));
+    let mut running = running.unwrap();
+    let id = world.question(DBA);
+    let seen = world.get(DBA, &format!("/api/v1/approvals/{id}")).json();
+    let text = seen["text"].as_str().unwrap_or_else(|| panic!("{seen}"));
+    assert_eq!(
+        text, "touch ~/bound\n(with LANG=C.UTF-8)\n(on a terminal)",
+        "{seen}"
+    );
+    running.kill();
+}
+
+#[test]
 fn a_hold_that_nobody_decides_becomes_a_ticket_for_the_identical_command() {
     let world = World::of(
         &brattice_testkit::sshd::SshdOptions::default(),

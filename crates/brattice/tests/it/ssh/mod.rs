@@ -17,6 +17,7 @@ mod trusted;
 mod typed;
 mod vault;
 mod watch;
+mod wire;
 
 use crate::world::{Who, now};
 use brattice_testkit::gateway::{Gateway, GatewayOptions, HostOptions, Reply};

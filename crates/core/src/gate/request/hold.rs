@@ -47,7 +47,7 @@ impl Gate {
         }
         let question = Question {
             id: ApprovalId::from_bytes(id),
-            text: asked.request.text(),
+            text: asked.request.question(),
             ..question
         };
         let rules: Vec<String> = question.asked.iter().map(|a| a.rule.clone()).collect();

@@ -147,6 +147,29 @@ impl Request {
         }
     }
 
+    /// How it is shown to those who are asked: with all that their yes is bound to.
+    fn question(&self) -> String {
+        let mut text = self.text();
+        if let Request::Exec {
+            terminal,
+            environment,
+            ..
+        }
+        | Request::Shell {
+            terminal,
+            environment,
+        } = self
+        {
+            for (name, value) in environment {
+                text.push_str(&format!("\n(with {name}={value})"));
+            }
+            if *terminal && matches!(self, Request::Exec { .. }) {
+                text.push_str("\n(on a terminal)");
+            }
+        }
+        text
+    }
+
     /// How it is shown to people and in records.
     pub fn text(&self) -> String {
         match self {
