@@ -208,9 +208,10 @@ impl Heard {
                 let mut pipe = BufReader::new(pipe);
                 let mut line = Vec::new();
                 while let Ok(more @ [_, ..]) = pipe.fill_buf() {
-                    let end = more.iter().position(|b| *b == b'\n').map(|at| at + 1);
-                    let taken = end.unwrap_or(more.len());
-                    line.extend_from_slice(&more[..taken]);
+                    let ends = |byte: &u8| *byte == b'\n';
+                    let part = more.split_inclusive(ends).next().unwrap_or(more);
+                    line.extend_from_slice(part);
+                    let (taken, end) = (part.len(), part.last().filter(|b| ends(b)).copied());
                     pipe.consume(taken);
                     let text = String::from_utf8_lossy(&line).into_owned();
                     let mut heard = theirs.lines();
