@@ -34,6 +34,7 @@ pub fn are_reached_by_ssh(demo: &mut Demo<'_>) -> Result<(), Failure> {
     }
     looks(demo, &agent)?;
     removes_nothing(demo, &agent)?;
+    types_lines(demo, &agent)?;
     begins_anew_when_approved(demo, &agent)?;
     uploads(demo, &agent)
 }
@@ -69,6 +70,27 @@ fn removes_nothing(demo: &mut Demo<'_>, agent: &Shell) -> Result<(), Failure> {
             && ran.is_empty()
             && demo.stage.host.file("orders.log") == LOG,
         &format!("{}{}the shell was given {ran:?}", plain.err, hidden.err),
+    )
+}
+
+fn types_lines(demo: &mut Demo<'_>, agent: &Shell) -> Result<(), Failure> {
+    demo.shown.tell(
+        "It may open no shell, in which nothing could be judged. A typed shell judges each line, where the lines before led:",
+    );
+    let mark = demo.stage.host.sshd.mark();
+    let said = demo.types(
+        agent,
+        "printf 'cd ~\\nwc -l orders.log\\nrm orders.log\\n' | brattice ssh --typed orders-host",
+    )?;
+    let ran = demo.stage.host.ran_since(mark);
+    demo.fact(
+        "each line is judged by itself, and the refused one never reached the host",
+        "what the host's shell was given, and the file",
+        said.out.contains("orders.log")
+            && said.err.contains("no-destruction")
+            && ran.len() == 2
+            && demo.stage.host.file("orders.log") == LOG,
+        &format!("{}{}the shell was given {ran:?}", said.out, said.err),
     )
 }
 
