@@ -15,6 +15,7 @@ use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelWriteHalf, Pty};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
@@ -27,6 +28,8 @@ const VARIABLES_MAX: usize = 32;
 /// The subsystems that are understood.
 pub(super) const SFTP: &str = "sftp";
 pub(super) const TYPED: &str = "brattice-typed";
+/// How long a client may take to take what it is told.
+const SAY_MAX: Duration = Duration::from_secs(3);
 /// The stream of errors (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
 
@@ -75,8 +78,8 @@ impl Client {
             false => (Some(STDERR), lines.to_owned()),
         };
         let mut to = self.write.make_writer_ext(ext);
-        // Who does not listen is not told.
-        let _ = to.write_all(text.as_bytes()).await;
+        // Who does not listen is not told, and holds nothing up.
+        let _ = tokio::time::timeout(SAY_MAX, to.write_all(text.as_bytes())).await;
     }
 
     /// Ends the channel with a status.

@@ -1,6 +1,7 @@
 //! The client's side of a connection: who it is, and what it opens.
 //!
-//! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is.
+//! Lives here: russh's callbacks. Never: anything that waits, but for the proof of who it is, and shortly for a host that is to
+//! listen, since answers to that are in order.
 
 use super::Service;
 use super::certificate;
@@ -274,6 +275,7 @@ impl Handler for Door {
         let Ok(asked) = u16::try_from(*port) else {
             return Ok(false);
         };
+        self.listening.retain(|_, listening| !listening.is_over());
         if self.listening.len() >= LISTENING_MAX {
             return Ok(false);
         }

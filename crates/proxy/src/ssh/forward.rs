@@ -101,7 +101,7 @@ async fn open(
     let number = allowed.number;
     link.record(FrameKind::Command, number, text.as_bytes())?;
     // Looked up for those alone who may go there, and as late as can be.
-    let there = match vetted(link, &host, port).await {
+    let there = match link.while_open(vetted(link, &host, port)).await {
         Ok(there) => there,
         Err(denial) => {
             {
@@ -114,18 +114,13 @@ async fn open(
             return Err(denial);
         }
     };
-    let upstream = match link.upstream().await {
-        Ok(upstream) => upstream,
-        Err(denial) => {
+    let (upstream, on_host) = match link.while_open(begin(link, there)).await {
+        Ok((upstream, Some(on_host))) => (upstream, on_host),
+        other => {
+            let _ = link.record(FrameKind::Outcome, number, b"not opened by the host");
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
-            return Err(denial);
+            return other.map(|(upstream, _)| link.free(upstream));
         }
-    };
-    let Some(on_host) = connect(&upstream, &there).await else {
-        let _ = link.record(FrameKind::Outcome, number, b"not opened by the host");
-        reply.reject(ChannelOpenFailure::ConnectFailed).await;
-        link.free(upstream);
-        return Ok(());
     };
     reply.accept().await;
     let ended = carry(link, number, allowed.lane, client, on_host).await;
@@ -133,10 +128,15 @@ async fn open(
     ended
 }
 
+async fn begin(link: &Link, there: There) -> Result<(Upstream, Option<Channel<UpMsg>>), Denial> {
+    let upstream = link.upstream().await?;
+    let on_host = connect(&upstream, &there).await;
+    Ok((upstream, on_host))
+}
+
 /// Has the host connect to the first of these that it reaches. It is told addresses: a name might lead it elsewhere than
 /// where the gateway looked.
 async fn connect(upstream: &Upstream, there: &There) -> Option<Channel<UpMsg>> {
-    let said = |error| tracing::info!(%error, "the host did not open a forward");
     match there {
         There::Addresses(addresses, port) => {
             for address in addresses {
@@ -144,9 +144,9 @@ async fn connect(upstream: &Upstream, there: &There) -> Option<Channel<UpMsg>> {
                     .handle
                     .channel_open_direct_tcpip(address.to_string(), u32::from(*port), HERE, 0)
                     .await;
-                match begun.map_err(said) {
+                match begun {
                     Ok(channel) => return Some(channel),
-                    Err(()) => continue,
+                    Err(error) => not_opened(&error),
                 }
             }
             None
@@ -155,7 +155,11 @@ async fn connect(upstream: &Upstream, there: &There) -> Option<Channel<UpMsg>> {
             let begun = upstream
                 .handle
                 .channel_open_direct_streamlocal(path.as_str());
-            begun.await.map_err(said).ok()
+            begun.await.inspect_err(not_opened).ok()
         }
     }
+}
+
+fn not_opened(error: &russh::Error) {
+    tracing::info!(%error, "the host did not open a forward");
 }

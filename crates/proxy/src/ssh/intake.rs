@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 const JOINED_BYTES_MAX: usize = 4 << 10;
 /// Messages that are no data. Who sends more of them than this before one is taken is not listened to any more.
 const OTHERS_MAX: usize = 256;
+/// Bytes of them: no honest one is long.
+const OTHERS_BYTES_MAX: usize = 256 << 10;
 
 /// The messages of one channel.
 pub(super) struct Intake {
@@ -49,6 +51,8 @@ struct Queue {
     items: VecDeque<Item>,
     /// Of them, no data.
     others: usize,
+    /// Bytes of all of those that ever came before one was taken.
+    others_bytes: usize,
     /// How many of them were looked at and left there.
     seen: usize,
     /// Bytes that nobody will take.
@@ -118,8 +122,9 @@ impl Intake {
         match queue.items.pop_front() {
             Some(item) => {
                 queue.seen = queue.seen.saturating_sub(1);
-                if let Item::Other(_) = item {
+                if let Item::Other(message) = &item {
                     queue.others = queue.others.saturating_sub(1);
+                    queue.others_bytes = queue.others_bytes.saturating_sub(bytes(message));
                 }
                 Some(Ok(item))
             }
@@ -191,11 +196,12 @@ impl Queue {
             (Some(ChannelMsg::WindowAdjusted { .. }), _) => {}
             (Some(other), _) => {
                 self.others += 1;
-                self.ended |= self.others > OTHERS_MAX;
+                self.others_bytes += bytes(&other);
                 self.items.push_back(Item::Other(other));
             }
         }
-        if self.ended && self.others > OTHERS_MAX {
+        if self.others > OTHERS_MAX || self.others_bytes > OTHERS_BYTES_MAX {
+            self.ended = true;
             self.items.clear();
         }
         !self.ended
@@ -221,6 +227,33 @@ impl Queue {
             }
         }
         self.ended.then_some(Noticed::Gone)
+    }
+}
+
+/// Bytes of what a message carries, as far as its sender chose them.
+fn bytes(message: &ChannelMsg) -> usize {
+    match message {
+        ChannelMsg::Exec { command, .. } => command.len(),
+        ChannelMsg::SetEnv {
+            variable_name,
+            variable_value,
+            ..
+        } => variable_name.len() + variable_value.len(),
+        ChannelMsg::RequestPty {
+            term,
+            terminal_modes,
+            ..
+        } => term.len() + 8 * terminal_modes.len(),
+        ChannelMsg::RequestSubsystem { name, .. } => name.len(),
+        ChannelMsg::Signal {
+            signal: Sig::Custom(name),
+        } => name.len(),
+        ChannelMsg::RequestX11 {
+            x11_authentication_protocol,
+            x11_authentication_cookie,
+            ..
+        } => x11_authentication_protocol.len() + x11_authentication_cookie.len(),
+        _ => 0,
     }
 }
 
@@ -259,6 +292,16 @@ mod tests {
         let taken = (0..10_000).take_while(|_| queue.push(signal())).count();
         assert_eq!(taken, OTHERS_MAX);
         assert!(queue.items.is_empty() && queue.ended);
+
+        let mut queue = Queue::default();
+        let long = || {
+            Some(ChannelMsg::Exec {
+                want_reply: true,
+                command: vec![b'x'; 200 << 10],
+            })
+        };
+        assert!(queue.push(long()) && !queue.push(long()));
+        assert!(queue.items.is_empty());
 
         let mut queue = Queue::default();
         for columns in 0..10_000 {

@@ -12,9 +12,14 @@ use brattice_core::mask::Detector;
 use brattice_core::ports::Recorder;
 use brattice_core::record::{Frame, FrameKind};
 use brattice_core::usage::{Account, Portion};
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+/// How long it may take until something has begun on the host, dialling included.
+const BEGIN_MAX: Duration = Duration::from_secs(20);
 
 /// One open session.
 pub(super) struct Link {
@@ -106,6 +111,20 @@ impl Link {
         told.ok()
             .and_then(|d| d.clone())
             .unwrap_or_else(|| CutReason::Failing.denial())
+    }
+
+    /// Does what has to be done before something begins on the host, but not once the session is over, nor for ever.
+    pub async fn while_open<T>(
+        &self,
+        begun: impl Future<Output = Result<T, Denial>>,
+    ) -> Result<T, Denial> {
+        tokio::select! {
+            biased;
+            why = self.over() => Err(why),
+            begun = tokio::time::timeout(BEGIN_MAX, begun) => {
+                begun.unwrap_or_else(|_| Err(unreachable(&self.target)))
+            }
+        }
     }
 
     /// A connection to the host that nothing else uses.

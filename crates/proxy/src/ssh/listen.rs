@@ -21,6 +21,9 @@ use tokio::task::JoinHandle;
 /// Connections that wait to be asked about.
 const WAITING_MAX: usize = 16;
 
+/// Of the address of whoever connects, as hosts tell it.
+const ADDRESS_CHARS_MAX: usize = 64;
+
 /// What a client wants listened on.
 pub(super) struct Where {
     pub host: String,
@@ -43,6 +46,13 @@ pub(super) struct Ends {
 
 /// A host listens, until this is dropped.
 pub(super) struct Listening(JoinHandle<()>);
+
+impl Listening {
+    /// Whether the host listens no more.
+    pub fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -72,9 +82,11 @@ async fn begin(
 ) -> Result<(u32, Upstream, mpsc::Receiver<Back>), Denial> {
     let allowed = ask(link, at, None).await?;
     let (tell, backs) = mpsc::channel(WAITING_MAX);
-    let upstream = link.listening(tell).await?;
+    let upstream = link.while_open(link.listening(tell)).await?;
     let asked = u32::from(at.port);
-    let bound = upstream.handle.tcpip_forward(at.host.as_str(), asked).await;
+    let bound = link
+        .while_open(async { Ok(upstream.handle.tcpip_forward(at.host.as_str(), asked).await) })
+        .await?;
     let (outcome, bound) = match bound {
         // A host says which port it is only where it chose.
         Ok(0) => ("listening".to_owned(), Ok(asked)),
@@ -154,6 +166,7 @@ async fn one(link: &Arc<Link>, listens: &Listens, ends: &Ends, back: Back) -> Re
         return Ok(());
     };
     let at_work = link.at_work();
+    let address: String = address.chars().take(ADDRESS_CHARS_MAX).collect();
     let from = format!("{}:{port}", super::channel::one_line(&address));
     let allowed = match ask(link, &listens.at, Some(&from)).await {
         Ok(allowed) => allowed,
@@ -164,11 +177,14 @@ async fn one(link: &Arc<Link>, listens: &Listens, ends: &Ends, back: Back) -> Re
             return Err(denial);
         }
     };
-    let opened = ends
-        .handle
-        .channel_open_forwarded_tcpip(listens.at.host.as_str(), listens.bound, address, port)
-        .await;
-    let Ok(to_client) = opened else {
+    let opened = async {
+        let host = listens.at.host.as_str();
+        let opened = ends
+            .handle
+            .channel_open_forwarded_tcpip(host, listens.bound, address, port);
+        Ok(opened.await)
+    };
+    let Ok(Ok(to_client)) = link.while_open(opened).await else {
         let _ = link.record(
             FrameKind::Outcome,
             allowed.number,

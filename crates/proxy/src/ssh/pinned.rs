@@ -213,9 +213,10 @@ mod tests {
         let now = u64::try_from(NOW).unwrap();
         let subject = key(9).public_key().key_data().clone();
         let mut builder = Builder::new([0; 16], subject, now - 30, now + 60).unwrap();
+        change(&mut builder);
+        // What was chosen already stays.
         let _ = builder.cert_type(CertType::Host);
         let _ = builder.key_id("web-1");
-        change(&mut builder);
         let certificate = builder.sign(&key(signer)).unwrap();
         certified(&host(), &certificate, Timestamp::from_seconds(NOW))
     }

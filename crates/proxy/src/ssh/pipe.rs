@@ -10,6 +10,7 @@ use brattice_core::denial::Denial;
 use brattice_core::gate::Lane;
 use brattice_core::record::FrameKind;
 use russh::client::Msg as UpMsg;
+use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -35,7 +36,7 @@ pub(super) async fn carry(
         to_client.make_writer(),
     );
     let ended = tokio::select! {
-        ended = down(&mut from_host, shown) => ended,
+        ended = down(&mut from_host, shown, &to_client) => ended,
         ended = up(link, number, lane, &mut intake, &to_host) => ended,
         why = link.over() => Err(why),
     };
@@ -49,6 +50,7 @@ pub(super) async fn carry(
 async fn down<W: AsyncWrite + Unpin>(
     from_host: &mut ChannelReadHalf,
     mut shown: Shown<W>,
+    to_client: &ChannelWriteHalf<Msg>,
 ) -> Result<(), Denial> {
     loop {
         match from_host.wait().await {
@@ -57,6 +59,9 @@ async fn down<W: AsyncWrite + Unpin>(
                 Err(Cut::Denied(denial)) => return Err(denial),
                 Err(Cut::Gone) => return Ok(()),
             },
+            Some(ChannelMsg::Eof) => {
+                let _ = to_client.eof().await;
+            }
             Some(ChannelMsg::Close) | None => return Ok(()),
             Some(_) => {}
         }

@@ -69,17 +69,21 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What<'_>) -
         setting,
         feed,
     } = what;
-    let upstream = match link.upstream().await {
-        Ok(upstream) => upstream,
-        Err(denial) => return Ended::Denied(denial),
-    };
     let number = allowed.number;
-    let begun = begin(&upstream, &request, cleared, setting).await;
-    let (mut from_host, to_host) = match begun {
-        Ok(channel) => channel,
-        Err(error) => {
+    let begun = link.while_open(async {
+        let upstream = link.upstream().await?;
+        let channel = begin(&upstream, &request, cleared, setting).await;
+        let channel = channel.map_err(|error| {
             tracing::warn!(%error, "a channel could not be opened on the host");
-            return Ended::Denied(not_begun());
+            not_begun()
+        })?;
+        Ok((upstream, channel))
+    });
+    let (upstream, (mut from_host, to_host)) = match begun.await {
+        Ok(begun) => begun,
+        Err(denial) => {
+            let _ = link.record(FrameKind::Outcome, number, b"not begun");
+            return Ended::Denied(denial);
         }
     };
     if let Some(terminal) = &setting.terminal
@@ -159,7 +163,7 @@ async fn end(to_host: &ChannelWriteHalf<UpMsg>, from_host: &mut ChannelReadHalf,
     let _ = tokio::time::timeout(END_MAX, ended).await;
 }
 
-type HostChannel = (ChannelReadHalf, ChannelWriteHalf<UpMsg>);
+pub(super) type HostChannel = (ChannelReadHalf, ChannelWriteHalf<UpMsg>);
 
 /// Opens a channel on the host and sets it up as the client's.
 async fn begin(
@@ -213,10 +217,10 @@ impl Input<'_> {
         loop {
             let passed = match client.next().await {
                 None | Some(ChannelMsg::Close) => return Cut::Gone,
-                Some(ChannelMsg::Data { data }) => self.pass(data, &mut writer).await,
-                Some(ChannelMsg::Eof) => self.to_host.eof().await.map_err(|_| None),
+                Some(ChannelMsg::Data { data }) => self.pass(data, &mut writer, client).await,
+                Some(ChannelMsg::Eof) => self.to_host.eof().await.map_err(|_| Stop::Host),
                 Some(ChannelMsg::Signal { signal }) => {
-                    self.to_host.signal(signal).await.map_err(|_| None)
+                    self.to_host.signal(signal).await.map_err(|_| Stop::Host)
                 }
                 Some(ChannelMsg::WindowChange {
                     col_width,
@@ -228,17 +232,17 @@ impl Input<'_> {
                         .to_host
                         .window_change(col_width, row_height, pix_width, pix_height)
                         .await
-                        .map_err(|_| None),
-                    Err(denial) => Err(Some(denial)),
+                        .map_err(|_| Stop::Host),
+                    Err(denial) => Err(Stop::Cut(Cut::Denied(denial))),
                 },
                 // Refused by the door already.
                 Some(_) => Ok(()),
             };
             match passed {
                 Ok(()) => {}
-                Err(Some(denial)) => return Cut::Denied(denial),
+                Err(Stop::Cut(cut)) => return cut,
                 // The host takes no more; how it ended is told by what it says.
-                Err(None) => std::future::pending::<()>().await,
+                Err(Stop::Host) => return self.watch(client).await,
             }
         }
     }
@@ -246,6 +250,11 @@ impl Input<'_> {
     /// Runs until the client leaves. What is run finds its input at its end.
     async fn keep(self, client: &mut Client) -> Cut {
         let _ = self.to_host.eof().await;
+        self.watch(client).await
+    }
+
+    /// Takes nothing any more but signals, until the client leaves.
+    async fn watch(self, client: &mut Client) -> Cut {
         loop {
             match client.intake.notice(false).await {
                 Noticed::Gone => return Cut::Gone,
@@ -257,22 +266,44 @@ impl Input<'_> {
         }
     }
 
-    /// Puts a chunk on record and passes it on. An error without words is of the host.
+    /// Puts a chunk on record and passes it on. While the host does not take it, signals and a client that leaves are
+    /// noticed all the same.
     async fn pass(
         &mut self,
         data: bytes::Bytes,
         writer: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<(), Option<Denial>> {
+        client: &mut Client,
+    ) -> Result<(), Stop> {
         if data.is_empty() {
             return Ok(());
         }
+        let denied = |denial| Stop::Cut(Cut::Denied(denial));
         self.link
             .record(FrameKind::Input, self.number, &data)
-            .map_err(Some)?;
-        let cleared = self.lane.pass(data).map_err(Some)?;
-        let bytes = cleared.into_bytes();
-        writer.write_all(&bytes).await.map_err(|_| None)
+            .map_err(denied)?;
+        let bytes = self.lane.pass(data).map_err(denied)?.into_bytes();
+        let mut written = std::pin::pin!(writer.write_all(&bytes));
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut written => return written.map_err(|_| Stop::Host),
+                noticed = client.intake.notice(false) => match noticed {
+                    Noticed::Gone => return Err(Stop::Cut(Cut::Gone)),
+                    Noticed::Signal(signal) => {
+                        let _ = self.to_host.signal(signal).await;
+                    }
+                    Noticed::Interrupt => {}
+                },
+            }
+        }
     }
+}
+
+/// Why no more input is passed on.
+enum Stop {
+    Cut(Cut),
+    /// The host takes none.
+    Host,
 }
 
 /// The way of the host's output.

@@ -8,7 +8,8 @@ use super::channel::{Client, refusal};
 use super::held;
 use super::intake::Noticed;
 use super::link::Link;
-use super::run::{Ended, not_begun};
+use super::run::{Ended, HostChannel, not_begun};
+use super::upstream::Upstream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::Answer;
 use brattice_core::ids::ApprovalId;
@@ -30,21 +31,17 @@ const OPENED_MAX: usize = 1024;
 
 /// Serves the subsystem to its end.
 pub(super) async fn run(link: &Arc<Link>, client: &mut Client) -> Ended {
-    let upstream = match link.upstream().await {
-        Ok(upstream) => upstream,
-        Err(denial) => return Ended::Denied(denial),
-    };
-    let begun = async {
-        let channel = upstream.handle.channel_open_session().await?;
-        channel.request_subsystem(true, "sftp").await?;
-        Ok::<_, russh::Error>(channel.split())
-    };
-    let (mut from_host, to_host) = match begun.await {
-        Ok(channel) => channel,
-        Err(error) => {
+    let begun = link.while_open(async {
+        let upstream = link.upstream().await?;
+        let channel = open(&upstream).await.map_err(|error| {
             tracing::warn!(%error, "a channel could not be opened on the host");
-            return Ended::Denied(not_begun());
-        }
+            not_begun()
+        })?;
+        Ok((upstream, channel))
+    });
+    let (upstream, (mut from_host, to_host)) = match begun.await {
+        Ok(begun) => begun,
+        Err(denial) => return Ended::Denied(denial),
     };
     let mut session = Session {
         link: link.clone(),
@@ -106,6 +103,12 @@ struct Judging {
     /// The file that it opens.
     opens: Option<String>,
     answer: BoxFuture<'static, Answer>,
+}
+
+async fn open(upstream: &Upstream) -> Result<HostChannel, russh::Error> {
+    let channel = upstream.handle.channel_open_session().await?;
+    channel.request_subsystem(true, "sftp").await?;
+    Ok(channel.split())
 }
 
 /// The next message; where none is read, waits for the client to be gone.

@@ -12,7 +12,7 @@ use super::run::{self, Ended, Exit, Feed};
 use brattice_core::classify::shell::{Directory, Line, Shell, Typed};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::Request;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use russh::{ChannelMsg, Sig};
 use std::sync::Arc;
 
@@ -22,7 +22,9 @@ const EXIT_WRONG: u32 = 1;
 /// Lines as they come in.
 #[derive(Default)]
 struct Lines {
-    bytes: Vec<u8>,
+    bytes: BytesMut,
+    /// Of them, without a line end.
+    looked_at: usize,
     ended: bool,
 }
 
@@ -50,6 +52,8 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, setting: Setting)
     client.say(false, hello).await;
     tell(client, "0", &typed).await;
     loop {
+        // Lines that are there already must not keep others from their turn.
+        tokio::task::consume_budget().await;
         let next = tokio::select! {
             next = lines.next(client, link.limits.command_bytes_max) => next,
             why = link.over() => return Ended::Denied(why),
@@ -168,21 +172,27 @@ async fn tell(client: &Client, exit: &str, typed: &Typed) {
 }
 
 impl Lines {
+    fn rest(&mut self) -> Vec<u8> {
+        self.looked_at = 0;
+        self.bytes.split().to_vec()
+    }
+
     async fn next(&mut self, client: &mut Client, bytes_max: usize) -> Next {
         loop {
-            if let Some(at) = self.bytes.iter().position(|b| *b == b'\n') {
-                let rest = self.bytes.split_off(at + 1);
-                let mut line = std::mem::replace(&mut self.bytes, rest);
-                line.pop();
-                return Next::Line(line);
+            let unseen = self.bytes.iter().skip(self.looked_at);
+            if let Some(at) = unseen.clone().position(|b| *b == b'\n') {
+                let line = self.bytes.split_to(self.looked_at + at + 1);
+                self.looked_at = 0;
+                return Next::Line(line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
             }
+            self.looked_at = self.bytes.len();
             if self.bytes.len() > bytes_max {
-                return Next::TooLong(std::mem::take(&mut self.bytes));
+                return Next::TooLong(self.bytes.to_vec());
             }
             if self.ended {
                 return match self.bytes.is_empty() {
                     true => Next::End,
-                    false => Next::Line(std::mem::take(&mut self.bytes)),
+                    false => Next::Line(self.rest()),
                 };
             }
             match client.next().await {

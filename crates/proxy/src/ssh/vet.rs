@@ -4,9 +4,12 @@
 
 use super::link::Link;
 use brattice_core::denial::{Code, Denial};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long a look-up may take.
+const LOOKUP_MAX: Duration = Duration::from_secs(5);
 /// How long a socket's path may be, as Unix has it.
 const SOCKET_BYTES_MAX: usize = 107;
 /// What PostgreSQL calls its sockets, up to the port.
@@ -42,29 +45,31 @@ pub(super) async fn vetted(link: &Link, host: &str, port: u16) -> Result<There, 
             .hint("open that target itself through the gateway")
     };
     if port == 0 {
-        return match beside(link, host).await {
+        return match beside(link, host).await? {
             None => Ok(There::Socket(host.to_owned())),
             Some(other) => Err(past(other)),
         };
     }
-    let there = addresses(host).await;
     // What only the host can resolve may lead to any target.
-    if there.is_empty() {
+    let Some(there) = addresses(host).await else {
         let reason = "the name leads to no address that the gateway knows";
         return Err(denied(reason.to_owned()));
-    }
-    match leads_to(link, &there, port).await {
+    };
+    match leads_to(link, &there, port).await? {
         None => Ok(There::Addresses(there, port)),
         Some(other) => Err(past(other)),
     }
 }
 
 /// The target that a socket leads to: a database server listens at one that has its port in its name.
-async fn beside(link: &Link, path: &str) -> Option<String> {
-    let port = path.rsplit_once(SERVER_SOCKET)?.1;
-    let port = port.parse().ok()?;
-    let here = addresses("localhost").await;
-    leads_to(link, &here, port).await
+async fn beside(link: &Link, path: &str) -> Result<Option<String>, Denial> {
+    let port = path
+        .rsplit_once(SERVER_SOCKET)
+        .map(|(_, port)| port.parse());
+    let Some(Ok(port)) = port else {
+        return Ok(None);
+    };
+    leads_to(link, &[Ipv4Addr::LOCALHOST.into()], port).await
 }
 
 /// Whether a socket's path is one that says where it is, and in one way.
@@ -78,22 +83,34 @@ pub(super) fn is_plain(path: &str) -> bool {
 }
 
 /// The target that these lead to past its own gate: by a common address, or, from the host itself, by one of its own where
-/// the target is on the same host.
-async fn leads_to(link: &Link, there: &[IpAddr], port: u16) -> Option<String> {
+/// the target is on the same host. Where a target is cannot always be told: then nothing leads anywhere that could be it.
+async fn leads_to(link: &Link, there: &[IpAddr], port: u16) -> Result<Option<String>, Denial> {
+    let untold = |name: &str| {
+        let reason = format!("whether this leads to target \"{name}\" cannot be told now");
+        Denial::new(Code::Unavailable, "brattice.forward", reason)
+            .hint("try again later; the target's name is not found")
+    };
     let all = link.targets();
+    let same_port: Vec<&Whereabouts> = all.iter().filter(|t| t.port == port).collect();
+    if same_port.is_empty() {
+        return Ok(None);
+    }
     let host = match all.iter().find(|t| t.name == link.target()) {
-        Some(own) => addresses(&own.host).await,
+        Some(own) => addresses(&own.host)
+            .await
+            .ok_or_else(|| untold(&own.name))?,
         None => Vec::new(),
     };
     let own = there.iter().any(|a| is_own(*a) || host.contains(a));
-    for target in all.iter().filter(|t| t.port == port) {
+    for target in same_port {
         let known = addresses(&target.host).await;
+        let known = known.ok_or_else(|| untold(&target.name))?;
         let beside = || known.iter().any(|a| is_own(*a) || host.contains(a));
         if known.iter().any(|a| there.contains(a)) || (own && beside()) {
-            return Some(target.name.clone());
+            return Ok(Some(target.name.clone()));
         }
     }
-    None
+    Ok(None)
 }
 
 /// Whether it leads back to where it is used: a loopback address, the unspecified one, to which connecting is connecting to
@@ -103,15 +120,15 @@ fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified() || is_here()
 }
 
-async fn addresses(host: &str) -> Vec<IpAddr> {
+/// The addresses of a name; none where it has none, or they are not found in time.
+async fn addresses(host: &str) -> Option<Vec<IpAddr>> {
     let mut all = Vec::new();
     // The port is of no consequence to where a name leads.
-    if let Ok(found) = tokio::net::lookup_host((host, 1)).await {
-        for address in found.map(|a| a.ip().to_canonical()) {
-            if !all.contains(&address) {
-                all.push(address);
-            }
+    let found = tokio::time::timeout(LOOKUP_MAX, tokio::net::lookup_host((host, 1))).await;
+    for address in found.ok()?.ok()?.map(|a| a.ip().to_canonical()) {
+        if !all.contains(&address) {
+            all.push(address);
         }
     }
-    all
+    (!all.is_empty()).then_some(all)
 }

@@ -1445,6 +1445,10 @@ impl Session {
                 let channel_num = map_err!(ChannelId::decode(r))?;
                 map_err!(ensure_end(r))?;
                 if !self.common.is_established_channel(channel_num) {
+                    // The answer to a close of ours: what is kept of the channel goes now.
+                    if self.channels.remove(&channel_num).is_some() {
+                        return handler.channel_close(channel_num, self).await;
+                    }
                     return Ok(());
                 }
                 if let Some(ref mut enc) = self.common.encrypted {

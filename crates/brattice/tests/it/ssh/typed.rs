@@ -196,3 +196,15 @@ fn what_cannot_be_a_line_ends_it_or_is_refused() {
         assert!(!ends(&said)[0].starts_with("0 "), "{line}: {said:?}");
     }
 }
+
+#[test]
+fn lines_that_are_there_already_hold_up_nobody() {
+    let world = World::new();
+    let reader = world.client(READER, WEB);
+    let began = std::time::Instant::now();
+    let many = format!("sleep 1\n{}echo end\n", "\n".repeat(1 << 20));
+    let said = typed(&reader, &many);
+    assert_eq!(said.text(), "end\n", "{:?}", said.code());
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}

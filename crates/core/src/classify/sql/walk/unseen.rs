@@ -92,7 +92,10 @@ impl Walk<'_> {
     /// A type: casting to one of the database's own may run whatever it is made with.
     pub(super) fn unseen_type(&mut self, name: Qualified<'_>) {
         // What the grammar makes of `serial` is no type.
-        let serial = name.name.ends_with("serial") || name.name.starts_with("serial");
+        let serial = matches!(
+            name.name,
+            "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8"
+        );
         let known = EVERYWHERE.types.contains(name.name) || serial;
         if self.ctx.catalogue.unseen && !(known && of_catalog(name.schema)) {
             self.unclear(Unclear::new(
