@@ -110,6 +110,9 @@ impl Checked {
             {
                 sources.push((s, format!("targets.{name}.password")));
             }
+            if let TargetCredential::PrivateKey(s) = &target.credential {
+                sources.push((s, format!("targets.{name}.private_key")));
+            }
         }
         for (name, vault) in &self.vaults {
             let parts: Vec<(&SecretSource, &str)> = match &vault.login {

@@ -388,7 +388,7 @@ fn every_example_is_valid() {
 fn the_examples_load() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/orders");
     let bundle = load(&examples).unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(bundle.policies.len(), 3);
+    assert_eq!(bundle.policies.len(), 4);
     assert_eq!(bundle.classes.len(), 2);
 }
 

@@ -40,6 +40,19 @@ async fn the_example_loads_with_what_stands_in() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_named_has_rules_that_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = ready(dir.path());
+    let root = target::bundle("postgres://app@127.0.0.1:5432/app", &state).unwrap();
+    let issuer = issuer().await;
+    let instead = Stage::of(&root)
+        .unwrap()
+        .instead(&state, &issuer.issuer_url);
+    let checked = config::load_replaced(&root, &instead).unwrap_or_else(|why| panic!("{why}"));
+    assert!(checked.targets.contains_key("dev-db"));
+}
+
+#[tokio::test]
 async fn everybody_that_the_examples_rules_speak_of_exists() {
     let groups = |issuer: &DevIssuer, kind| {
         let mut names: Vec<String> = issuer

@@ -142,7 +142,7 @@ impl Link {
             let error: &DialError = &error;
             tracing::error!(
                 error = error as &dyn std::error::Error,
-                target = self.target,
+                host_target = self.target,
                 "the target cannot be reached"
             );
             unreachable(&self.target)

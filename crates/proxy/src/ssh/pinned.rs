@@ -72,7 +72,7 @@ impl client::Handler for Pinned {
         };
         if let Err(why) = checked {
             tracing::warn!(
-                target = self.host.name,
+                host_target = self.host.name,
                 why,
                 "a host is not taken for the target"
             );

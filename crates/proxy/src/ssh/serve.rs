@@ -210,7 +210,7 @@ impl Service {
         let first = supply.get().await.map_err(|error| {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                target,
+                host_target = target,
                 "the target cannot be reached"
             );
             unreachable(&target)

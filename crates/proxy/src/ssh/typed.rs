@@ -99,6 +99,13 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, setting: Setting)
             Ended::Denied(denial) => {
                 last = channel::status_of(&denial);
                 client.say(false, &channel::refusal(&denial)).await;
+                let heavy = typed.heavy().join(" ");
+                if !heavy.is_empty() {
+                    let hint = format!(
+                        "brattice: hint: this shell carries what may decide which programs run; to drop it: unset {heavy}\n"
+                    );
+                    client.say(false, &hint).await;
+                }
                 tell(client, &last.to_string(), &typed).await;
             }
             Ended::Said => {}

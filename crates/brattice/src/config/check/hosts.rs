@@ -15,6 +15,11 @@ use brattice_proxy::ssh::PublicKey;
 /// How it is written that the gateway certifies its own logins.
 const OWN: &str = "gateway";
 
+/// How a host's key is written.
+const HOST_KEY: &str = "write it as in /etc/ssh/ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…";
+/// How the key of one who certifies hosts is written.
+const AUTHORITY: &str = "give the public key that hosts' keys are signed with (the file of `ssh-keygen -s`, with .pub): ssh-ed25519 AAAA…, without \"@cert-authority\"";
+
 impl Checker<'_> {
     pub(super) fn host_target(
         &mut self,
@@ -45,9 +50,9 @@ impl Checker<'_> {
             let account = self.account(&at.key("accounts").index(i), account);
             accounts.extend(account.filter(|a| Some(a) != user.as_ref()));
         }
-        let keys = self.public_keys(&at.key("host_keys"), &raw.host_keys);
+        let keys = self.public_keys(&at.key("host_keys"), &raw.host_keys, HOST_KEY);
         let authorities = at.key("host_authorities");
-        let authorities = self.public_keys(&authorities, &raw.host_authorities);
+        let authorities = self.public_keys(&authorities, &raw.host_authorities, AUTHORITY);
         if raw.host_keys.is_empty() && raw.host_authorities.is_empty() {
             self.bad(
                 &at.key("host_keys"),
@@ -200,7 +205,7 @@ impl Checker<'_> {
         Some(account)
     }
 
-    fn public_keys(&mut self, at: &Place, listed: &[String]) -> Option<Vec<PublicKey>> {
+    fn public_keys(&mut self, at: &Place, listed: &[String], mend: &str) -> Option<Vec<PublicKey>> {
         let mut keys = Vec::new();
         for (i, text) in listed.iter().enumerate() {
             match PublicKey::from_openssh(text.trim()) {
@@ -211,12 +216,7 @@ impl Checker<'_> {
                     "is of a kind that is not taken",
                     "give the host's Ed25519 or ECDSA key",
                 ),
-                Err(_) => self.wrong(
-                    &at.index(i),
-                    text,
-                    "is not a public key",
-                    "write it as in /etc/ssh/ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…",
-                ),
+                Err(_) => self.wrong(&at.index(i), text, "is not a public key", mend),
             }
         }
         (keys.len() == listed.len()).then_some(keys)

@@ -198,6 +198,15 @@ fn what_cannot_be_a_line_ends_it_or_is_refused() {
 }
 
 #[test]
+fn a_variable_that_weighs_on_every_line_is_named_when_one_is_refused() {
+    let world = World::new();
+    let reader = world.client(READER, WEB);
+    let said = typed(&reader, "X=ada\necho one\nunset X\necho two\n");
+    assert_eq!(said.text(), "two\n", "{said:?}");
+    assert!(said.err.contains("to drop it: unset X"), "{said:?}");
+}
+
+#[test]
 fn lines_that_are_there_already_hold_up_nobody() {
     let world = World::new();
     let reader = world.client(READER, WEB);

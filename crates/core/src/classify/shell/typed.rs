@@ -6,6 +6,7 @@
 //! means, and nothing is left on the host between lines.
 
 use super::arg::{Arg, args};
+use super::catalogue::KNOWN;
 use super::judge::joined;
 use super::quote::{canonical, quoted};
 use super::tree::{Command, Simple};
@@ -76,6 +77,14 @@ impl Typed {
             None => "~".to_owned(),
             Some(directory) => canonical(std::slice::from_ref(directory)),
         }
+    }
+
+    /// The variables that are remembered and may decide which programs run, so that every line does more with them.
+    pub fn heavy(&self) -> Vec<&str> {
+        let names = self.variables.keys().map(String::as_str);
+        names
+            .filter(|name| !KNOWN.is_harmless(name, self.shell != Shell::Zsh))
+            .collect()
     }
 
     /// Reads a line.
