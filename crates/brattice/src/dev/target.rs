@@ -51,9 +51,17 @@ const HEAD: &str = "\
 
 /// Writes the bundle, leaving rules that are there as they are, and tells where it is.
 pub(super) fn bundle(url: &str, state: &State) -> Result<PathBuf, DevError> {
-    let target = target(url, &|name| {
-        std::env::var_os(name).is_some_and(|v| !v.is_empty())
-    })?;
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    bundle_where(url, state, &set)
+}
+
+/// The same where these variables are set.
+pub(super) fn bundle_where(
+    url: &str,
+    state: &State,
+    set: &dyn Fn(&str) -> bool,
+) -> Result<PathBuf, DevError> {
+    let target = target(url, set)?;
     let root = state.bundle();
     let policies = root.join("policies");
     state.directory(&policies)?;

@@ -43,7 +43,8 @@ async fn the_example_loads_with_what_stands_in() {
 async fn a_database_that_is_named_has_rules_that_load() {
     let dir = tempfile::tempdir().unwrap();
     let state = ready(dir.path());
-    let root = target::bundle("postgres://app@127.0.0.1:5432/app", &state).unwrap();
+    let url = "postgres://app@127.0.0.1:5432/app";
+    let root = target::bundle_where(url, &state, &|name| name == "PGPASSWORD").unwrap();
     let issuer = issuer().await;
     let instead = Stage::of(&root)
         .unwrap()
