@@ -16,6 +16,7 @@ use super::understand::{Scope, Understood, is_masked_use};
 use crate::action::{Act, ActionKey, Effect};
 use crate::approval::Asked;
 use crate::audit::Position;
+use crate::classify::sql::catalogue::Catalogue;
 use crate::classify::sql::{Consequence, Transaction, Unclear};
 use crate::denial::{Code, Denial};
 use crate::ids::Digest;
@@ -194,7 +195,10 @@ impl Gate {
             What::Parse { prepared, .. } | What::Bind { prepared, .. } => prepared.text.clone(),
             What::Execute { .. } | What::Sync => return Ok(Verdict::Failed),
         };
-        let understood = match self.understand(session, &held, &text, names) {
+        let picture = self.picture(session);
+        let catalogue = picture.as_ref().map(|p| p.catalogue.clone());
+        let catalogue = catalogue.unwrap_or_default();
+        let understood = match self.understand(session, &held, &text, names, &catalogue) {
             Ok(u) => u,
             Err(unclear) => return Ok(self.not_understood(session, held, &text, unclear)),
         };
@@ -214,11 +218,11 @@ impl Gate {
                 held.lifted.fresh_since = Some(self.clock.now());
                 return Ok(Verdict::Look(held, look));
             }
-            if session.overlay.is_none() && self.is_stale(session, &held) {
+            if session.overlay.is_none() && self.is_stale(picture.as_ref(), session, &held) {
                 return Err(Pending::Refresh(held));
             }
         }
-        if let Some(denial) = self.misnamed(session, &held, &understood, names) {
+        if let Some(denial) = self.misnamed(session, &held, &understood, names, &catalogue) {
             return Ok(self.refuse(session, &held, Digest::of(&text), denial));
         }
         self.apply_rules(session, held, understood)
@@ -231,10 +235,10 @@ impl Gate {
         held: &Held,
         understood: &Understood,
         names: &Names,
+        catalogue: &Catalogue,
     ) -> Option<Denial> {
         if let What::Bind { prepared, .. } = &held.what {
-            let catalogue = self.catalogue(session);
-            if !prepared.still_means(&understood.command, &session.path, &catalogue) {
+            if !prepared.still_means(&understood.command, &session.path, catalogue) {
                 return Some(super::names::rebound());
             }
         }
@@ -247,10 +251,10 @@ impl Gate {
         held: &Held,
         text: &Bytes,
         names: &Names,
+        catalogue: &Catalogue,
     ) -> Result<Arc<Understood>, Unclear> {
         let guarded = session.admission.guarded.clone();
-        let catalogue = self.catalogue(session);
-        let masked = self.masked(session, &catalogue);
+        let masked = self.masked(session, catalogue);
         let path = session.path.clone();
         let types: &[u32] = match &held.what {
             What::Parse { prepared, .. } | What::Bind { prepared, .. } => &prepared.types,
@@ -258,7 +262,7 @@ impl Gate {
         };
         let scope = Scope {
             guarded: &guarded,
-            catalogue: &catalogue,
+            catalogue,
             path: &path,
             major: session.major,
             masked: &masked,

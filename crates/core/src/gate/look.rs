@@ -3,6 +3,7 @@
 //! Lives here: which picture a statement is judged by. Never: how a picture is fetched.
 
 use super::Gate;
+use super::bundle::Snapshot;
 use super::held::{Held, Look, Rows};
 use super::session::{Overlay, SqlSession};
 use crate::action::RelationKind;
@@ -47,31 +48,35 @@ pub fn next_version() -> u64 {
 }
 
 impl Gate {
-    /// The picture to judge by: the session's own if it has one.
-    pub(super) fn catalogue(&self, session: &SqlSession) -> Arc<Catalogue> {
+    /// The picture to judge by: the session's own if it has one. Whoever judges asks for it once: another session may
+    /// put a newer one in its place at any time, and what is fresh must be what was judged by.
+    pub(super) fn picture(&self, session: &SqlSession) -> Option<Snapshot> {
         match &session.overlay {
-            Some(o) => o.catalogue.clone(),
+            Some(o) => Some(Snapshot {
+                catalogue: o.catalogue.clone(),
+                checked_at: o.read_at,
+            }),
             None => session
                 .admission
                 .guarded
                 .catalogues
-                .current(&session.admission.place)
-                .map(|s| s.catalogue)
-                .unwrap_or_default(),
+                .current(&session.admission.place),
         }
     }
 
     /// Whether the shared picture is missing or too old to judge by.
-    pub(super) fn is_stale(&self, session: &SqlSession, held: &Held) -> bool {
-        let guarded = &session.admission.guarded;
-        match guarded.catalogues.current(&session.admission.place) {
-            None => true,
-            Some(s) => {
-                let old = self.is_old(s.checked_at, session, held);
-                // What this session changed itself must have been seen.
-                old || session.shared_since.is_some_and(|at| s.checked_at < at)
-            }
-        }
+    pub(super) fn is_stale(
+        &self,
+        picture: Option<&Snapshot>,
+        session: &SqlSession,
+        held: &Held,
+    ) -> bool {
+        let Some(picture) = picture else {
+            return true;
+        };
+        let at = picture.checked_at;
+        // What this session changed itself must have been seen.
+        self.is_old(at, session, held) || session.shared_since.is_some_and(|since| at < since)
     }
 
     /// Whether a picture of this time is too old for this command, and was not taken for it.

@@ -21,6 +21,19 @@ fn forwards_a_permitted_query_once_and_shows_its_end() {
 }
 
 #[test]
+fn judges_by_the_picture_that_it_found_fresh_though_another_session_replaces_it() {
+    let mut b = Bench::new();
+    // The search path is known from then on.
+    b.client.query("SELECT id FROM t");
+    b.run();
+    b.another_reads_the_catalogue();
+    b.client.query("SELECT name FROM t");
+    let seen = b.run();
+    assert_eq!(b.target.ran, ["SELECT id FROM t", "SELECT name FROM t"]);
+    assert_eq!(seen.tags(), "TCZ");
+}
+
+#[test]
 fn refuses_a_denied_query_without_a_byte_to_the_target() {
     let mut b = Bench::new();
     b.client.query("DROP TABLE t");

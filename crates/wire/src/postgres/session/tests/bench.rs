@@ -26,6 +26,7 @@ use brattice_core::time::{Clock, Timestamp};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -39,6 +40,7 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 
 pub(super) struct Bench {
     gate: Arc<Gate>,
+    table: Arc<OneTable>,
     session: Option<Box<SqlSession>>,
     machine: Machine,
     log: Arc<Kept>,
@@ -57,6 +59,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
+        let table = Arc::new(OneTable::default());
         let log = Arc::new(Kept::default());
         let target = PolicyTarget {
             name: "db".to_owned(),
@@ -89,7 +92,7 @@ impl Bench {
             catalogue_age_max: Duration::from_secs(1),
             statement_bytes_max: 1 << 20,
             lane_bytes_max: 1 << 20,
-            catalogues: Arc::new(OneTable::default()),
+            catalogues: table.clone(),
         };
         let bundle = InForce {
             revision: Revision(1),
@@ -160,6 +163,7 @@ impl Bench {
             machine: Machine::new(Limits::default(), detector),
             session: Some(Box::new(session)),
             gate,
+            table,
             log,
             client: Client::default(),
             target: Target::default(),
@@ -170,6 +174,11 @@ impl Bench {
             mute: false,
             gone: false,
         }
+    }
+
+    /// The next look at the catalogue's picture finds none, and the one after it that another session has read one.
+    pub fn another_reads_the_catalogue(&self) {
+        self.table.unread.store(true, Ordering::Relaxed);
     }
 
     /// Runs until nothing moves, and gives what the client has seen since.
@@ -438,7 +447,11 @@ impl Recorder for Verdicts {
 
 /// A catalogue with one table, `public.t (id, name)`.
 #[derive(Debug)]
-struct OneTable(Snapshot);
+struct OneTable {
+    snapshot: Snapshot,
+    /// The next who asks finds nothing yet.
+    unread: AtomicBool,
+}
 
 impl Default for OneTable {
     fn default() -> Self {
@@ -466,19 +479,24 @@ impl Default for OneTable {
             server_encoding: "UTF8".to_owned(),
             ..Catalogue::default()
         };
-        Self(Snapshot {
+        let snapshot = Snapshot {
             catalogue: Arc::new(catalogue),
             checked_at: NOW,
-        })
+        };
+        Self {
+            snapshot,
+            unread: AtomicBool::new(false),
+        }
     }
 }
 
 impl Catalogues for OneTable {
     fn current(&self, _: &str) -> Option<Snapshot> {
-        Some(self.0.clone())
+        let unread = self.unread.swap(false, Ordering::Relaxed);
+        (!unread).then(|| self.snapshot.clone())
     }
     fn refresh<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Snapshot, CatalogueUnavailable>> {
-        Box::pin(async { Ok(self.0.clone()) })
+        Box::pin(async { Ok(self.snapshot.clone()) })
     }
 }
 
