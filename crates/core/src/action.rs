@@ -152,6 +152,8 @@ verbs! {
     SshDelete = "ssh.delete" Destroy,
     /// Changing a file's rights, owner, times or size.
     SshChmod = "ssh.chmod" Administer,
+    /// Seeing a file's content as it is, where contents are masked.
+    SshReveal = "ssh.reveal" Read,
     /// Could not tell.
     SshUnknown = "ssh.unknown" Unknown,
     /// Seeing a masked value as it is.

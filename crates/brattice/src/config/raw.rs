@@ -294,6 +294,10 @@ pub struct RawTarget {
     pub accounts: Vec<String>,
     /// The shell that the accounts of a host log in with. Required for `ssh`: it decides how command lines are read.
     pub shell: Option<RawShell>,
+    /// Mask what the value detectors find in files that are read from a host by SFTP, as scp and sftp do, for whoever no rule
+    /// permits `ssh.reveal` on them. Values are written over in place; what is no text is not shown, and programs that send
+    /// files in a form of their own (`scp -O`, rsync, git) may read none. Default: `false`.
+    pub mask_files: Option<bool>,
     /// Give each session a role of its own, made by `user` and dropped when the session ends.
     pub ephemeral: Option<RawEphemeral>,
     /// The database when the caller names only the target.

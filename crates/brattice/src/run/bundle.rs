@@ -62,6 +62,7 @@ pub(super) fn in_force(
                     .unwrap_or(usize::MAX),
                 lane_bytes_max: LANE_BYTES_MAX,
                 shell: t.ssh.as_ref().map(|s| s.shell),
+                masks_files: t.ssh.as_ref().is_some_and(|s| s.masks_files),
                 catalogues: match t.ssh {
                     Some(_) => Arc::new(NoCatalogue),
                     None => catalogues(Address::of(name, t)),

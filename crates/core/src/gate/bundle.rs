@@ -57,6 +57,8 @@ pub struct Guarded {
     pub lane_bytes_max: u64,
     /// The shell that reads its command lines, on a host.
     pub shell: Option<Shell>,
+    /// Contents of its files are masked for whoever may not see them as they are, on a host.
+    pub masks_files: bool,
     /// Pictures of its catalogues.
     pub catalogues: Arc<dyn Catalogues>,
 }

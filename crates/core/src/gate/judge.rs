@@ -237,10 +237,10 @@ impl Gate {
         names: &Names,
         catalogue: &Catalogue,
     ) -> Option<Denial> {
-        if let What::Bind { prepared, .. } = &held.what {
-            if !prepared.still_means(&understood.command, &session.path, catalogue) {
-                return Some(super::names::rebound());
-            }
+        if let What::Bind { prepared, .. } = &held.what
+            && !prepared.still_means(&understood.command, &session.path, catalogue)
+        {
+            return Some(super::names::rebound());
         }
         names.refuse(&held.what, &understood.command)
     }

@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// The most memory that compiled patterns may take.
 const PATTERN_MEMORY_BYTES_MAX: usize = 8 << 20;
 
+/// What is written over values where the length of what is around them must stay.
+const BLANK: u8 = b'*';
+
 /// A value that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
@@ -163,6 +166,22 @@ impl Detector {
             replace(text, &hits, text.len(), out);
         }
         replaced
+    }
+
+    /// Writes over every value that is to be masked, keeping lines and length; counts those that begin within `counted`.
+    pub fn blank(&self, text: &mut [u8], counted: Range<usize>, tally: &mut Tally) {
+        for hit in self.hits(text) {
+            if counted.contains(&hit.range.start) {
+                tally.count(&hit.class, hit.action);
+            }
+            let masks = hit.action == OnHit::Mask;
+            let value = text.get_mut(hit.range).filter(|_| masks);
+            for byte in value.into_iter().flatten() {
+                if !matches!(byte, b'\n' | b'\r') {
+                    *byte = BLANK;
+                }
+            }
+        }
     }
 
     /// Appends the text up to `end`, or to the end of a value that begins before it, redacted. Returns how much of

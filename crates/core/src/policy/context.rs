@@ -43,7 +43,8 @@ impl Form {
             | Verb::SshUpload
             | Verb::SshRename
             | Verb::SshDelete
-            | Verb::SshChmod => Form::File,
+            | Verb::SshChmod
+            | Verb::SshReveal => Form::File,
             Verb::RevealFull
             | Verb::RevealLast4
             | Verb::RevealToken

@@ -230,6 +230,16 @@ impl Session {
 
     fn file_done(&mut self, file: &FileDone) -> Result<(), Stop> {
         let number = self.opened.remove(&file.path).unwrap_or_default();
+        if let Some(denial) = &file.withheld {
+            let what = format!("sftp read {}", file.path);
+            let mut session = self.link.lock();
+            self.link.gate.note_refusal(&mut session, &what, denial);
+            drop(session);
+            self.said.push_str(&refusal(denial));
+        }
+        if !file.masked.masked.is_empty() {
+            self.said.push_str(&files::told_masked(file));
+        }
         self.record(FrameKind::File, number, &files::told(file))
     }
 
@@ -281,6 +291,7 @@ impl Session {
                 Verdict::Pass {
                     cleared,
                     lane: Some(allowed.lane),
+                    masks: allowed.masks.then(|| self.link.detector.clone()),
                 }
             }
             Answer::Deny(denial) => {

@@ -259,6 +259,7 @@ impl Stage {
             Verdict::Pass {
                 cleared: self.gate.clear(ask.frame),
                 lane: Some(self.gate.lane()),
+                masks: None,
             }
         };
         assert!(self.sftp.answer(verdict).is_none());

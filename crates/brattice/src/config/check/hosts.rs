@@ -89,6 +89,7 @@ impl Checker<'_> {
                 authorities: authorities?,
                 accounts,
                 shell: shell?,
+                masks_files: raw.mask_files.unwrap_or_default(),
             }),
         })
     }
@@ -260,6 +261,7 @@ impl Checker<'_> {
             ("host_authorities", !raw.host_authorities.is_empty()),
             ("accounts", !raw.accounts.is_empty()),
             ("shell", raw.shell.is_some()),
+            ("mask_files", raw.mask_files.is_some()),
         ];
         self.foreign(at, &given, "postgres");
     }

@@ -54,6 +54,8 @@ pub struct SshTarget {
     pub accounts: Vec<String>,
     /// Their login shell.
     pub shell: Shell,
+    /// Contents of its files are masked for whoever may not see them as they are.
+    pub masks_files: bool,
 }
 
 impl TargetConfig {

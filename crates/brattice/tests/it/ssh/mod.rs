@@ -11,6 +11,7 @@ mod exec;
 mod files;
 mod forwards;
 mod holds;
+mod masked;
 mod people;
 mod records;
 mod trusted;

@@ -4,17 +4,17 @@
 
 use super::read::{Reading, read};
 use super::{Allowed, Answer, Asked, Request};
-use crate::action::{Act, ActionKey, Effect};
+use crate::action::{Act, ActionKey, Effect, Verb};
 use crate::approval;
 use crate::audit::Position;
-use crate::denial::Denial;
+use crate::denial::{Code, Denial};
 use crate::gate::held::Lifting;
 use crate::gate::note::Intent;
 use crate::gate::proof::Cleared;
 use crate::gate::refuse::{explain, observed_denial, out_of_scope};
 use crate::gate::{Gate, Session, admit};
 use crate::ids::Digest;
-use crate::policy;
+use crate::policy::{self, Lifted};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What has to be waited for before judging can go on.
@@ -39,6 +39,7 @@ pub(super) struct Ready {
     pub acts: Vec<Act>,
     pub observed: Vec<String>,
     pub transfers: bool,
+    pub masks: bool,
 }
 
 pub(super) fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
@@ -131,6 +132,10 @@ impl Gate {
             (true, true) => observed_denial(outcome),
             (false, _) => (outcome.verdict, outcome.observed),
         };
+        let masks = match self.masks_files(session, &asked.request, &acts, transfers, budget) {
+            Ok(masks) => masks,
+            Err(denial) => return self.refuse_request(session, asked, action, denial),
+        };
         match verdict {
             policy::Verdict::Hold(rules) if observe => {
                 observed.extend(rules.into_iter().map(|a| a.rule));
@@ -149,10 +154,59 @@ impl Gate {
             acts,
             observed,
             transfers,
+            masks,
         };
         match asked.lifted.approval {
             Some(_) => Step::Consume(ready),
             None => self.pass_request(session, asked, ready, Vec::new()),
+        }
+    }
+
+    /// Whether values in the content of what it reads are to be masked.
+    ///
+    /// # Errors
+    /// When they are, and it reads in a way in which they cannot be: nobody is asked about that then.
+    fn masks_files(
+        &self,
+        session: &Session,
+        request: &Request,
+        acts: &[Act],
+        transfers: bool,
+        budget: policy::Budget,
+    ) -> Result<bool, Denial> {
+        let admission = &session.admission;
+        if !admission.guarded.masks_files {
+            return Ok(false);
+        }
+        let reads: Vec<&Act> = match request {
+            Request::Files { .. } => acts
+                .iter()
+                .filter(|a| a.verb == Verb::SshDownload)
+                .collect(),
+            // What else a command reads of files comes out masked, as all output does.
+            Request::Exec { .. } if transfers => acts
+                .iter()
+                .filter(|a| a.verb == Verb::SshDownload)
+                .collect(),
+            _ => return Ok(false),
+        };
+        let moment = self.moment(session, budget);
+        // A narrowing to some classes says nothing of a whole file.
+        let may_be_whole = admission.identity.scope.classes.is_none();
+        let shown = |read: &&Act| {
+            let act = Act {
+                verb: Verb::SshReveal,
+                ..(*read).clone()
+            };
+            let outcome = admission.judge.judge(&[act], &moment, &Lifted::none());
+            may_be_whole && outcome.verdict == policy::Verdict::Allow
+        };
+        if reads.iter().all(shown) {
+            return Ok(false);
+        }
+        match !transfers && acts.len() == 1 {
+            true => Ok(true),
+            false => Err(not_masked(transfers)),
         }
     }
 
@@ -190,6 +244,7 @@ impl Gate {
             lane: session.lane(),
             reads_only,
             transfers: ready.transfers,
+            masks: ready.masks,
         };
         let answer = Answer::Pass(Cleared::new(asked.request.bytes()), granted);
         if must_last {
@@ -237,6 +292,24 @@ fn action_hash(session: &Session, request: &Request) -> Digest {
         settings: &request.circumstances(),
     }
     .hash()
+}
+
+/// Why files whose contents are masked are not read in this way.
+fn not_masked(transfers: bool) -> Denial {
+    let (why, hint) = match transfers {
+        true => (
+            "what this program sends of them cannot be",
+            "copy with sftp, or with scp without -O: values are masked then",
+        ),
+        false => (
+            "they cannot be for who writes to one, or links to it, at the same time",
+            "open it for reading alone",
+        ),
+    };
+    let reason = format!("contents of files are masked on this host, and {why}");
+    Denial::new(Code::Masked, "brattice.mask_files", reason).hint(format!(
+        "{hint}; a rule that permits ssh.reveal on a file, named by its whole path, shows it as it is"
+    ))
 }
 
 /// Why the rules refuse it: where it could not be told, why not.

@@ -85,6 +85,8 @@ pub struct Allowed {
     /// It is one program of file transfer and nothing else: what passes through its streams are files as they are, and
     /// masking them would break them.
     pub transfers: bool,
+    /// Values in the content of the file that it opens are to be masked.
+    pub masks: bool,
 }
 
 /// A request on its way through the gate.

@@ -94,10 +94,34 @@ pub(super) fn told(file: &FileDone) -> String {
             serde_json::json!({ "bytes": content.bytes, "sha256": digest })
         })
     };
-    serde_json::json!({
+    let mut told = serde_json::json!({
         "path": file.path,
         "read": content(&file.read),
         "written": content(&file.written),
-    })
-    .to_string()
+    });
+    // Only where its content is masked.
+    for (key, found) in [
+        ("masked", &file.masked.masked),
+        ("reported", &file.masked.reported),
+    ] {
+        let found: serde_json::Map<_, _> = found
+            .iter()
+            .map(|(class, count)| (class.to_string(), (*count).into()))
+            .collect();
+        if let Some(fields) = told.as_object_mut().filter(|_| !found.is_empty()) {
+            fields.insert(key.to_owned(), found.into());
+        }
+    }
+    told.to_string()
+}
+
+/// For the user, who gets something else than what is on the host.
+pub(super) fn told_masked(file: &FileDone) -> String {
+    let counts = file.masked.masked.iter();
+    let counts: Vec<String> = counts.map(|(class, n)| format!("{class} {n}")).collect();
+    let path = &file.path;
+    format!(
+        "brattice: values in {path} are masked: {}\n",
+        counts.join(", ")
+    )
 }

@@ -8,6 +8,8 @@ use super::refusal::{self, Refusal};
 use super::{Asked, Sftp, Then, Wanted, Work};
 use brattice_core::denial::Denial;
 use brattice_core::gate::{Cleared, Lane};
+use brattice_core::mask::Detector;
+use std::sync::Arc;
 
 /// The gate's answer to an [`Ask`](super::Ask).
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub enum Verdict {
         cleared: Cleared,
         /// The right to stream through what it opens. Where a file or a directory is opened there must be one.
         lane: Option<Lane>,
+        /// What masks the content of the file that is opened, if anything does.
+        masks: Option<Arc<Detector>>,
     },
     /// Refused.
     Deny(Denial),
@@ -35,7 +39,11 @@ impl Sftp {
             }
         };
         match verdict {
-            Verdict::Pass { cleared, lane } => self.pass(asked, cleared, lane),
+            Verdict::Pass {
+                cleared,
+                lane,
+                masks,
+            } => self.pass(asked, cleared, lane, masks),
             Verdict::Deny(denial) => {
                 self.tell(asked.id, Code::PermissionDenied, &denial);
                 None
@@ -43,12 +51,21 @@ impl Sftp {
         }
     }
 
-    fn pass(&mut self, asked: Asked, cleared: Cleared, lane: Option<Lane>) -> Option<super::Event> {
+    fn pass(
+        &mut self,
+        asked: Asked,
+        cleared: Cleared,
+        lane: Option<Lane>,
+        masks: Option<Arc<Detector>>,
+    ) -> Option<super::Event> {
         let wanted = match (asked.then, lane) {
             (Then::Wants(wanted), _) => Some(wanted),
-            (Then::Opens(path, flags), Some(lane)) => {
-                Some(Wanted::Handle(Box::new(Opening { path, flags, lane })))
-            }
+            (Then::Opens(path, flags), Some(lane)) => Some(Wanted::Handle(Box::new(Opening {
+                path,
+                flags,
+                lane,
+                masks,
+            }))),
             (Then::Opens(..), None) => None,
         };
         match wanted.filter(|_| self.outbox.asked(cleared, &asked.frame)) {

@@ -4,12 +4,16 @@
 //! again. Never here: frames.
 
 use super::content::{Content, Reading, Writing};
+use super::masked::Masking;
 use super::open_flags::OpenFlags;
 use super::request::OnHandle;
 use crate::{PeerMisbehaved, Side};
+use brattice_core::denial::Denial;
 use brattice_core::gate::Lane;
+use brattice_core::mask::{Detector, Tally};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A file that is closed, or was open when the session ended: for the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,10 @@ pub struct FileDone {
     pub read: Option<Content>,
     /// What was written to it; `None` if it was not open for that.
     pub written: Option<Content>,
+    /// Values that were found in what was read, where its content is masked.
+    pub masked: Tally,
+    /// Why some of what the client wanted to read was not shown, where its content is masked.
+    pub withheld: Option<Denial>,
 }
 
 /// What a cleared request opens.
@@ -29,6 +37,8 @@ pub(super) struct Opening {
     /// `None`: a directory.
     pub flags: Option<OpenFlags>,
     pub lane: Lane,
+    /// What masks its content, if anything does.
+    pub masks: Option<Arc<Detector>>,
 }
 
 /// Something open.
@@ -41,6 +51,7 @@ pub(super) struct Open {
     pub lane: Lane,
     pub read: Option<Reading>,
     pub written: Option<Writing>,
+    pub masking: Option<Masking>,
     /// The client closed it; no further request may name it.
     closing: bool,
     /// The target says that it is closed.
@@ -112,6 +123,11 @@ impl Files {
                 lane: opening.lane,
                 read: flags.read.then(|| Reading::new(early)),
                 written: flags.write.then(|| Writing::new(flags.append)),
+                masking: opening.masks.map(|detector| Masking {
+                    detector,
+                    tally: Tally::default(),
+                    withheld: None,
+                }),
                 closing: false,
                 closed: false,
                 under_way: 0,
@@ -125,6 +141,16 @@ impl Files {
         let number = u64::from_be_bytes(<[u8; 8]>::try_from(handle).ok()?);
         let open = self.open.get_mut(&number).filter(|o| !o.closing)?;
         Some((number, open))
+    }
+
+    /// Something that the client has not closed, by its number.
+    pub(super) fn lasting(&mut self, number: u64) -> Option<&mut Open> {
+        self.open.get_mut(&number).filter(|o| !o.closing)
+    }
+
+    /// What masks a file.
+    pub(super) fn masking(&mut self, number: u64) -> Option<&mut Masking> {
+        self.open.get_mut(&number)?.masking.as_mut()
     }
 
     /// The target answered a read.
@@ -185,7 +211,13 @@ impl Open {
     }
 
     fn done(self) -> Option<FileDone> {
+        let (masked, withheld) = match self.masking {
+            Some(masking) => (masking.tally, masking.withheld),
+            None => (Tally::default(), None),
+        };
         (!self.is_directory).then(|| FileDone {
+            masked,
+            withheld,
             path: self.path,
             read: self.read.map(Reading::content),
             written: self.written.map(Writing::content),

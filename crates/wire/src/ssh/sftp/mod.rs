@@ -19,6 +19,7 @@ pub mod encode;
 mod extensions;
 mod files;
 mod limits;
+mod masked;
 mod open_flags;
 mod outbox;
 mod path;
@@ -45,6 +46,7 @@ pub use refusal::line_of;
 use brattice_core::denial::Denial;
 use bytes::{Bytes, BytesMut};
 use files::{Files, Opening};
+use masked::Window;
 use outbox::Plumbing;
 use refusal::Refusal;
 use request::Request;
@@ -137,6 +139,8 @@ enum Wanted {
         offset: u64,
         length: u32,
     },
+    /// The same, of a file whose content is masked.
+    Window(Box<Window>),
     Written {
         file: u64,
         bytes: u64,

@@ -144,6 +144,14 @@ pub(super) fn of_long_write() -> Refusal {
     )
 }
 
+/// For content that is to be masked and in which no values could be seen.
+pub(super) fn of_no_text() -> Denial {
+    let reason =
+        "the content of this file is masked, and it is no text in which values could be found";
+    Denial::new(Why::Masked, "brattice.mask_files", reason)
+        .hint("a rule that permits ssh.reveal on it shows it as it is")
+}
+
 /// For a pass that does not fit what was asked.
 pub(super) fn of_mismatch() -> Refusal {
     refusal(

@@ -6,6 +6,7 @@
 use super::ask::{Operation, Said};
 use super::encode;
 use super::files::Open;
+use super::masked::{self, Window};
 use super::outbox::Plumbing;
 use super::refusal;
 use super::request::{OnHandle, Request};
@@ -47,16 +48,25 @@ impl Sftp {
             OnHandle::Write { data, .. } if data.len() > self.write_bytes_max => {
                 Some(self.refuse(id, name, refusal::of_long_write()))
             }
+            OnHandle::Read { offset, length } if masked::is_masked(open) => {
+                open.goes(&what);
+                let length = self.read_length(length);
+                self.read_on(id, Box::new(Window::around(file, offset, length)))
+            }
             other => self.stream(id, name, &handle, self.within_bounds(other)),
         }
     }
 
     /// A longer read is answered with less, as a server may (draft 02, section 6.4).
+    fn read_length(&self, length: u32) -> u32 {
+        length.min(u32::try_from(self.read_bytes_max).unwrap_or(u32::MAX))
+    }
+
     fn within_bounds(&self, what: OnHandle) -> OnHandle {
         match what {
             OnHandle::Read { offset, length } => OnHandle::Read {
                 offset,
-                length: length.min(u32::try_from(self.read_bytes_max).unwrap_or(u32::MAX)),
+                length: self.read_length(length),
             },
             other => other,
         }

@@ -164,6 +164,13 @@ impl Sftp {
         };
         let mut done = None;
         match wanted {
+            // Where the file ends, the window does.
+            Wanted::Window(window) if code == Code::Eof => {
+                return Ok(self.window_done(id, *window));
+            }
+            Wanted::Window(window) if code != Code::Ok => {
+                done = self.files.came(window.file, window.offset, &[]);
+            }
             Wanted::Status => {}
             Wanted::Closed { file } => done = self.files.closed(file),
             Wanted::Written { file, bytes } => {
@@ -171,6 +178,7 @@ impl Sftp {
             }
             _ if code == Code::Ok => return Err(unexpected("STATUS", "another reply")),
             Wanted::Handle(_) => self.files.not_opened(),
+            Wanted::Window(_) => {}
             Wanted::Data { file, offset, .. } => done = self.files.came(file, offset, &[]),
             Wanted::Attributes | Wanted::Entries | Wanted::Name | Wanted::Statvfs => {}
         }
@@ -185,6 +193,12 @@ impl Sftp {
         wanted: Wanted,
         reply: Reply,
     ) -> Result<Option<Event>, PeerMisbehaved> {
+        let (wanted, reply) = match (wanted, reply) {
+            (Wanted::Window(window), Reply::Data(data)) => {
+                return self.window_came(id, window, &data);
+            }
+            other => other,
+        };
         let out = &mut self.to_client;
         match (wanted, reply) {
             (Wanted::Attributes, Reply::Attributes(attributes)) => {

@@ -8,6 +8,7 @@ mod fuzz;
 mod gate;
 mod liars;
 mod links;
+mod masks;
 mod names;
 mod opening;
 mod requests;

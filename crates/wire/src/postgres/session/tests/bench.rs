@@ -89,6 +89,7 @@ impl Bench {
             detector: detector.clone(),
             holds: HoldTimes::default(),
             shell: None,
+            masks_files: false,
             catalogue_age_max: Duration::from_secs(1),
             statement_bytes_max: 1 << 20,
             lane_bytes_max: 1 << 20,

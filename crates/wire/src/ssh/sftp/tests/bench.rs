@@ -8,7 +8,9 @@ use crate::ssh::sftp::request::{OnHandle, OnPath, OnTwo, Request};
 use crate::ssh::sftp::{Ask, Code, Event, FileDone, Limits, OpenFlags, Sftp, Verdict, encode};
 use brattice_core::denial::{Code as Why, Denial};
 use brattice_core::ids::ApprovalId;
+use brattice_core::mask::Detector;
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
 pub const SECRET: &str = "/secret";
 
@@ -28,6 +30,8 @@ pub struct Bench {
     pub mute: bool,
     /// Nobody answers questions.
     pub silent: bool,
+    /// What masks the content of what is opened.
+    pub masks: Option<Arc<Detector>>,
     pub held: Option<Ask>,
     pub from_client: BytesMut,
     pub from_target: BytesMut,
@@ -68,6 +72,7 @@ impl Bench {
             answered: Vec::new(),
             mute: false,
             silent: false,
+            masks: None,
             held: None,
             from_client: BytesMut::new(),
             from_target: BytesMut::new(),
@@ -205,6 +210,7 @@ impl Bench {
             Verdict::Pass {
                 cleared: self.gate.clear(ask.frame),
                 lane: Some(self.gate.lane()),
+                masks: self.masks.clone(),
             }
         };
         if let Some(event) = self.sftp.answer(verdict) {
@@ -258,4 +264,16 @@ pub fn read(of: &Bytes, offset: u64, length: u32) -> Request {
 pub fn write(to: &Bytes, offset: u64, data: &[u8]) -> Request {
     let data = Bytes::copy_from_slice(data);
     handle(OnHandle::Write { offset, data }, to)
+}
+
+/// The machine's own ids of the last requests that it sent.
+pub fn last_ids(b: &Bench, count: usize) -> Vec<u32> {
+    let (mut ids, mut at) = (Vec::new(), 0);
+    while let Some((length, _)) = b.written[at..].split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let id = b.written[at + 5..].first_chunk::<4>().unwrap();
+        ids.push(u32::from_be_bytes(*id));
+        at += 4 + length;
+    }
+    ids.split_off(ids.len() - count)
 }

@@ -89,6 +89,7 @@ fn gate(lane_bytes_max: u64) -> Gate {
     let detector = DETECTOR.get_or_init(|| Arc::new(Detector::new(&Classes::builtin()).unwrap()));
     let guarded = Guarded {
         shell: None,
+        masks_files: false,
         target,
         masked: Vec::new(),
         lists: Lists::default(),

@@ -235,6 +235,7 @@ fn a_frame_that_was_cleared_for_another_question_goes_nowhere() {
     let event = b.sftp.answer(crate::ssh::sftp::Verdict::Pass {
         cleared: other,
         lane: None,
+        masks: None,
     });
     assert!(event.is_some());
     b.run().unwrap();
@@ -253,6 +254,7 @@ fn opens_nothing_without_a_lane() {
     let pass = crate::ssh::sftp::Verdict::Pass {
         cleared,
         lane: None,
+        masks: None,
     };
     assert!(b.sftp.answer(pass).is_some());
     b.run().unwrap();

@@ -34,6 +34,8 @@ pub struct Target {
     pub lenient: bool,
     /// REALPATH leaves links in place.
     pub textual: bool,
+    /// It gives no more bytes at once.
+    pub piece: usize,
     open: HashMap<Bytes, Open>,
     opened: u32,
     input: BytesMut,
@@ -69,6 +71,7 @@ impl Target {
             figures: [0; 4],
             lenient: true,
             textual: false,
+            piece: usize::MAX,
             open: HashMap::new(),
             opened: 0,
             input: BytesMut::new(),
@@ -239,7 +242,7 @@ impl Target {
                 assert!(open.flags.read);
                 let all = self.content(&path).ok_or(Code::Failure)?;
                 let from = usize::try_from(offset).unwrap().min(all.len());
-                let to = (from + length as usize).min(all.len());
+                let to = (from + self.piece.min(length as usize)).min(all.len());
                 if from == to {
                     return Err(Code::Eof);
                 }

@@ -6,6 +6,7 @@ use crate::ssh::sftp::reply::Reply;
 use crate::ssh::sftp::request::{OnHandle, OnPath, Request};
 use crate::ssh::sftp::{Code, Content, FileDone, Limits, encode};
 use brattice_core::ids::Digest;
+use brattice_core::mask::Tally;
 
 fn content(bytes: &[u8]) -> Content {
     Content {
@@ -29,6 +30,8 @@ fn pipelined_reads_are_answered_and_hashed() {
         path: "/home/u/a.txt".to_owned(),
         read: Some(content(b"hello world")),
         written: None,
+        masked: Tally::default(),
+        withheld: None,
     };
     assert_eq!(b.files, [done]);
 }
@@ -298,16 +301,4 @@ fn outcomes_are_told_by_the_number_of_the_question() {
     let _code = b.code(&on(OnPath::Stat, "none"));
     let _reply = b.call(&on(OnPath::Stat, "a.txt"));
     assert_eq!(b.outcomes, [(1, Code::NoSuchFile), (2, Code::Ok)]);
-}
-
-/// The machine's own ids of the last requests that it sent.
-fn last_ids(b: &Bench, count: usize) -> Vec<u32> {
-    let (mut ids, mut at) = (Vec::new(), 0);
-    while let Some((length, _)) = b.written[at..].split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let id = b.written[at + 5..].first_chunk::<4>().unwrap();
-        ids.push(u32::from_be_bytes(*id));
-        at += 4 + length;
-    }
-    ids.split_off(ids.len() - count)
 }
