@@ -100,24 +100,26 @@ impl Run {
 
 /// Calls `hit` for every value that is found.
 ///
-/// A value begins where a word begins: digits inside a word, as hashes and identifiers have them, are stepped over.
+/// A value begins where a word begins: digits inside a word, as hashes and identifiers have them, are stepped over. Nothing
+/// is found without a digit, so only words with one are looked at.
 pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
-    // What lies before `done` belongs to values and runs that were judged.
+    // What lies before `done` belongs to values and runs that were judged; words that begin before `at` are.
     let (mut at, mut done) = (0, 0);
-    while let Some(word) = next_word(bytes, at) {
-        let begins_with_digit = bytes.get(word).is_some_and(u8::is_ascii_digit);
-        if !begins_with_digit {
-            at = match iban_at(bytes, word + 2) {
+    while let Some(digit) = next_digit(bytes, at) {
+        let letters = letters_before(bytes, digit);
+        if letters > 0 {
+            let begins = digit - letters >= at;
+            at = match iban_at(bytes, digit).filter(|_| letters == 2 && begins) {
                 Some(range) => {
                     done = range.end;
                     hit(Finder::Iban, range);
                     done
                 }
-                None => word_end(bytes, word),
+                None => word_end(bytes, digit),
             };
             continue;
         }
-        let start = glued_before(bytes, word, done);
+        let start = glued_before(bytes, digit, done);
         let shape = shape(bytes, start);
         if shape.is_idle() {
             done = shape.end;
@@ -151,16 +153,34 @@ fn in_word(b: &u8) -> bool {
     IN_WORD.get(usize::from(*b)).copied().unwrap_or_default()
 }
 
-/// Where the next word begins. Where the search went on inside one, that one is over first.
-fn next_word(bytes: &[u8], from: usize) -> Option<usize> {
-    let before = from.checked_sub(1).and_then(|i| bytes.get(i));
-    let from = if before.is_some_and(in_word) {
-        word_end(bytes, from)
-    } else {
-        from
-    };
+/// The next decimal digit.
+fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    rest.iter().position(in_word).map(|i| from + i)
+    let (eights, _) = rest.as_chunks::<8>();
+    for (i, eight) in eights.iter().enumerate() {
+        let marks = digit_marks(*eight);
+        if marks != 0 {
+            return Some(from + i * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let tail = eights.len() * 8;
+    let found = rest.get(tail..)?.iter().position(u8::is_ascii_digit)?;
+    Some(from + tail + found)
+}
+
+/// The highest bit of each byte that is a decimal digit, the first byte lowest.
+fn digit_marks(eight: [u8; 8]) -> u64 {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Digits become 0 to 9; what is more carries into the highest bit of its byte, and no further.
+    let values = u64::from_le_bytes(eight) ^ 0x3030_3030_3030_3030;
+    let others = ((values & !HIGH) + 0x7676_7676_7676_7676) | values;
+    !others & HIGH
+}
+
+/// How many letters and digits stand right before a place: 3 where there are more.
+fn letters_before(bytes: &[u8], at: usize) -> usize {
+    let before = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
+    before.iter().rev().take_while(|b| in_word(b)).count()
 }
 
 fn word_end(bytes: &[u8], from: usize) -> usize {

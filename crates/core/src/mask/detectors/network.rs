@@ -30,10 +30,9 @@ pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Range<usize>)) {
 /// The next colon that a hexadecimal digit or another colon follows.
 fn next_colon(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let found = rest
-        .windows(2)
-        .position(|w| matches!(w, [b':', b] if *b == b':' || b.is_ascii_hexdigit()));
-    found.map(|i| from + i)
+    memchr::memchr_iter(b':', rest).map(|i| from + i).find(
+        |colon| matches!(bytes.get(colon + 1), Some(b) if *b == b':' || b.is_ascii_hexdigit()),
+    )
 }
 
 fn is_part(b: u8) -> bool {
