@@ -135,10 +135,10 @@ impl StreamMasker {
         let lines = self.detector.has_patterns();
         let mut last = None;
         let new = self.held.get(self.searched..).unwrap_or_default();
-        // A line's end is always a cut, and only the last cut counts where no piece can be too long.
+        // Only the last cut counts where no piece can be too long, and what was before it does not change these.
         if !lines
             && self.held.len() < PIECE_BYTES_MAX
-            && let Some(end) = memchr::memrchr(b'\n', new)
+            && let Some(end) = new.iter().rposition(|b| ends_any(*b))
         {
             let after = self.searched + end + 1;
             self.restart();
@@ -154,8 +154,7 @@ impl StreamMasker {
                 b'\n' => true,
                 _ if lines => false,
                 b' ' => !self.digit && !self.fence,
-                b'"' | b'<' | b'>' | 0x7F => true,
-                b => b < 0x20,
+                b => ends_any(b),
             };
             if cut {
                 last = Some(at + 1);
@@ -175,6 +174,11 @@ impl StreamMasker {
         self.searched = self.held.len();
         last
     }
+}
+
+/// No value goes on behind these, whatever came before.
+fn ends_any(b: u8) -> bool {
+    b < 0x20 || matches!(b, b'"' | b'<' | b'>' | 0x7F)
 }
 
 /// Bytes of which long tokens are made.
