@@ -94,7 +94,9 @@ pub(crate) fn warnings(checked: &Checked) -> Vec<BundleProblem> {
                 "take it out once the rules are right",
             );
         }
-        if matches!(target.tls.mode, TlsMode::Disable | TlsMode::Require) {
+        // A host proves its own key.
+        let by_tls = target.ssh.is_none();
+        if by_tls && matches!(target.tls.mode, TlsMode::Disable | TlsMode::Require) {
             odd(
                 format!("targets.{name}.tls.mode"),
                 "the target's certificate is not checked",

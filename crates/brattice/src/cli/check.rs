@@ -40,11 +40,12 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<(), Failure> {
 }
 
 fn tell(checked: &Checked, out: &mut Output) {
-    let warnings: Vec<String> = checked
-        .rules
-        .warnings()
+    let warnings: Vec<String> = crate::adapt::warnings(checked)
         .iter()
-        .map(ToString::to_string)
+        .map(|w| {
+            let line = w.line.map_or_else(String::new, |line| format!(":{line}"));
+            format!("{}{line}: {}: {}; {}", w.file, w.path, w.what, w.mend)
+        })
         .collect();
     let unset = checked.unset_variables();
     let observed: Vec<&str> = checked

@@ -203,15 +203,29 @@ fn acts(target: &TargetConfig, asked: &Asked) -> Result<Vec<Act>, String> {
             let Some(host) = &target.ssh else {
                 return Err(format!("target `{}` runs no command lines", asked.target));
             };
-            let request = Request::Exec {
-                command: command.clone().into_bytes().into(),
-                terminal: asked.terminal,
-                environment: BTreeMap::new(),
-            };
-            Ok(request.acts(Some(host.shell)).0)
+            Ok(line(command, asked).acts(Some(host.shell)).0)
         }
         _ => Err("say either an act or a command".to_owned()),
     }
+}
+
+fn line(command: &str, asked: &Asked) -> Request {
+    Request::Exec {
+        command: command.to_owned().into_bytes().into(),
+        terminal: asked.terminal,
+        environment: BTreeMap::new(),
+    }
+}
+
+/// Why it cannot be told what a command line does, where it cannot.
+pub fn unclear(bundle: &Checked, asked: &Asked) -> Option<String> {
+    let host = bundle.targets.get(&asked.target)?.ssh.as_ref()?;
+    let command = asked.command.as_deref()?;
+    let denial = line(command, asked).acts(Some(host.shell)).1?;
+    Some(match denial.hint {
+        Some(hint) => format!("{}; {hint}", denial.reason),
+        None => denial.reason,
+    })
 }
 
 /// What each program of a command line was taken for, and why: empty where no command line is asked about.
@@ -329,6 +343,11 @@ fn object(on: Option<&str>) -> Result<Object, String> {
         });
     }
     if let Some(path) = text.strip_prefix("file:") {
+        if !path.starts_with('/') {
+            return Err(format!(
+                "`{text}`: write the whole path of the file, from `/`"
+            ));
+        }
         return Ok(Object::File {
             path: path.to_owned(),
         });

@@ -221,10 +221,13 @@ fn explain(args: &ExplainArgs, out: &mut Output) -> Result<(), Failure> {
     let now = Timestamp(jiff::Timestamp::now().as_microsecond());
     let (outcome, explanation) = decision::judge(&bundle, &asked, now).map_err(Failure::usage)?;
     let found = decision::found(&bundle, &asked);
+    let unclear = decision::unclear(&bundle, &asked);
     if out.is_json() {
         let because = |b: &brattice_core::policy::Because| json!({ "rule": b.rule, "place": b.place, "what": b.what, "message": b.message });
         out.json(&json!({
             "verdict": explanation.verdict,
+            "acts": explanation.acts,
+            "unclear": unclear,
             "programs": found.iter().map(|p| json!({
                 "program": p.program, "effect": p.effect, "why": p.why,
             })).collect::<Vec<_>>(),
@@ -242,6 +245,14 @@ fn explain(args: &ExplainArgs, out: &mut Output) -> Result<(), Failure> {
     } else {
         for line in explanation.to_string().lines() {
             out.line(show::visible(line));
+        }
+        if explanation.unpermitted.is_empty() {
+            for act in &explanation.acts {
+                out.line(show::visible(&format!("does: {act}")));
+            }
+        }
+        if let Some(why) = &unclear {
+            out.line(show::visible(&format!("not understood: {why}")));
         }
         for p in &found {
             let line = format!("found: {} does {}: {}", p.program, p.effect, p.why);

@@ -57,6 +57,8 @@ pub struct NearMiss {
 pub struct Explanation {
     /// `allow`, `deny` or `hold`.
     pub verdict: &'static str,
+    /// Each act that was judged: verb and object; filled by [`Judge::explain`].
+    pub acts: Vec<String>,
     /// The rules that decided.
     pub because: Vec<Because>,
     /// Acts that nothing permits; filled by [`Judge::explain`].
@@ -92,6 +94,7 @@ pub fn explain(rules: &Rules, outcome: &Outcome) -> Explanation {
         verdict,
         because: because_of,
         unpermitted: Vec::new(),
+        acts: Vec::new(),
         lacking: outcome.lacking.clone(),
         observed: outcome
             .observed
@@ -158,18 +161,21 @@ impl Judge {
     ) -> (Outcome, Explanation) {
         let outcome = self.judge(acts, moment, lifted);
         let mut told = explain(self.rules(), &outcome);
+        told.acts = acts.iter().map(|act| self.named(act)).collect();
         for act in outcome.unpermitted.iter().filter_map(|i| acts.get(*i)) {
             told.unpermitted.push(Unpermitted {
-                act: format!(
-                    "{} {}::\"{}\"",
-                    act.verb.as_str(),
-                    act.object.entity_type(),
-                    act.object.entity_id(self.target())
-                ),
+                act: self.named(act),
                 near: self.near(act, &outcome.lacking),
             });
         }
         (outcome, told)
+    }
+
+    /// An act as verb and object.
+    fn named(&self, act: &Act) -> String {
+        let object = act.object.entity_id(self.target());
+        let kind = act.object.entity_type();
+        format!("{} {kind}::\"{object}\"", act.verb.as_str())
     }
 
     fn near(&self, act: &Act, lacking: &[String]) -> Vec<NearMiss> {

@@ -9,6 +9,7 @@ use super::door::Places;
 use super::link::Link;
 use super::pipe::carry;
 use super::upstream::{Back, Upstream};
+use super::vet::vetted_listening;
 use brattice_core::denial::Denial;
 use brattice_core::gate::{Allowed, Answer, Request};
 use brattice_core::record::FrameKind;
@@ -81,6 +82,9 @@ async fn begin(
     at: &Where,
 ) -> Result<(u32, Upstream, mpsc::Receiver<Back>), Denial> {
     let allowed = ask(link, at, None).await?;
+    if at.port != 0 {
+        vetted(link, at.port, allowed.number).await?;
+    }
     let (tell, backs) = mpsc::channel(WAITING_MAX);
     let upstream = link.while_open(link.listening(tell)).await?;
     let asked = u32::from(at.port);
@@ -99,8 +103,25 @@ async fn begin(
             )
         }
     };
+    if let (0, Ok(bound)) = (at.port, &bound) {
+        // Where it is not to listen, it stops with the connection.
+        let bound = u16::try_from(*bound).unwrap_or_default();
+        vetted(link, bound, allowed.number).await?;
+    }
     link.record(FrameKind::Outcome, allowed.number, outcome.as_bytes())?;
     Ok((bound?, upstream, backs))
+}
+
+/// Refuses what rules permit where a target is reached at that port.
+async fn vetted(link: &Arc<Link>, port: u16, number: u64) -> Result<(), Denial> {
+    let vetted = link.while_open(vetted_listening(link, port)).await;
+    if let Err(denial) = &vetted {
+        let what = format!("(listening on port {port})");
+        link.gate.note_refusal(&mut link.lock(), &what, denial);
+        link.record(FrameKind::Verdict, 0, &denial.recorded(what.as_bytes()))?;
+        link.record(FrameKind::Outcome, number, b"refused")?;
+    }
+    vetted
 }
 
 /// Asks the gate: whether to listen, or about a connection of somebody.

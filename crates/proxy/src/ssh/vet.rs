@@ -37,9 +37,19 @@ pub struct Whereabouts {
 /// Tells where all targets are now.
 pub type AllTargets = Arc<dyn Fn() -> Vec<Whereabouts> + Send + Sync>;
 
+fn denied(reason: String) -> Denial {
+    Denial::new(Code::Forbidden, "brattice.forward", reason)
+}
+
+/// Where a target is cannot be told.
+fn untold(name: &str) -> Denial {
+    let reason = format!("whether this leads to target \"{name}\" cannot be told now");
+    Denial::new(Code::Unavailable, "brattice.forward", reason)
+        .hint("try again later; the target's name is not found")
+}
+
 /// Where it leads, if none of them leads to a target past its gate.
 pub(super) async fn vetted(link: &Link, host: &str, port: u16) -> Result<There, Denial> {
-    let denied = |reason: String| Denial::new(Code::Forbidden, "brattice.forward", reason);
     let past = |other: String| {
         denied(format!("this leads to target \"{other}\", past its gate"))
             .hint("open that target itself through the gateway")
@@ -58,6 +68,24 @@ pub(super) async fn vetted(link: &Link, host: &str, port: u16) -> Result<There, 
     match leads_to(link, &there, port).await? {
         None => Ok(There::Addresses(there, port)),
         Some(other) => Err(past(other)),
+    }
+}
+
+/// Refuses to have the host listen at a port that a target is reached at there: while that target is away, whoever listened
+/// would be taken for it. Which of its addresses are listened on does not matter, since the host may be set to take them all.
+pub(super) async fn vetted_listening(link: &Link, port: u16) -> Result<(), Denial> {
+    let all = link.targets();
+    let own = all.iter().find(|t| t.name == link.target());
+    let Some(own) = own.map(|t| t.host.clone()) else {
+        return Ok(());
+    };
+    let there = addresses(&own).await.ok_or_else(|| untold(link.target()))?;
+    match leads_to(link, &there, port).await? {
+        None => Ok(()),
+        Some(other) => Err(denied(format!(
+            "target \"{other}\" is reached at this port of the host, and who listens there would be taken for it"
+        ))
+        .hint("listen at another port, or at port 0 for one that is free")),
     }
 }
 
@@ -85,11 +113,6 @@ pub(super) fn is_plain(path: &str) -> bool {
 /// The target that these lead to past its own gate: by a common address, or, from the host itself, by one of its own where
 /// the target is on the same host. Where a target is cannot always be told: then nothing leads anywhere that could be it.
 async fn leads_to(link: &Link, there: &[IpAddr], port: u16) -> Result<Option<String>, Denial> {
-    let untold = |name: &str| {
-        let reason = format!("whether this leads to target \"{name}\" cannot be told now");
-        Denial::new(Code::Unavailable, "brattice.forward", reason)
-            .hint("try again later; the target's name is not found")
-    };
     let all = link.targets();
     let same_port: Vec<&Whereabouts> = all.iter().filter(|t| t.port == port).collect();
     if same_port.is_empty() {

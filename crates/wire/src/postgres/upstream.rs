@@ -118,6 +118,11 @@ pub enum LoginFailed {
         "the target asks for the password in clear, which needs TLS with a verified certificate"
     )]
     Cleartext,
+    /// The target asks for an MD5 hash of the password, and has not proven to be the right one.
+    #[error(
+        "the target asks for an MD5 hash of the password, which needs TLS with a verified certificate: give the role a password of SCRAM-SHA-256"
+    )]
+    Md5,
     /// The target asks for a password, and the credential has none.
     #[error("the target asks for a password, and the credential has none")]
     NoPassword,
@@ -265,17 +270,26 @@ impl UpstreamLogin {
         Ok(false)
     }
 
+    /// Whether the target has proven to be the right one.
+    fn is_verified(&self) -> bool {
+        matches!(self.login.channel, Channel::Tls { verified: true, .. })
+    }
+
     /// Answers the first authentication request.
     fn answer(&self, request: Auth, out: &mut BytesMut) -> Result<State, LoginFailed> {
         match request {
             Auth::CleartextPassword => {
-                if !matches!(self.login.channel, Channel::Tls { verified: true, .. }) {
+                if !self.is_verified() {
                     return Err(LoginFailed::Cleartext);
                 }
                 encode::password(out, self.password()?)?;
                 Ok(State::Sent)
             }
+            // Whoever chose the salt can try passwords against the hash, or pass it on to a server that chose it.
             Auth::Md5Password { salt } => {
+                if !self.is_verified() {
+                    return Err(LoginFailed::Md5);
+                }
                 let hash = md5_hash(self.login.user.as_bytes(), self.password()?, salt);
                 encode::password(out, hash.as_bytes())?;
                 Ok(State::Sent)

@@ -120,9 +120,18 @@ fn logs_in_where_the_target_asks_for_nothing_byte_by_byte() {
 }
 
 #[test]
-fn answers_md5_with_the_hash() {
+fn answers_md5_with_the_hash_through_verified_tls_alone() {
     let request = b"R\0\0\0\x0c\0\0\0\x05\x01\x02\x03\x04";
-    let (fed, mut out) = feed(login(Channel::Clear), request);
+    let unverified = Channel::Tls {
+        verified: false,
+        end_point: None,
+    };
+    for channel in [Channel::Clear, unverified] {
+        let (fed, out) = feed(login(channel), request);
+        assert!(matches!(fed, Err(LoginFailed::Md5)));
+        assert!(out.is_empty());
+    }
+    let (fed, mut out) = feed(login(tls(None)), request);
     assert!(fed.unwrap().is_none());
     let body = frontend::next_auth(&mut out, &Limits::default()).unwrap();
     let sent = frontend::plain_password(body.unwrap()).unwrap();
@@ -246,7 +255,7 @@ fn refuses_methods_it_does_not_speak() {
 #[test]
 fn refuses_to_answer_twice() {
     let md5 = b"R\0\0\0\x0c\0\0\0\x05\x01\x02\x03\x04";
-    let (fed, _) = feed(login(Channel::Clear), &[&md5[..], md5].concat());
+    let (fed, _) = feed(login(tls(None)), &[&md5[..], md5].concat());
     assert!(matches!(fed, Err(LoginFailed::Misbehaved(_))));
 }
 

@@ -1,6 +1,6 @@
 //! Connections through the host and back from it: for who may, to where rules name, and to no other target.
 
-use super::{WEB, World};
+use super::{WEB, World, host};
 use crate::world::{OWNER, READER};
 use brattice_testkit::client::Running;
 use brattice_testkit::ssh_client::SshClient;
@@ -115,6 +115,48 @@ fn a_listening_can_be_taken_back_and_there_are_not_many() {
     assert!(said.is_good(), "{said:?}");
     becomes("the host still listens", || read_at(ports[0]).is_none());
     assert!(forward("forward", ports[8]).is_good());
+    running.kill();
+}
+
+#[test]
+fn nobody_listens_where_a_target_is_reached_while_that_target_is_away() {
+    let away = free_port();
+    let world = World::of(&Default::default(), |sshd, bundle| {
+        let mut other = host(sshd, "away-1", "test");
+        other.port = away;
+        bundle.hosts.push(other);
+    });
+    let service = inside();
+    let options = |back: &str| {
+        let given = ["-N", "-o", "ExitOnForwardFailure=yes", "-R", back];
+        given.map(str::to_owned)
+    };
+    let start = |client: &SshClient, back: &str| {
+        let options = options(back);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        Running::start(client.ssh_command(&options, "")).unwrap()
+    };
+    // The control: nothing but the gateway keeps it from that port.
+    let direct = world.direct();
+    let mut running = start(&direct, &format!("{away}:127.0.0.1:{service}"));
+    becomes("the host does not listen", || read_at(away).is_some());
+    running.kill();
+    becomes("the host still listens", || read_at(away).is_none());
+
+    let owner = world.client(OWNER, WEB);
+    for address in ["", "localhost:", "*:", "127.0.0.1:", "0.0.0.0:", "[::1]:"] {
+        let back = format!("{address}{away}:127.0.0.1:{service}");
+        let options = options(&back);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let said = owner.ssh(&options, "", b"").unwrap();
+        assert!(!said.is_good(), "{address}: {said:?}");
+        assert!(read_at(away).is_none(), "{address}");
+    }
+    let recorded = world.replayed();
+    assert!(recorded.contains("would be taken for it"), "{recorded}");
+    let free = free_port();
+    let mut running = start(&owner, &format!("{free}:127.0.0.1:{service}"));
+    becomes("the host does not listen", || read_at(free).is_some());
     running.kill();
 }
 
