@@ -113,7 +113,7 @@ impl From<Denial> for Problem {
             Code::Throttled => StatusCode::TOO_MANY_REQUESTS,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::NotSupported => StatusCode::NOT_IMPLEMENTED,
-            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable | Code::Misconfigured => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::FORBIDDEN,
         };
         let mut problem = Self::new(status, denial.code.as_str(), denial.reason);

@@ -38,6 +38,8 @@ pub enum Code {
     Frozen,
     /// The record, the store or another part the promise needs is failing.
     Unavailable,
+    /// A target does not let the gateway in as it is set up: people must mend that first.
+    Misconfigured,
 }
 
 impl Code {
@@ -58,6 +60,7 @@ impl Code {
             Code::SessionEnded => "session_ended",
             Code::Frozen => "frozen",
             Code::Unavailable => "unavailable",
+            Code::Misconfigured => "misconfigured",
         }
     }
     /// Whether the same request may succeed later without any change.

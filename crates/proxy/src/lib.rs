@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod listen;
 pub mod live;
 pub mod postgres;
+pub mod room;
 pub mod ssh;
 pub mod stream;
 pub mod tls;

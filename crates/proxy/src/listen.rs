@@ -2,23 +2,24 @@
 //!
 //! Lives here: the accept loop. Never: a protocol.
 
+use crate::room::{Room, Seat};
 use crate::workers::Workers;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-/// Accepts until told to stop. Each connection runs under one of `connections_max` permits; beyond them new ones are
-/// closed at once, so that those who are in are not slowed by those who are not.
+/// Accepts until told to stop. Each connection has a seat in the room; who finds none is closed at once, so that those who
+/// are in are not slowed by those who are not.
 pub async fn accept<F, Fut>(
     listener: TcpListener,
-    permits: Arc<Semaphore>,
+    room: Arc<Room>,
     workers: Arc<Workers>,
     mut stop: watch::Receiver<bool>,
     serve: F,
 ) where
-    F: Fn(TcpStream, SocketAddr) -> Fut + Clone + Send + 'static,
+    F: Fn(TcpStream, SocketAddr, Seat) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     loop {
@@ -35,7 +36,7 @@ pub async fn accept<F, Fut>(
                 continue;
             }
         };
-        let Ok(permit) = permits.clone().try_acquire_owned() else {
+        let Some(seat) = room.enter(from) else {
             tracing::warn!(%from, "a connection was closed: too many are open");
             drop(stream);
             continue;
@@ -44,8 +45,7 @@ pub async fn accept<F, Fut>(
         let _ = stream.set_nodelay(true);
         let serve = serve.clone();
         let handed = workers.serve(stream, move |stream| async move {
-            serve(stream, from).await;
-            drop(permit);
+            serve(stream, from, seat).await;
         });
         if let Err(error) = handed {
             tracing::warn!(%error, "a connection could not be served");

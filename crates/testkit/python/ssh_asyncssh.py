@@ -81,6 +81,8 @@ async def sftp(connection, order):
         await client.put(order["local"], order["remote"])
         await client.get(order["remote"], order["back"])
         names = await client.listdir(os.path.dirname(order["remote"]) or ".")
+        if "link" in order:
+            await client.symlink(order["remote"], order["link"])
     return {
         "put_sha256": digest(order["local"]),
         "got_sha256": digest(order["back"]),

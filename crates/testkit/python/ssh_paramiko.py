@@ -99,6 +99,8 @@ def sftp(client, order):
         files.put(order["local"], order["remote"])
         files.get(order["remote"], order["back"])
         names = files.listdir(os.path.dirname(order["remote"]) or ".")
+        if "link" in order:
+            files.symlink(order["remote"], order["link"])
     return {
         "put_sha256": digest(order["local"]),
         "got_sha256": digest(order["back"]),

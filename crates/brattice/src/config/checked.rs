@@ -379,6 +379,8 @@ pub struct Match {
 pub struct Limits {
     /// Callers' connections at once.
     pub connections_max: u32,
+    /// How many of these one caller may have.
+    pub connections_of_one_max: u32,
     /// Connections to the API at once.
     pub api_connections_max: u32,
     /// People who look on at open sessions at once.

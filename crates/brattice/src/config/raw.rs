@@ -471,9 +471,13 @@ pub enum RawEffect {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawLimits {
-    /// Callers' connections at once. Default: 1000.
+    /// Callers' connections at once, on each listener. Who has yet to say who they are takes at most a quarter of them from one
+    /// address, and makes room. Default: 1000.
     #[schemars(range(min = 1, max = 1000000))]
     pub connections_max: Option<u32>,
+    /// How many of these one agent or person may have. Default: half of them.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub connections_of_one_max: Option<u32>,
     /// Connections to the API at once, a quarter of them from one address; idle ones make room. Default: 256.
     #[schemars(range(min = 4, max = 1000000))]
     pub api_connections_max: Option<u32>,

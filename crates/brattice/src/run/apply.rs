@@ -185,6 +185,10 @@ fn kept_until_restart(before: &Checked, after: &Checked) -> Vec<&'static str> {
             "limits.connections_max",
         ),
         (
+            old.connections_of_one_max != new.connections_of_one_max,
+            "limits.connections_of_one_max",
+        ),
+        (
             old.api_connections_max != new.api_connections_max,
             "limits.api_connections_max",
         ),

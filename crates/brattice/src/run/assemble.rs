@@ -34,6 +34,7 @@ use brattice_proxy::endpoint::Endpoints;
 use brattice_proxy::live::Live;
 use brattice_proxy::postgres::cancel::Cancels;
 use brattice_proxy::postgres::own::KeptOwn;
+use brattice_proxy::room::Room;
 use brattice_proxy::ssh::Hosts;
 use brattice_store::audit::{Log, Settings as AuditSettings};
 use brattice_store::db::{Db, Limits as DbLimits, Settings as DbSettings};
@@ -369,9 +370,14 @@ impl Gateway {
         Some((wanted.public_host.clone(), port))
     }
 
-    /// Connections that are served at once.
-    pub(super) fn connections_max(&self) -> usize {
-        usize::try_from(self.checked.load().limits.connections_max).unwrap_or(usize::MAX)
+    /// Room for the connections of one listener.
+    pub(super) fn room(&self) -> Arc<Room> {
+        let limits = &self.checked.load().limits;
+        let count = |max: u32| usize::try_from(max).unwrap_or(usize::MAX);
+        Room::new(
+            count(limits.connections_max),
+            count(limits.connections_of_one_max),
+        )
     }
 
     /// The same on the API.

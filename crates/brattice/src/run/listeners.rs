@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
@@ -146,15 +146,15 @@ impl Bound {
         stop_api: &watch::Receiver<bool>,
     ) -> Serving {
         let postgres = self.postgres.map(|(listener, service)| {
-            let permits = Arc::new(Semaphore::new(gateway.connections_max()));
+            let room = gateway.room();
             tokio::spawn(listen::accept(
                 listener,
-                permits,
+                room,
                 self.workers.clone(),
                 stop.clone(),
-                move |stream, from| {
+                move |stream, from, seat| {
                     let service = service.clone();
-                    async move { service.serve(stream, from).await }
+                    async move { service.serve(stream, from, seat).await }
                 },
             ))
         });

@@ -18,7 +18,7 @@ use brattice_proxy::workers::Workers;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How often the certificate is made anew: far more often than it has to be, so that a few failures harm nobody.
@@ -49,12 +49,14 @@ impl SshFront {
             authority = %fingerprint(keys.host_ca.public_key()),
             "the key by which SSH clients know this gateway, and the authority that certifies it"
         );
+        let connections_max = checked.limits.connections_max;
+        let connections_max = usize::try_from(connections_max).unwrap_or(usize::MAX);
         let service = Arc::new(Service {
             gate: gateway.gate.clone(),
             authenticator: gateway.authenticator.clone(),
             sign_ins: Arc::new(OverSsh::new(gateway)),
             lobby: Arc::new(Lobby::new(
-                (gateway.connections_max() / 4).clamp(1, SIGN_INS_MAX),
+                (connections_max / 4).clamp(1, SIGN_INS_MAX),
                 SIGN_INS_PER_SOURCE_MAX,
             )),
             lender: gateway.lender.clone(),
@@ -93,7 +95,7 @@ impl SshFront {
             keys,
             config,
         } = self;
-        let permits = Arc::new(Semaphore::new(gateway.connections_max()));
+        let room = gateway.room();
         tokio::spawn(renew(
             gateway.clone(),
             service.clone(),
@@ -103,12 +105,12 @@ impl SshFront {
         ));
         tokio::spawn(listen::accept(
             listener,
-            permits,
+            room,
             workers,
             stop.clone(),
-            move |stream, from| {
+            move |stream, from, seat| {
                 let (service, config) = (service.clone(), config.load_full());
-                async move { service.serve(config, stream, from).await }
+                async move { service.serve(config, stream, from, seat).await }
             },
         ))
     }

@@ -8,6 +8,7 @@ use super::pump::{Ended, Pump};
 use super::{Service, cancel};
 use crate::endpoint::Endpoint;
 use crate::live::LiveSession;
+use crate::room::Seat;
 use brattice_core::classify::sql::catalogue::Major;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Cut, Role, Session, SqlSession};
@@ -37,25 +38,31 @@ struct Reached {
 
 impl Service {
     /// Serves one accepted connection to its end.
-    pub async fn serve(self: Arc<Self>, tcp: TcpStream, from: SocketAddr) {
-        let admitted =
-            match tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)).await {
-                Ok(Ok(admitted)) => admitted,
-                Ok(Err(NotIn::Cancel(key, waiting))) => {
-                    self.cancel(key, from).await;
-                    return waiting.end().await;
-                }
-                Ok(Err(why)) => {
-                    tracing::info!(%from, %why, "a caller did not get in");
-                    return;
-                }
-                Err(_) => {
-                    tracing::info!(%from, "a caller took too long to say who it is");
-                    return;
-                }
-            };
+    pub async fn serve(self: Arc<Self>, tcp: TcpStream, from: SocketAddr, mut seat: Seat) {
+        let admitting = tokio::select! {
+            admitting = tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)) => admitting,
+            () = seat.is_sent_away() => {
+                tracing::info!(%from, "a caller made room for another before it said who it is");
+                return;
+            }
+        };
+        let admitted = match admitting {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(NotIn::Cancel(key, waiting))) => {
+                self.cancel(key, from).await;
+                return waiting.end().await;
+            }
+            Ok(Err(why)) => {
+                tracing::info!(%from, %why, "a caller did not get in");
+                return;
+            }
+            Err(_) => {
+                tracing::info!(%from, "a caller took too long to say who it is");
+                return;
+            }
+        };
         let id = admitted.admission.id().clone();
-        if let Err(why) = self.session(admitted, from).await {
+        if let Err(why) = self.session(admitted, from, &mut seat).await {
             tracing::info!(%from, session = %id, %why, "a session did not open");
         }
     }
@@ -80,7 +87,12 @@ impl Service {
         }
     }
 
-    async fn session(self: &Arc<Self>, admitted: Admitted, from: SocketAddr) -> Result<(), Denial> {
+    async fn session(
+        self: &Arc<Self>,
+        admitted: Admitted,
+        from: SocketAddr,
+        seat: &mut Seat,
+    ) -> Result<(), Denial> {
         let Admitted {
             mut stream,
             unread,
@@ -89,7 +101,11 @@ impl Service {
             admission,
             database,
         } = admitted;
-        let opened = self.reach(&admission, &database, &startup).await;
+        let seated = seat.belongs_to(&admission.identity().chain.acting.to_string());
+        let opened = match seated {
+            Ok(()) => self.reach(&admission, &database, &startup).await,
+            Err(too_many) => Err(too_many.denial()),
+        };
         let Reached {
             permit,
             endpoint,

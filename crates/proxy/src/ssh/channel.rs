@@ -3,9 +3,9 @@
 //! Lives here: the order of a channel's life. Never: a decision.
 
 use super::ask::{self, Refused};
-use super::door::Place;
 use super::intake::Intake;
 use super::link::Link;
+use super::places::Place;
 use super::run::{self, Ended, Feed};
 use super::{sftp, typed};
 use brattice_core::denial::Denial;

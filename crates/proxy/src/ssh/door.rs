@@ -8,6 +8,7 @@ use super::certificate;
 use super::channel::{self, Client, Opened};
 use super::forward::{self, To};
 use super::listen::{self, Ends, Listening, Where};
+use super::places::Places;
 use super::prove::Asked;
 use super::sign_in::{Talk, Turn};
 use brattice_core::principal::Identity;
@@ -20,7 +21,6 @@ use russh::{Channel, ChannelId, ChannelOpenFailure, Pty, Sig};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -52,30 +52,6 @@ pub(super) struct Door {
     started: HashSet<ChannelId>,
 }
 
-/// Room for channels.
-#[derive(Clone)]
-pub(super) struct Places {
-    taken: Arc<AtomicUsize>,
-    max: usize,
-}
-
-impl Places {
-    pub fn take(&self) -> Option<Place> {
-        let before = self.taken.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.taken.clone());
-        (before < self.max).then_some(place)
-    }
-}
-
-/// One channel fewer, when dropped.
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl Door {
     pub fn new(
         service: Arc<Service>,
@@ -84,10 +60,7 @@ impl Door {
         until: watch::Sender<Instant>,
         opened: Opened,
     ) -> Self {
-        let places = Places {
-            taken: Arc::default(),
-            max: service.limits.channels_max,
-        };
+        let places = Places::new(service.limits.channels_max);
         Self {
             service,
             from,
@@ -285,7 +258,7 @@ impl Handler for Door {
         };
         let ends = Ends {
             handle: session.handle(),
-            places: self.places.clone(),
+            places: self.places.for_others(),
         };
         // Answers to such requests are in order, and other channels wait for this one: so not for long.
         let asked = listen::listen(self.opened.clone(), at, ends);

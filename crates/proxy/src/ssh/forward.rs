@@ -4,10 +4,10 @@
 //! Lives here: asking, and opening on the host. Never: what is sent, which stays as it is.
 
 use super::channel::{Client, Opened, link};
-use super::door::Place;
 use super::held;
 use super::link::Link;
 use super::pipe::carry;
+use super::places::Place;
 use super::upstream::Upstream;
 use super::vet::{There, is_plain, vetted};
 use brattice_core::denial::Denial;

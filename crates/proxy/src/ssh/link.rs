@@ -145,7 +145,7 @@ impl Link {
                 host_target = self.target,
                 "the target cannot be reached"
             );
-            unreachable(&self.target)
+            not_entered(error, &self.target)
         })
     }
 
@@ -230,6 +230,27 @@ impl Link {
         if let Some(held) = &self.supply.lease().held {
             held.ends_with(self.cut.clone());
         }
+    }
+}
+
+/// As the caller is told of a host that was not entered: whether another attempt may do better.
+pub(super) fn not_entered(error: &DialError, target: &str) -> Denial {
+    match error {
+        DialError::Connect(_)
+        | DialError::Slow
+        | DialError::Full
+        | DialError::Broken(_)
+        // Whoever certifies may be away.
+        | DialError::NotCertified(_) => unreachable(target),
+        DialError::NotTheHost(_)
+        | DialError::NotAccepted
+        | DialError::BadKey
+        | DialError::NoCredential => Denial::new(
+            Code::Misconfigured,
+            "brattice.target",
+            format!("target \"{target}\" and the gateway do not accept each other"),
+        )
+        .hint("the operators must mend it; the gateway's log says what is wrong"),
     }
 }
 

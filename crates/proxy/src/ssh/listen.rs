@@ -5,9 +5,9 @@
 //! Each listening has a connection to the host of its own, which the host stops listening with.
 
 use super::channel::{Client, Opened, link};
-use super::door::Places;
 use super::link::Link;
 use super::pipe::carry;
+use super::places::Places;
 use super::upstream::{Back, Upstream};
 use super::vet::vetted_listening;
 use brattice_core::denial::Denial;

@@ -19,6 +19,7 @@ mod link;
 mod listen;
 mod pinned;
 mod pipe;
+mod places;
 mod prove;
 mod run;
 mod serve;

@@ -4,11 +4,12 @@
 
 use super::channel::Opened;
 use super::door::{Door, Proven};
-use super::link::{Link, unreachable};
+use super::link::{Link, not_entered, unreachable};
 use super::transport::{Switch, Switched, keep_asking};
 use super::upstream::Supply;
 use super::{Host, Service, algorithms};
 use crate::live::LiveSession;
+use crate::room::Seat;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Admission, Cut, CutReason, Opening, Role};
 use brattice_core::ports::{Borrower, Purpose};
@@ -26,8 +27,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-/// What clients see as the server's version: no version of ours, which tells an attacker nothing.
-const SERVER_ID: &str = "SSH-2.0-Brattice";
+/// What clients see as the server's version: no version of ours, which tells an attacker nothing. Some clients look for the
+/// second name to know in which order SYMLINK has its arguments; none takes it for a version of OpenSSH behind a blank.
+const SERVER_ID: &str = "SSH-2.0-Brattice SFTP-as-OpenSSH";
 /// How long a client gets to read the last words, of its channels too: more than a host gets to end what runs there.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// How long channels get to notice that the connection is gone.
@@ -98,7 +100,13 @@ impl Service {
     }
 
     /// Serves one accepted connection to its end.
-    pub async fn serve(self: Arc<Self>, config: Arc<Config>, tcp: TcpStream, from: SocketAddr) {
+    pub async fn serve(
+        self: Arc<Self>,
+        config: Arc<Config>,
+        tcp: TcpStream,
+        from: SocketAddr,
+        mut seat: Seat,
+    ) {
         keep_asking(&tcp);
         let switch = Switch::default();
         let (tell_proven, proven) = oneshot::channel();
@@ -107,7 +115,14 @@ impl Service {
         let (extend, extended) = watch::channel(until);
         let door = Door::new(self.clone(), from, tell_proven, extend, opened);
         let begun = run_stream(config, Switched::new(tcp, &switch), door);
-        let mut running = match tokio::time::timeout_at(until, begun).await {
+        let begun = tokio::select! {
+            begun = tokio::time::timeout_at(until, begun) => begun,
+            () = seat.is_sent_away() => {
+                tracing::info!(%from, "a caller made room for another before it said who it is");
+                return;
+            }
+        };
+        let mut running = match begun {
             Ok(Ok(running)) => running,
             Ok(Err(error)) => {
                 tracing::info!(%from, %error, "a caller did not get in");
@@ -120,17 +135,18 @@ impl Service {
         };
         let proven = tokio::select! {
             proven = in_time(proven, extended) => proven,
+            () = seat.is_sent_away() => None,
             _ = &mut running => {
                 tracing::info!(%from, "a caller left before it said who it is");
                 return;
             }
         };
         let Some(proven) = proven else {
-            tracing::info!(%from, "a caller took too long to say who it is");
+            tracing::info!(%from, "a caller took too long to say who it is, or made room for another");
             switch.throw();
             return;
         };
-        match self.open(proven, from).await {
+        match self.open(proven, from, &mut seat).await {
             Ok(open) => {
                 tell_opened.send_replace(Some(Ok(open.link.clone())));
                 self.attend(open, running, &switch).await;
@@ -145,7 +161,12 @@ impl Service {
     }
 
     /// Admission, the way to the host, the record.
-    async fn open(&self, proven: Proven, from: SocketAddr) -> Result<Open, Denial> {
+    async fn open(
+        &self,
+        proven: Proven,
+        from: SocketAddr,
+        seat: &mut Seat,
+    ) -> Result<Open, Denial> {
         let Proven { identity, asked } = proven;
         let who = identity.chain.to_string();
         let host = self.hosts.get(&asked.target);
@@ -164,7 +185,9 @@ impl Service {
                 client: from.ip(),
             })
             .await?;
+        let seated = seat.belongs_to(&admission.identity().chain.acting.to_string());
         let entered = match (host, account) {
+            _ if let Err(too_many) = seated => Err(too_many.denial()),
             (Some(host), Some(account)) => self.enter(admission, host, account, from).await,
             (None, _) => Err(unreachable(&asked.target)),
             (Some(_), None) => Err(Denial::new(
@@ -213,7 +236,7 @@ impl Service {
                 host_target = target,
                 "the target cannot be reached"
             );
-            unreachable(&target)
+            not_entered(&error, &target)
         })?;
         supply.put(first);
         let cut = Arc::new(Cut::new());

@@ -317,8 +317,12 @@ impl Checker<'_> {
     pub(super) fn limits(&mut self, raw: RawLimits) -> Option<Limits> {
         let at = Place::root().key("limits");
         let seconds = Duration::from_secs;
+        let connections_max = raw.connections_max.unwrap_or(1000);
         Some(Limits {
-            connections_max: raw.connections_max.unwrap_or(1000),
+            connections_max,
+            connections_of_one_max: raw
+                .connections_of_one_max
+                .unwrap_or(connections_max.div_ceil(2)),
             api_connections_max: raw.api_connections_max.unwrap_or(256),
             watchers_max: raw.watchers_max.unwrap_or(64),
             session_watchers_max: raw.session_watchers_max.unwrap_or(8),

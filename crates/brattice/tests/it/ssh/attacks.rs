@@ -2,12 +2,13 @@
 
 use super::{WEB, World};
 use crate::world::{OWNER, READER};
+use brattice_testkit::client::Running;
 use brattice_testkit::ssh_client::{SshAgent, SshLibrary};
 use brattice_testkit::sshd::{Mark, Ran, SshKey, SshdOptions};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a service says that should not be reached.
 const SECRET: &str = "reached the inside\n";
@@ -256,4 +257,50 @@ fn only_a_good_proof_for_this_target_opens_it() {
     };
     let client = brattice_testkit::ssh_client::SshClient::new(key).unwrap();
     assert!(!client.ssh(&[], "true", b"").unwrap().is_good());
+}
+
+#[test]
+fn neither_strangers_nor_one_agent_take_all_the_room() {
+    let world = World::of(&SshdOptions::default(), |_, bundle| {
+        let limits = "[limits]\nconnections_max = 12\nconnections_of_one_max = 3\n";
+        bundle.more = bundle.more.replacen("[limits]\n", limits, 1);
+    });
+    let reader = world.client(READER, WEB);
+    let address = ("127.0.0.1", world.gateway.ssh_port());
+    // Far more than there is room for, which say nothing, and stay.
+    let silent: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    let mut running: Vec<_> = (0..3)
+        .map(|_| {
+            let mut one = Running::start(reader.ssh_command(&[], "cat")).unwrap();
+            one.write("here\n").unwrap();
+            assert!(
+                one.reads("here", Duration::from_secs(10)).is_some(),
+                "strangers keep it out"
+            );
+            one
+        })
+        .collect();
+    let said = reader.ssh(&[], "true", b"").unwrap();
+    assert!(
+        !said.is_good() && said.err.contains("brattice.connections"),
+        "{said:?}"
+    );
+    let said = world.client(OWNER, WEB).ssh(&[], "true", b"").unwrap();
+    assert!(said.is_good(), "another is kept out: {said:?}");
+    // Those who are in are not sent away by any number of strangers.
+    let more: Vec<TcpStream> = (0..100)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    for one in &mut running {
+        one.write("still\n").unwrap();
+        assert!(one.reads("still", Duration::from_secs(10)).is_some());
+        one.kill();
+    }
+    drop((silent, more));
+    let by = Instant::now() + Duration::from_secs(10);
+    while !reader.ssh(&[], "true", b"").unwrap().is_good() {
+        assert!(Instant::now() < by, "its places are not given back");
+    }
 }

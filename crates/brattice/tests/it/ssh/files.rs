@@ -136,9 +136,16 @@ fn large_files_arrive_whole_by_every_client_and_are_on_record() {
         let told = writer
             .library(
                 library,
-                json!({ "do": "sftp", "local": local, "remote": "large", "back": back }),
+                json!({ "do": "sftp", "local": local, "remote": "large", "back": back, "link": "to-large" }),
             )
             .unwrap();
+        // In the order in which OpenSSH has it, not the draft.
+        assert_eq!(
+            fs::read_link(home.join("to-large")).unwrap(),
+            Path::new("large"),
+            "{told}"
+        );
+        fs::remove_file(home.join("to-large")).unwrap();
         assert_eq!(told["put_sha256"], told["got_sha256"], "{told}");
         assert!(fs::read(&there).unwrap() == bytes);
         // The names and digests are in the recording.

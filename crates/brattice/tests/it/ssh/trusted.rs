@@ -130,7 +130,7 @@ fn a_host_is_known_by_the_authority_that_certifies_it() {
             .client(READER, target)
             .ssh(&[], "echo in", b"")
             .unwrap();
-        assert_eq!(said.code(), Some(75), "{target}: {said:?}");
+        assert_eq!(said.code(), Some(77), "{target}: {said:?}");
         assert!(said.err.contains("cannot be reached"), "{said:?}");
     }
     let said = world

@@ -28,7 +28,7 @@ fn sqlstate(denial: &Denial) -> &'static str {
         Code::Throttled => "53400",
         Code::Cancelled => "57014",
         Code::SessionEnded | Code::Frozen => "57P01",
-        Code::Unavailable => "58000",
+        Code::Unavailable | Code::Misconfigured => "58000",
     }
 }
 
