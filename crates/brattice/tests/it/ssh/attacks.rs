@@ -158,8 +158,8 @@ fn a_host_with_another_key_is_told_nothing() {
         }
     });
     let said = world.client(OWNER, WEB).ssh(&[], "true", b"").unwrap();
-    assert_eq!(said.code(), Some(75), "{said:?}");
-    assert!(said.err.contains("cannot be reached"), "{said:?}");
+    assert_eq!(said.code(), Some(77), "{said:?}");
+    assert!(said.err.contains("do not accept each other"), "{said:?}");
     let log = world.sshd.log();
     assert!(
         !log.contains("Accepted") && !log.contains("Failed publickey"),
