@@ -22,6 +22,8 @@ const FRAMES_MAX: usize = 512;
 const BYTES_MAX: usize = 256 * 1024;
 /// So many bytes of the file are not read yet, and whoever is to see what passes now passes over them.
 const BEHIND_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// So many bytes are passed over in one go, so that nobody's look takes long.
+const PASSED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Terminals that are remembered; a session has no more channels than that at once.
 const TERMINALS_MAX: usize = 256;
 /// How long the session's end may take to be noted after its recording was sealed.
@@ -83,8 +85,13 @@ pub(super) async fn begin(
     let Some(place) = gateway.watchers.enter(id, of_one, in_all) else {
         return Ok(Watch::Full);
     };
-    let (shelf, of) = (gateway.shelf.clone(), id.clone());
-    let opening = tokio::task::spawn_blocking(move || shelf.follow(&of, Instant::now()));
+    // Kept until the work is done that was begun for it, also where nobody waits for that any more.
+    let place = Arc::new(place);
+    let (shelf, of, kept) = (gateway.shelf.clone(), id.clone(), place.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        let _kept = kept;
+        shelf.follow(&of, Instant::now())
+    });
     let opened = opening.await.map_err(unread)?;
     let Some(reader) = opened.map_err(|why| unread(chain_of(&why)))? else {
         return Ok(Watch::NotOpen);
@@ -93,7 +100,7 @@ pub(super) async fn begin(
         gateway: gateway.clone(),
         id: id.clone(),
         eye: Some(Box::new(Eye::new(reader, from_start))),
-        _place: place,
+        place,
     })))
 }
 
@@ -107,7 +114,7 @@ struct Follow {
     id: SessionId,
     /// None while it looks.
     eye: Option<Box<Eye>>,
-    _place: Place,
+    place: Arc<Place>,
 }
 
 impl Following for Follow {
@@ -119,7 +126,9 @@ impl Following for Follow {
                     .take()
                     .ok_or_else(|| unread("a look was given up"))?;
                 let (shelf, id) = (self.gateway.shelf.clone(), self.id.clone());
+                let kept = self.place.clone();
                 let looking = tokio::task::spawn_blocking(move || {
+                    let _kept = kept;
                     let look = eye.look(&shelf, &id);
                     (eye, look)
                 });
@@ -127,6 +136,7 @@ impl Following for Follow {
                 self.eye = Some(eye);
                 match look? {
                     Look::Nothing => tokio::time::sleep(LOOK_EVERY).await,
+                    Look::Further => {}
                     Look::Frames(seen) => return Ok(seen),
                     Look::End(mut seen) => {
                         seen.ended = Some(reason(&self.gateway, &self.id).await?);
@@ -155,6 +165,8 @@ async fn reason(gateway: &Gateway, id: &SessionId) -> Result<String, Failed> {
 /// What came of a look.
 enum Look {
     Nothing,
+    /// There is more to be passed over.
+    Further,
     Frames(Seen),
     /// There will be no more.
     End(Seen),
@@ -168,6 +180,10 @@ struct Eye {
     /// Everything is given, however late.
     from_start: bool,
     is_first: bool,
+    /// What has come is passed over, up to its end.
+    passes_over: bool,
+    /// Frames that were.
+    missed: u64,
     /// Of commands that have not ended.
     terminals: BTreeMap<u64, String>,
 }
@@ -179,6 +195,8 @@ impl Eye {
             index: 0,
             from_start,
             is_first: true,
+            passes_over: !from_start,
+            missed: 0,
             terminals: BTreeMap::new(),
         }
     }
@@ -189,12 +207,15 @@ impl Eye {
         let is_written = shelf.write_out(id, Instant::now()).map_err(unread)?;
         let broken = |why| unread(chain_of(&why));
         self.reader.look_again().map_err(broken)?;
-        let was_first = std::mem::replace(&mut self.is_first, false);
-        let late = was_first || self.reader.behind() > BEHIND_BYTES_MAX;
-        let passes_over = late && !self.from_start;
+        let is_late = self.reader.behind() > BEHIND_BYTES_MAX;
+        self.passes_over |= is_late && !self.from_start;
+        let bytes_max = match self.passes_over {
+            true => PASSED_BYTES_MAX,
+            false => BYTES_MAX,
+        };
         let mut seen = Seen::default();
         let (mut bytes, mut is_all) = (0, false);
-        while seen.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
+        while seen.frames.len() < FRAMES_MAX && bytes < bytes_max {
             let frame = self.reader.next().transpose().map_err(broken)?;
             // Of what is being written only a part may be there.
             let Some(frame) = frame.filter(|f| f.whole) else {
@@ -202,10 +223,10 @@ impl Eye {
                 break;
             };
             self.note_terminal(&frame);
-            if passes_over {
-                seen.missed += u64::from(!was_first);
+            bytes += frame.bytes.len();
+            if self.passes_over {
+                self.missed += u64::from(!self.is_first);
             } else {
-                bytes += frame.bytes.len();
                 seen.frames.push(ReplayFrame {
                     index: self.index,
                     at: frame.at,
@@ -216,9 +237,15 @@ impl Eye {
             }
             self.index += 1;
         }
-        if passes_over {
+        if std::mem::replace(&mut self.passes_over, false) {
+            if !is_all {
+                self.passes_over = true;
+                return Ok(Look::Further);
+            }
+            seen.missed = std::mem::take(&mut self.missed);
             seen.terminals = Some(self.terminals());
         }
+        let was_first = std::mem::replace(&mut self.is_first, false);
         let sealed = matches!(
             self.reader.end(),
             Some(End::Sealed(_) | End::Interrupted(_))

@@ -31,6 +31,10 @@ const SIGNED_IN: &str = "Press Enter when you have signed in: ";
 const CODES_MAX: u32 = 3;
 /// How often Enter may be pressed for one code before anybody has answered.
 const EARLY_MAX: u32 = 20;
+/// An answer that comes so soon is a program's, and not a person's who has read anything.
+const AT_ONCE: Duration = Duration::from_millis(200);
+/// So many of these in a row are no person's impatience.
+const AT_ONCE_MAX: u32 = 4;
 /// How long after Enter an answer is waited for: somebody may press it as the browser still loads.
 const SOON: Duration = Duration::from_secs(5);
 /// How often an answer is looked for meanwhile.
@@ -169,6 +173,9 @@ struct Waiting {
     user: String,
     ends: Instant,
     early: u32,
+    asked_at: Instant,
+    /// How often in a row Enter came as soon as it was asked for.
+    at_once: u32,
 }
 
 impl Drop for Waiting {
@@ -259,27 +266,33 @@ impl Talk {
                     "In a browser on any machine, go to\n\n  {}\n\nand type the code  {}\n\nor go to {}\n\n",
                     invited.page, invited.code, invited.page_with_code
                 );
-                self.wait(service, invited.code, user, ends, 0);
+                self.step = Step::Waiting(Waiting {
+                    sign_ins: service.sign_ins.clone(),
+                    code: invited.code,
+                    user: user.to_owned(),
+                    ends,
+                    early: 0,
+                    asked_at: Instant::now(),
+                    at_once: 0,
+                });
                 Turn::Ask(ask(shown, &[(Cow::Borrowed(SIGNED_IN), false)]))
             }
             Err(no) => self.tell(service, no, user, from),
         }
     }
 
-    fn wait(&mut self, service: &Service, code: String, user: &str, ends: Instant, early: u32) {
-        self.step = Step::Waiting(Waiting {
-            sign_ins: service.sign_ins.clone(),
-            code,
-            user: user.to_owned(),
-            ends,
-            early,
-        });
-    }
-
     /// Enter was pressed: whether somebody has answered by now.
     async fn heard(&mut self, service: &Service, mut waiting: Waiting, from: SocketAddr) -> Turn {
         let user = waiting.user.clone();
-        let soon = Instant::now() + SOON;
+        waiting.at_once = match waiting.asked_at.elapsed() < AT_ONCE {
+            true => waiting.at_once.saturating_add(1),
+            false => 0,
+        };
+        let soon = match waiting.at_once {
+            0 => SOON,
+            _ => LOOK_EVERY,
+        };
+        let soon = Instant::now() + soon;
         loop {
             let heard = service.sign_ins.hear(&waiting.code, &user, from.ip()).await;
             match heard {
@@ -304,6 +317,17 @@ impl Talk {
             };
             return self.tell(service, no, &user, from);
         }
+        if waiting.at_once >= AT_ONCE_MAX {
+            // Nor would anybody read another code.
+            self.codes = CODES_MAX;
+            let no = NotSignedIn {
+                says: "Nobody seems to be here to sign in. Programs give a token or a credential, and BatchMode=yes to be asked for none.",
+                why: "Enter came at once each time it was asked for: from no person".to_owned(),
+                is_away: false,
+            };
+            return self.tell(service, no, &user, from);
+        }
+        waiting.asked_at = Instant::now();
         let again = format!("Nobody has said yes to {} yet.\n", waiting.code);
         self.step = Step::Waiting(waiting);
         Turn::Ask(ask(again, &[(Cow::Borrowed(SIGNED_IN), false)]))

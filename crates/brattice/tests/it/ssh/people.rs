@@ -8,7 +8,7 @@ use brattice_testkit::signing_in::{Person, Provider};
 use brattice_testkit::ssh_client::{SshClient, SshLogin, SshProof};
 use brattice_testkit::sshd::SshdOptions;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long callers of these tests have to log in.
@@ -208,6 +208,22 @@ fn whoever_presses_enter_too_early_is_asked_again_and_has_longer_than_others_to_
 }
 
 #[test]
+fn a_program_that_answers_nothing_is_told_so_and_ends() {
+    let desk = Desk::open("");
+    let client = desk.client(WEB);
+    let mut ssh = client.ssh_command(&["-o", "NumberOfPasswordPrompts=3"], "true");
+    ssh.env("SSH_ASKPASS", "/bin/true")
+        .env("SSH_ASKPASS_REQUIRE", "force");
+    let begun = Instant::now();
+    let said = Running::start(ssh).unwrap().wait(WAIT_MAX * 2);
+    assert!(!said.is_good() && begun.elapsed() < WAIT_MAX, "{said:?}");
+    assert!(said.err.contains("BatchMode=yes"), "{said:?}");
+    assert!(said.err.contains("given enough codes"), "{said:?}");
+    let refusals = desk.refusals().join("\n");
+    assert!(refusals.contains("from no person"), "{refusals}");
+}
+
+#[test]
 fn nobody_gets_in_who_is_told_no_or_waits_too_long_or_is_no_longer_there() {
     let desk = Desk::open("");
     let mark = desk.world.sshd.mark();
@@ -233,13 +249,13 @@ fn nobody_gets_in_who_is_told_no_or_waits_too_long_or_is_no_longer_there() {
     let (mut call, url) = desk.invited(WEB);
     let (mut other, _) = desk.invited(WEB);
     call.running.kill();
-    let until = std::time::Instant::now() + WAIT_MAX;
+    let until = Instant::now() + WAIT_MAX;
     loop {
         let saw = person.go(&url, "dana", "look", "").unwrap().to_string();
         if saw.contains("no device shows this code") {
             break;
         }
-        assert!(std::time::Instant::now() < until, "{saw}");
+        assert!(Instant::now() < until, "{saw}");
     }
     other.enter();
     other.sees("Nobody has said yes to ");
@@ -306,7 +322,7 @@ fn few_may_wait_at_once_from_one_place_and_others_log_in_as_ever() {
     assert!(said.is_good(), "{said:?}");
     // Who leaves makes room.
     drop(calls.pop());
-    let until = std::time::Instant::now() + WAIT_MAX;
+    let until = Instant::now() + WAIT_MAX;
     loop {
         let mut next = desk.call(WEB);
         next.enter();
@@ -314,7 +330,7 @@ fn few_may_wait_at_once_from_one_place_and_others_log_in_as_ever() {
         if next.running.reads(found, waits).is_some() {
             break;
         }
-        assert!(std::time::Instant::now() < until, "there is no room");
+        assert!(Instant::now() < until, "there is no room");
     }
 }
 
