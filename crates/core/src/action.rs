@@ -138,6 +138,8 @@ verbs! {
     SshShell = "ssh.shell" Execute,
     /// A connection through the host.
     SshForward = "ssh.forward" Execute,
+    /// A connection to a socket of the host.
+    SshSocket = "ssh.socket" Execute,
     /// Listening on the host, for connections that are carried back to the client.
     SshListen = "ssh.listen" Execute,
     /// Reading a file's content.

@@ -57,6 +57,18 @@ fn text(running: &Running, state: &State, issuer: &str, parties: &[Told]) -> Str
             );
         }
     }
+    let agent = parties.iter().find(|p| p.is_agent);
+    if let (Some(_), Some(host), Some(agent)) =
+        (running.addresses.ssh, host(&running.gateway), agent)
+    {
+        let url = format!("BRATTICE_URL=http://{}", running.addresses.admin);
+        let token = token(&agent.name, &at);
+        let _ = writeln!(
+            text,
+            "\n  {url} BRATTICE_TOKEN=\"$({token})\" brattice ssh {} -- uptime",
+            shell(&host)
+        );
+    }
     if let Some(person) = answerer(&running.gateway, parties) {
         let _ = writeln!(
             text,
@@ -99,6 +111,13 @@ fn answerer<'p>(gateway: &Gateway, parties: &'p [Told]) -> Option<&'p Told> {
         .clone()
         .find(|p| p.groups.iter().any(is_asked))
         .or_else(|| people.next())
+}
+
+/// The first host.
+fn host(gateway: &Gateway) -> Option<String> {
+    let checked = gateway.checked.load();
+    let mut hosts = checked.targets.iter().filter(|(_, t)| t.ssh.is_some());
+    hosts.next().map(|(name, _)| name.clone())
 }
 
 /// A command that opens the first database.

@@ -30,7 +30,7 @@ impl Form {
     pub fn of(verb: Verb) -> Self {
         match verb {
             // A connection through a target is one more connection.
-            Verb::Connect | Verb::SshForward | Verb::SshListen => Form::Connect,
+            Verb::Connect | Verb::SshForward | Verb::SshSocket | Verb::SshListen => Form::Connect,
             Verb::SshInspect
             | Verb::SshChange
             | Verb::SshRemove

@@ -49,6 +49,8 @@ pub(super) fn read(request: &Request, shell: Option<Shell>) -> Reading {
             }),
         }]),
         Request::Files { acts, .. } => known(acts.iter().flat_map(file_acts).collect()),
+        // Who may go to services need not be who may go to sockets, which are the ways to what runs on the host itself.
+        Request::Forward { host, port: 0 } => known(vec![leads(Verb::SshSocket, host, 0)]),
         Request::Forward { host, port } => known(vec![leads(Verb::SshForward, host, *port)]),
         Request::Listen { host, port } => known(vec![leads(Verb::SshListen, host, *port)]),
     }
