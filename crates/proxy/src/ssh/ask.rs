@@ -38,8 +38,7 @@ pub(super) async fn ask(
                 return Ok((cleared, allowed));
             }
             Answer::Deny(denial) => {
-                // The verdict is on record with the audit log; the recording has it beside what was asked.
-                let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+                link.refused(&text, &denial);
                 return Err(Refused::Denied(denial));
             }
             Answer::Park(parked) => match held::wait(link, client, terminal, *parked).await {

@@ -9,7 +9,7 @@ use super::channel::{self, Client, Opened};
 use super::forward::{self, To};
 use super::listen::{self, Ends, Listening, Where};
 use super::places::Places;
-use super::prove::Asked;
+use super::prove::Login;
 use super::sign_in::{Talk, Turn};
 use brattice_core::principal::Identity;
 use brattice_core::secret::Secret;
@@ -33,7 +33,7 @@ const LISTEN_MAX: Duration = Duration::from_secs(5);
 /// A client that has proven who it is.
 pub(super) struct Proven {
     pub identity: Identity,
-    pub asked: Asked,
+    pub asked: Login,
 }
 
 pub(super) struct Door {
@@ -75,7 +75,7 @@ impl Door {
     }
 
     async fn password(&mut self, user: &str, password: Secret) -> Auth {
-        let asked = Asked::read(user);
+        let asked = Login::read(user);
         match self.service.prove(&password, &asked, self.from).await {
             Ok(identity) => self.enter(identity, asked),
             Err(_) => again(),
@@ -83,7 +83,7 @@ impl Door {
     }
 
     /// Somebody is in, who is nobody else for as long as the connection lasts.
-    fn enter(&mut self, identity: Identity, asked: Asked) -> Auth {
+    fn enter(&mut self, identity: Identity, asked: Login) -> Auth {
         // Nobody is waited for any longer, and there is room for others.
         self.talk = Talk::default();
         let told = self
@@ -198,7 +198,7 @@ impl Handler for Door {
         user: &str,
         certificate: &Certificate,
     ) -> Result<Auth, Self::Error> {
-        let asked = Asked::read(user);
+        let asked = Login::read(user);
         let service = &self.service;
         let proven = service.certified(certificate, user, &asked, self.from);
         Ok(match proven.await {

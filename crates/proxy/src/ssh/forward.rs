@@ -89,7 +89,7 @@ async fn open(
         match answer {
             Answer::Pass(cleared, allowed) => break (cleared, allowed),
             Answer::Deny(denial) => {
-                let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+                link.refused(&text, &denial);
                 reply.reject(refuse).await;
                 return Err(denial);
             }
@@ -104,12 +104,7 @@ async fn open(
     let there = match link.while_open(vetted(link, &host, port)).await {
         Ok(there) => there,
         Err(denial) => {
-            {
-                let mut session = link.lock();
-                link.gate.note_refusal(&mut session, &text, &denial);
-            }
-            let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
-            let _ = link.record(FrameKind::Outcome, number, b"refused");
+            link.refused_after_all(number, &text, &denial);
             reply.reject(refuse).await;
             return Err(denial);
         }

@@ -149,6 +149,18 @@ impl Link {
         })
     }
 
+    /// Puts a refusal on record beside what was asked. The audit log has it already, so that this may fail.
+    pub fn refused(&self, text: &str, denial: &Denial) {
+        let _ = self.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+    }
+
+    /// Puts on record, and in the audit log, that what rules permitted is refused all the same.
+    pub fn refused_after_all(&self, number: u64, text: &str, denial: &Denial) {
+        self.gate.note_refusal(&mut self.lock(), text, denial);
+        self.refused(text, denial);
+        let _ = self.record(FrameKind::Outcome, number, b"refused");
+    }
+
     /// Takes back a connection whose channel has ended well.
     pub fn free(&self, upstream: Upstream) {
         self.supply.put(upstream);

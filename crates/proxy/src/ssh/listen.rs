@@ -116,10 +116,7 @@ async fn begin(
 async fn vetted(link: &Arc<Link>, port: u16, number: u64) -> Result<(), Denial> {
     let vetted = link.while_open(vetted_listening(link, port)).await;
     if let Err(denial) = &vetted {
-        let what = format!("(listening on port {port})");
-        link.gate.note_refusal(&mut link.lock(), &what, denial);
-        link.record(FrameKind::Verdict, 0, &denial.recorded(what.as_bytes()))?;
-        link.record(FrameKind::Outcome, number, b"refused")?;
+        link.refused_after_all(number, &format!("(listening on port {port})"), denial);
     }
     vetted
 }
@@ -145,7 +142,7 @@ async fn ask(link: &Arc<Link>, at: &Where, from: Option<&str>) -> Result<Allowed
         // Answers to such requests are in order, so that nobody can be waited for: once approved, it passes.
         Answer::Park(parked) => link.gate.ticket_request(&link.session, *parked),
     };
-    let _ = link.record(FrameKind::Verdict, 0, &denial.recorded(text.as_bytes()));
+    link.refused(&text, &denial);
     Err(denial)
 }
 

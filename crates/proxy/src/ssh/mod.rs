@@ -12,6 +12,7 @@ mod ask;
 mod certificate;
 mod channel;
 mod door;
+mod exit;
 mod forward;
 mod held;
 mod intake;

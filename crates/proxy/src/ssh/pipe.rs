@@ -5,7 +5,7 @@
 use super::channel::Client;
 use super::intake::Intake;
 use super::link::Link;
-use super::show::{Cut, Shown};
+use super::show::{Ending, Shown};
 use brattice_core::denial::Denial;
 use brattice_core::gate::Lane;
 use brattice_core::record::FrameKind;
@@ -56,8 +56,8 @@ async fn down<W: AsyncWrite + Unpin>(
         match from_host.wait().await {
             Some(ChannelMsg::Data { data }) => match shown.push(&data).await {
                 Ok(()) => {}
-                Err(Cut::Denied(denial)) => return Err(denial),
-                Err(Cut::Gone) => return Ok(()),
+                Err(Ending::Denied(denial)) => return Err(denial),
+                Err(Ending::Gone) => return Ok(()),
             },
             Some(ChannelMsg::Eof) => {
                 let _ = to_client.eof().await;

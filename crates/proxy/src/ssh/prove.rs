@@ -16,12 +16,12 @@ use std::net::SocketAddr;
 
 /// What a user name asks for: `ACCOUNT@TARGET`, or `TARGET` alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Login {
     pub account: Option<String>,
     pub target: String,
 }
 
-impl Asked {
+impl Login {
     pub fn read(user: &str) -> Self {
         match user.rsplit_once('@') {
             Some((account, target)) => Self {
@@ -45,7 +45,7 @@ impl Service {
     pub(super) async fn prove(
         &self,
         password: &Secret,
-        asked: &Asked,
+        asked: &Login,
         from: SocketAddr,
     ) -> Result<Identity, Denial> {
         let text = std::str::from_utf8(password.expose()).unwrap_or_default();
@@ -70,7 +70,7 @@ impl Service {
         &self,
         shown: &Certificate,
         user: &str,
-        asked: &Asked,
+        asked: &Login,
         from: SocketAddr,
     ) -> Result<Identity, Denial> {
         let now = self.gate.clock().now();
@@ -81,7 +81,7 @@ impl Service {
         proven.map_err(|error| self.refuse(&error, asked, from))
     }
 
-    pub(super) fn refuse(&self, error: &AuthError, asked: &Asked, from: SocketAddr) -> Denial {
+    pub(super) fn refuse(&self, error: &AuthError, asked: &Login, from: SocketAddr) -> Denial {
         let denial = refused(error);
         let mut recorded = denial.clone();
         recorded.reason = error.to_string();
@@ -93,7 +93,7 @@ impl Service {
     async fn keyed(
         &self,
         shown: &certificate::Shown,
-        asked: &Asked,
+        asked: &Login,
         from: SocketAddr,
     ) -> Result<Identity, AuthError> {
         let credential = self.credential(&shown.credential).await?;
@@ -114,7 +114,7 @@ impl Service {
         &self,
         id: &CredentialId,
         secret: &str,
-        asked: &Asked,
+        asked: &Login,
         from: SocketAddr,
     ) -> Result<Identity, AuthError> {
         let credential = self.credential(id).await?;
@@ -133,7 +133,7 @@ impl Service {
     async fn used(
         &self,
         credential: MintedCredential,
-        asked: &Asked,
+        asked: &Login,
         from: SocketAddr,
     ) -> Result<Identity, AuthError> {
         if credential.target != asked.target {
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn the_last_at_sign_of_a_user_name_is_before_the_target() {
         let asked = |user| {
-            let asked = Asked::read(user);
+            let asked = Login::read(user);
             (asked.account, asked.target)
         };
         assert_eq!(asked("web-1"), (None, "web-1".to_owned()));

@@ -3,9 +3,10 @@
 //! Lives here: both directions of one channel, each at its own pace. Never: whether it may run.
 
 use super::channel::{Client, STDERR, Setting, Terminal};
+use super::exit::Exit;
 use super::intake::Noticed;
 use super::link::Link;
-use super::show::{Cut, Shown};
+use super::show::{Ending, Shown};
 use super::upstream::Upstream;
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::{Allowed, Cleared, Lane, Request};
@@ -51,13 +52,6 @@ pub(super) enum Ended {
     Denied(Denial),
     /// The client is gone.
     Gone,
-}
-
-/// How a program ended on the host.
-#[derive(Debug, Default)]
-pub(super) struct Exit {
-    status: Option<u32>,
-    signal: Option<(Sig, bool)>,
 }
 
 /// Runs it to its end.
@@ -124,7 +118,7 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What<'_>) -
     let ended = tokio::select! {
         exit = output.run(&mut from_host) => exit,
         left = input => Err(left),
-        why = link.over() => Err(Cut::Denied(why)),
+        why = link.over() => Err(Ending::Denied(why)),
     };
     match ended {
         Ok(exit) => {
@@ -139,15 +133,15 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client, what: What<'_>) -
         Err(cut) => {
             let _ = link.record(FrameKind::Outcome, number, b"stopped");
             let signal = match cut {
-                Cut::Denied(_) => Sig::KILL,
+                Ending::Denied(_) => Sig::KILL,
                 // As when a terminal is closed: what was told to outlive that goes on.
-                Cut::Gone => Sig::HUP,
+                Ending::Gone => Sig::HUP,
             };
             end(&to_host, &mut from_host, signal).await;
             drop(upstream);
             match cut {
-                Cut::Denied(denial) => Ended::Denied(denial),
-                Cut::Gone => Ended::Gone,
+                Ending::Denied(denial) => Ended::Denied(denial),
+                Ending::Gone => Ended::Gone,
             }
         }
     }
@@ -212,11 +206,11 @@ struct Input<'a> {
 
 impl Input<'_> {
     /// Runs until the client leaves, or what it sends may not pass.
-    async fn run(mut self, client: &mut Client) -> Cut {
+    async fn run(mut self, client: &mut Client) -> Ending {
         let mut writer = self.to_host.make_writer();
         loop {
             let passed = match client.next().await {
-                None | Some(ChannelMsg::Close) => return Cut::Gone,
+                None | Some(ChannelMsg::Close) => return Ending::Gone,
                 Some(ChannelMsg::Data { data }) => self.pass(data, &mut writer, client).await,
                 Some(ChannelMsg::Eof) => self.to_host.eof().await.map_err(|_| Stop::Host),
                 Some(ChannelMsg::Signal { signal }) => {
@@ -233,14 +227,14 @@ impl Input<'_> {
                         .window_change(col_width, row_height, pix_width, pix_height)
                         .await
                         .map_err(|_| Stop::Host),
-                    Err(denial) => Err(Stop::Cut(Cut::Denied(denial))),
+                    Err(denial) => Err(Stop::Ending(Ending::Denied(denial))),
                 },
                 // Refused by the door already.
                 Some(_) => Ok(()),
             };
             match passed {
                 Ok(()) => {}
-                Err(Stop::Cut(cut)) => return cut,
+                Err(Stop::Ending(cut)) => return cut,
                 // The host takes no more; how it ended is told by what it says.
                 Err(Stop::Host) => return self.watch(client).await,
             }
@@ -248,16 +242,16 @@ impl Input<'_> {
     }
 
     /// Runs until the client leaves. What is run finds its input at its end.
-    async fn keep(self, client: &mut Client) -> Cut {
+    async fn keep(self, client: &mut Client) -> Ending {
         let _ = self.to_host.eof().await;
         self.watch(client).await
     }
 
     /// Takes nothing any more but signals, until the client leaves.
-    async fn watch(self, client: &mut Client) -> Cut {
+    async fn watch(self, client: &mut Client) -> Ending {
         loop {
             match client.intake.notice(false).await {
-                Noticed::Gone => return Cut::Gone,
+                Noticed::Gone => return Ending::Gone,
                 Noticed::Signal(signal) => {
                     let _ = self.to_host.signal(signal).await;
                 }
@@ -277,7 +271,7 @@ impl Input<'_> {
         if data.is_empty() {
             return Ok(());
         }
-        let denied = |denial| Stop::Cut(Cut::Denied(denial));
+        let denied = |denial| Stop::Ending(Ending::Denied(denial));
         self.link
             .record(FrameKind::Input, self.number, &data)
             .map_err(denied)?;
@@ -288,7 +282,7 @@ impl Input<'_> {
                 biased;
                 written = &mut written => return written.map_err(|_| Stop::Host),
                 noticed = client.intake.notice(false) => match noticed {
-                    Noticed::Gone => return Err(Stop::Cut(Cut::Gone)),
+                    Noticed::Gone => return Err(Stop::Ending(Ending::Gone)),
                     Noticed::Signal(signal) => {
                         let _ = self.to_host.signal(signal).await;
                     }
@@ -301,7 +295,7 @@ impl Input<'_> {
 
 /// Why no more input is passed on.
 enum Stop {
-    Cut(Cut),
+    Ending(Ending),
     /// The host takes none.
     Host,
 }
@@ -316,7 +310,7 @@ struct Output<W> {
 
 impl<W: AsyncWrite + Unpin> Output<W> {
     /// Runs until the program has ended and all was shown.
-    async fn run(mut self, from_host: &mut ChannelReadHalf) -> Result<Exit, Cut> {
+    async fn run(mut self, from_host: &mut ChannelReadHalf) -> Result<Exit, Ending> {
         let mut exit = Exit::default();
         let mut refused = false;
         loop {
@@ -349,7 +343,7 @@ impl<W: AsyncWrite + Unpin> Output<W> {
                 Some(_) => {}
             }
             if refused {
-                return Err(Cut::Denied(not_begun()));
+                return Err(Ending::Denied(not_begun()));
             }
         }
         self.out.finish().await?;
@@ -368,60 +362,6 @@ async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
         })
     })
     .await
-}
-
-impl Exit {
-    /// By itself, with a status.
-    pub fn with(status: u32) -> Self {
-        Self {
-            status: Some(status),
-            signal: None,
-        }
-    }
-
-    /// In a word: its status, or the signal.
-    pub fn shown(&self) -> String {
-        match &self.signal {
-            Some((signal, _)) => format!("SIG{}", name_of(signal)),
-            None => self.status().to_string(),
-        }
-    }
-
-    /// The status as a shell has it.
-    pub fn status(&self) -> u32 {
-        // What ended by a signal has none of its own.
-        self.status.unwrap_or(128)
-    }
-
-    /// For the record, and for people.
-    pub fn words(&self) -> String {
-        match (&self.signal, self.status) {
-            (Some((signal, _)), _) => format!("signal {}", name_of(signal)),
-            (None, Some(status)) => format!("exit {status}"),
-            (None, None) => "no status".to_owned(),
-        }
-    }
-
-    pub async fn tell(self, handle: &russh::server::Handle, id: russh::ChannelId) {
-        if let Some((signal, core_dumped)) = self.signal {
-            let (message, tag) = (String::new(), String::new());
-            let _ = handle
-                .exit_signal_request(id, signal, core_dumped, message, tag)
-                .await;
-        }
-        if let Some(status) = self.status {
-            let _ = handle.exit_status_request(id, status).await;
-        }
-        let _ = handle.eof(id).await;
-        let _ = handle.close(id).await;
-    }
-}
-
-fn name_of(signal: &Sig) -> String {
-    match signal {
-        Sig::Custom(name) => name.clone(),
-        known => format!("{known:?}"),
-    }
 }
 
 pub(super) fn not_begun() -> Denial {

@@ -267,7 +267,6 @@ impl Session {
         let Some(judging) = self.judging.take() else {
             return Ok(());
         };
-        let text = judging.text.as_bytes();
         let verdict = match answer {
             Answer::Park(parked) => {
                 self.said.push_str(&held::notice(&parked));
@@ -295,9 +294,7 @@ impl Session {
                 }
             }
             Answer::Deny(denial) => {
-                let _ = self
-                    .link
-                    .record(FrameKind::Verdict, 0, &denial.recorded(text));
+                self.link.refused(&judging.text, &denial);
                 self.said.push_str(&refusal(&denial));
                 Verdict::Deny(denial)
             }

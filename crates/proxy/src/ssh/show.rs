@@ -24,7 +24,7 @@ pub(super) struct Shown<W> {
 
 /// Why a stream ends before its time.
 #[derive(Debug)]
-pub(super) enum Cut {
+pub(super) enum Ending {
     /// It may not be shown.
     Denied(Denial),
     /// Nobody is there to see it.
@@ -53,7 +53,7 @@ impl<W: AsyncWrite + Unpin> Shown<W> {
     }
 
     /// Takes a chunk, and shows what can be shown.
-    pub async fn push(&mut self, chunk: &[u8]) -> Result<(), Cut> {
+    pub async fn push(&mut self, chunk: &[u8]) -> Result<(), Ending> {
         match &mut self.masker {
             Some(masker) => {
                 masker.push(chunk, &mut self.out, &mut self.tally);
@@ -72,7 +72,7 @@ impl<W: AsyncWrite + Unpin> Shown<W> {
     }
 
     /// Nothing has come for a while: shows what was held back.
-    pub async fn pause(&mut self) -> Result<(), Cut> {
+    pub async fn pause(&mut self) -> Result<(), Ending> {
         if let Some(masker) = &mut self.masker {
             masker.pause(&mut self.out, &mut self.tally);
         }
@@ -80,22 +80,22 @@ impl<W: AsyncWrite + Unpin> Shown<W> {
     }
 
     /// The stream has ended: shows what was held back.
-    pub async fn finish(&mut self) -> Result<(), Cut> {
+    pub async fn finish(&mut self) -> Result<(), Ending> {
         if let Some(masker) = &mut self.masker {
             masker.finish(&mut self.out, &mut self.tally);
         }
         self.write().await
     }
 
-    async fn write(&mut self) -> Result<(), Cut> {
+    async fn write(&mut self) -> Result<(), Ending> {
         if self.out.is_empty() {
             return Ok(());
         }
         self.link
             .shown(self.kind, self.command, &self.out)
-            .map_err(Cut::Denied)?;
+            .map_err(Ending::Denied)?;
         let written = self.to_client.write_all(&self.out).await;
         self.out.clear();
-        written.map_err(|_| Cut::Gone)
+        written.map_err(|_| Ending::Gone)
     }
 }

@@ -7,7 +7,7 @@
 //! What waits is this connection: the outcome goes to it, for what it asked for when it began, and is nobody's when it ends.
 
 use super::Service;
-use super::prove::Asked;
+use super::prove::Login;
 use brattice_core::denial::Denial;
 use brattice_core::elsewhere::Origin;
 use brattice_core::ports::{AuthError, BoxFuture};
@@ -191,7 +191,7 @@ pub(super) enum Turn {
     /// It gave this, to be proven.
     Given(Secret),
     /// Somebody signed in, for this.
-    Signed(Box<Identity>, Asked),
+    Signed(Box<Identity>, Login),
     /// Nothing came of it.
     Refused,
 }
@@ -298,7 +298,7 @@ impl Talk {
             match heard {
                 Ok(Some(identity)) => {
                     self.seat = None;
-                    return Turn::Signed(Box::new(identity), Asked::read(&user));
+                    return Turn::Signed(Box::new(identity), Login::read(&user));
                 }
                 Ok(None) => {}
                 Err(no) => return self.tell(service, no, &user, from),
@@ -339,7 +339,7 @@ impl Talk {
             true => AuthError::Unavailable(no.why),
             false => AuthError::Rejected(no.why),
         };
-        let _: Denial = service.refuse(&error, &Asked::read(user), from);
+        let _: Denial = service.refuse(&error, &Login::read(user), from);
         self.step = Step::Told;
         Turn::Ask(ask(format!("{}\n", no.says), &[]))
     }

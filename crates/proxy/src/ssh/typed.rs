@@ -7,8 +7,9 @@
 
 use super::ask::{self, Refused};
 use super::channel::{self, Client, Setting};
+use super::exit::Exit;
 use super::link::Link;
-use super::run::{self, Ended, Exit, Feed};
+use super::run::{self, Ended, Feed};
 use brattice_core::classify::shell::{Directory, Line, Shell, Typed};
 use brattice_core::denial::{Code, Denial};
 use brattice_core::gate::Request;
