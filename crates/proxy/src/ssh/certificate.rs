@@ -73,6 +73,11 @@ pub(super) fn read(
 }
 
 /// Addresses and networks, separated by commas. A list that cannot be read permits nobody.
+/// Whether its time is over, whoever signed it.
+pub(super) fn has_ended(certificate: &Certificate, now: Timestamp) -> bool {
+    u64::try_from(now.seconds()).is_ok_and(|now| now >= certificate.valid_before())
+}
+
 fn permits(list: &str, from: IpAddr) -> bool {
     let network = |text: &str| {
         let one = text.parse::<IpAddr>().map(IpNet::from);
@@ -160,6 +165,8 @@ mod tests {
         for (now, is_good) in [(-31, false), (-30, true), (59, true), (60, false)] {
             let read = at(&good, "web-1", NOW + now, HERE);
             assert_eq!(read.is_ok(), is_good, "{now}");
+            let ended = has_ended(&good, Timestamp::from_seconds(NOW + now));
+            assert_eq!(ended, now >= 60, "{now}");
         }
     }
 

@@ -30,6 +30,10 @@ const LISTENING_MAX: usize = 8;
 /// How long it may take until a host listens.
 const LISTEN_MAX: Duration = Duration::from_secs(5);
 
+/// Told to whoever is asked further, since clients say nothing of a certificate that is not taken.
+const ENDED: &str =
+    "The certificate has ended: get another one with `brattice ssh cert`, or use `brattice ssh`.\n";
+
 /// A client that has proven who it is.
 pub(super) struct Proven {
     pub identity: Identity,
@@ -203,7 +207,13 @@ impl Handler for Door {
         let proven = service.certified(certificate, user, &asked, self.from);
         Ok(match proven.await {
             Ok(identity) => self.enter(identity, asked),
-            Err(_) => again(),
+            Err(_) => {
+                let now = self.service.gate.clock().now();
+                if certificate::has_ended(certificate, now) {
+                    self.talk.say(ENDED);
+                }
+                again()
+            }
         })
     }
 

@@ -153,6 +153,8 @@ pub(super) struct Talk {
     codes: u32,
     /// Kept from the first code until somebody is in, or the connection ends.
     seat: Option<Seat>,
+    /// What else is told with the first question.
+    says: &'static str,
 }
 
 #[derive(Default)]
@@ -197,6 +199,11 @@ pub(super) enum Turn {
 }
 
 impl Talk {
+    /// Has this told with the first question.
+    pub fn say(&mut self, says: &'static str) {
+        self.says = says;
+    }
+
     /// Begins anew: whatever was asked before is over.
     pub fn open(&mut self, service: &Service) -> Auth {
         self.step = Step::Asked;
@@ -204,6 +211,7 @@ impl Talk {
             true => OR_BROWSER,
             false => "",
         };
+        let instructions = format!("{}{instructions}", self.says);
         ask(instructions, &[(Cow::Borrowed(PROMPT), false)])
     }
 
