@@ -97,7 +97,7 @@ pub struct Lobby {
 
 /// A place in it, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Waits {
     lobby: Arc<Lobby>,
     of: Origin,
 }
@@ -112,7 +112,7 @@ impl Lobby {
         }
     }
 
-    fn seat(self: &Arc<Self>, from: IpAddr) -> Option<Seat> {
+    fn seat(self: &Arc<Self>, from: IpAddr) -> Option<Waits> {
         let of = Origin::of(from);
         let mut taken = self.taken();
         let all: usize = taken.values().sum();
@@ -121,7 +121,7 @@ impl Lobby {
             return None;
         }
         taken.insert(of, own.saturating_add(1));
-        Some(Seat {
+        Some(Waits {
             lobby: self.clone(),
             of,
         })
@@ -134,7 +134,7 @@ impl Lobby {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Waits {
     fn drop(&mut self) {
         let mut taken = self.lobby.taken();
         if let Some(own) = taken.get_mut(&self.of) {
@@ -152,7 +152,7 @@ pub(super) struct Talk {
     step: Step,
     codes: u32,
     /// Kept from the first code until somebody is in, or the connection ends.
-    seat: Option<Seat>,
+    seat: Option<Waits>,
     /// What else is told with the first question.
     says: &'static str,
 }
