@@ -565,6 +565,8 @@ pub struct PendingChannelOpen {
     pub(crate) packet_size: u32,
     pub(crate) channel_ref: channels::ChannelRef,
     pub(crate) channel_params: ChannelParams,
+    /// What the peer is told of a rejection, instead of the reason's own description.
+    pub(crate) description: Option<String>,
 }
 
 /// A handle passed to channel-open callbacks that the handler uses to
@@ -602,6 +604,15 @@ impl<M: Send> ChannelOpenHandleInner<M> {
     /// Reject the channel open request with a reason.
     pub async fn reject(mut self, reason: ChannelOpenFailure) {
         if let Some(pending) = self.inner.take() {
+            let _ = self.sender.send((self.make_msg)(pending, Err(reason)));
+        }
+    }
+
+    /// Reject the channel open request with a reason and a description of one line,
+    /// which clients show to their users (RFC 4254, section 5.1).
+    pub async fn reject_with(mut self, reason: ChannelOpenFailure, description: String) {
+        if let Some(mut pending) = self.inner.take() {
+            pending.description = Some(description);
             let _ = self.sender.send((self.make_msg)(pending, Err(reason)));
         }
     }

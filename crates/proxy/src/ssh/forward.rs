@@ -13,11 +13,14 @@ use super::vet::{There, is_plain, vetted};
 use brattice_core::denial::Denial;
 use brattice_core::gate::{Answer, Request};
 use brattice_core::record::FrameKind;
+use brattice_wire::ssh::sftp::line_of;
 use russh::client::Msg as UpMsg;
 use russh::server::ChannelOpenHandle;
 use russh::{Channel, ChannelOpenFailure};
 use std::sync::Arc;
 
+/// Of the line that says why something is refused.
+const LINE_BYTES_MAX: usize = 1024;
 /// Who connects, as hosts are told.
 const HERE: &str = "127.0.0.1";
 
@@ -45,9 +48,7 @@ pub(super) async fn serve(
             done
         }
         Err(denial) => {
-            reply
-                .reject(ChannelOpenFailure::AdministrativelyProhibited)
-                .await;
+            reject(reply, &denial).await;
             Err(denial)
         }
     };
@@ -90,7 +91,7 @@ async fn open(
             Answer::Pass(cleared, allowed) => break (cleared, allowed),
             Answer::Deny(denial) => {
                 link.refused(&text, &denial);
-                reply.reject(refuse).await;
+                reject(reply, &denial).await;
                 return Err(denial);
             }
             Answer::Park(parked) => answer = held::wait_unseen(link, *parked).await,
@@ -105,7 +106,7 @@ async fn open(
         Ok(there) => there,
         Err(denial) => {
             link.refused_after_all(number, &text, &denial);
-            reply.reject(refuse).await;
+            reject(reply, &denial).await;
             return Err(denial);
         }
     };
@@ -121,6 +122,13 @@ async fn open(
     let ended = carry(link, number, allowed.lane, client, on_host).await;
     drop(upstream);
     ended
+}
+
+/// Refuses with a line that clients show.
+async fn reject(reply: ChannelOpenHandle, denial: &Denial) {
+    let line = line_of(denial, LINE_BYTES_MAX);
+    let refuse = ChannelOpenFailure::AdministrativelyProhibited;
+    reply.reject_with(refuse, line).await;
 }
 
 async fn begin(link: &Link, there: There) -> Result<(Upstream, Option<Channel<UpMsg>>), Denial> {

@@ -1860,7 +1860,10 @@ impl Session {
                         msg::CHANNEL_OPEN_FAILURE.encode(&mut enc.write)?;
                         pending.recipient_channel.encode(&mut enc.write)?;
                         reason.code().encode(&mut enc.write)?;
-                        reason.description().encode(&mut enc.write)?;
+                        match &pending.description {
+                            Some(description) => description.encode(&mut enc.write)?,
+                            None => reason.description().encode(&mut enc.write)?,
+                        }
                         "en".encode(&mut enc.write)?;
                     });
                 }

@@ -61,6 +61,20 @@ fn becomes(what: &str, so: impl Fn() -> bool) {
 }
 
 #[test]
+fn who_may_not_connect_through_the_host_reads_why() {
+    let world = World::new();
+    let there = format!("127.0.0.1:{}", inside());
+    let said = world.client(READER, WEB).ssh(&["-W", &there], "", b"");
+    let said = said.unwrap();
+    assert!(!said.is_good(), "{said:?}");
+    assert!(
+        said.err
+            .contains("administratively prohibited: nothing permits ssh.forward"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_host_listens_for_who_may_and_stops_with_them() {
     let world = World::new();
     let service = inside();
