@@ -46,6 +46,12 @@ pub(super) enum Operands {
     ReadWrite,
     /// A file that is read, and how the names of those begin that are written.
     Pieces,
+    /// A file that is read, and where it is cut; pieces are named as an option says.
+    Sections,
+    /// Statements of `nft`, which it puts together.
+    Statements,
+    /// A working tree that is made, and what of.
+    Tree,
     /// A filter of `jq`, then files that are read.
     FilterRead,
     /// Addresses that `curl` asks.
@@ -140,6 +146,19 @@ pub(super) enum Special {
     Changes,
 }
 
+/// How a program reads its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Manner {
+    /// Letters behind one dash; a value follows in the same argument or the next.
+    #[default]
+    Clusters,
+    /// Letters behind one dash; values are further arguments, and behind a letter in the same one only a number.
+    Apart,
+    /// Each argument is one option; a number may follow its letter.
+    Words,
+}
+
 /// Whether an option takes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
@@ -163,6 +182,8 @@ pub(super) struct OptionSpec {
     pub(super) file: Option<Effect>,
     /// Its value is text, or names a file that is read behind a sign.
     pub(super) may_name: bool,
+    /// Its value is a part of a program's name, and no path.
+    pub(super) is_name: bool,
     /// What it makes the program do.
     pub(super) effect: Effect,
 }
@@ -179,6 +200,9 @@ pub(super) struct Rules {
     /// With one of these options its effect is `mild`, and what it would write it reads.
     pub(super) milder: Vec<&'static str>,
     pub(super) mild: Effect,
+    /// The same, but only without any of `modes`, which would undo it.
+    pub(super) shows: Vec<&'static str>,
+    pub(super) modes: Vec<&'static str>,
     /// Without operands, and with no options but these, it only shows something.
     pub(super) bare: Option<Vec<&'static str>>,
 }
@@ -192,6 +216,10 @@ pub(super) struct Program {
     pub(super) pages: bool,
     /// Options end at the first operand.
     pub(super) stops: bool,
+    /// How it reads its options.
+    pub(super) manner: Manner,
+    /// Which of its options take a value was held against what it says itself, and it knows abbreviations of long ones.
+    pub(super) sure: bool,
     /// Operands of its own in front of the command that it runs.
     pub(super) before: usize,
     /// Arguments of which any, and nothing else, make it only show something of itself.
@@ -222,6 +250,8 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 (name, Value::Needed, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("=<") {
                 (name, Value::Needed, Some(Effect::Read))
+            } else if let Some(name) = token.strip_suffix("=~") {
+                (name, Value::Needed, None)
             } else if let Some(name) = token.strip_suffix("==") {
                 (name, Value::Pair, None)
             } else if let Some(name) = token.strip_suffix(['=', '@']) {
@@ -236,6 +266,7 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 value,
                 file,
                 may_name: token.ends_with('@'),
+                is_name: token.ends_with('~'),
                 effect: effect.max(file.unwrap_or(Effect::Read)),
             }
         })
@@ -315,12 +346,16 @@ fn program(entry: &'static Entry) -> Program {
         options: all_specs(&[
             (&entry.options, Effect::Read),
             (&entry.milder, Effect::Read),
+            (&entry.shows, Effect::Read),
+            (&entry.modes, Effect::Read),
             (&entry.write, Effect::Write),
             (&entry.administer, Effect::Administer),
             (&entry.destroy, Effect::Destroy),
         ]),
         milder: names(&entry.milder),
         mild: entry.mild.unwrap_or(Effect::Read),
+        shows: names(&entry.shows),
+        modes: names(&entry.modes),
         bare,
     };
     Program {
@@ -328,6 +363,8 @@ fn program(entry: &'static Entry) -> Program {
         special: entry.special,
         pages: entry.pages,
         stops: entry.stops,
+        manner: entry.manner,
+        sure: entry.sure,
         before: entry.before,
         looks: entry.looks.split_whitespace().collect(),
         subs,
@@ -349,6 +386,8 @@ fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
         ]),
         milder: names(&sub.milder),
         mild: sub.mild.unwrap_or(Effect::Read),
+        shows: Vec::new(),
+        modes: Vec::new(),
         bare: sub.bare.as_deref().map(names),
     }
 }

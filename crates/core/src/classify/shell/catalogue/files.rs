@@ -2,7 +2,7 @@
 //!
 //! Lives here: what stands in them. Never: what it means.
 
-use super::{Operands, Special};
+use super::{Manner, Operands, Special};
 use crate::action::Effect;
 use serde::Deserialize;
 
@@ -30,6 +30,14 @@ pub(super) struct Entry {
     pub(super) pages: bool,
     #[serde(default)]
     pub(super) stops: bool,
+    #[serde(default)]
+    pub(super) manner: Manner,
+    #[serde(default)]
+    pub(super) sure: bool,
+    #[serde(default)]
+    pub(super) shows: String,
+    #[serde(default)]
+    pub(super) modes: String,
     #[serde(default)]
     pub(super) before: usize,
     #[serde(default)]

@@ -21,6 +21,9 @@ impl Judge<'_> {
             Operands::Text | Operands::Anything => {}
             Operands::ReadWrite => self.first_read(judged, operands),
             Operands::Pieces => self.pieces(judged, operands),
+            Operands::Sections => self.sections(judged, reading),
+            Operands::Statements => statements(judged, operands),
+            Operands::Tree => self.working_tree(judged, reading),
             Operands::FilterRead => {
                 let skip = usize::from(!reading.has(&["-f", "--from-file"]));
                 let files = operands.get(skip..).unwrap_or_default();
@@ -196,18 +199,46 @@ impl Judge<'_> {
             None => "x",
             Some(prefix) => prefix.literal().unwrap_or("."),
         };
-        let named = Arg::Opaque(Opaque {
-            prefix: begin.to_owned(),
-            many: true,
-            split: false,
-            expands: false,
-            digits: false,
-        });
-        self.touches(judged, &named, Effect::Write, true);
+        self.touches(judged, &piece(begin), Effect::Write, true);
         if operands.len() > 2 || operands.iter().any(Arg::is_many) {
             judged.raise(
                 Effect::Execute,
                 "What the pieces are called cannot be told.",
+            );
+        }
+    }
+
+    /// `csplit -f PREFIX FILE PATTERN…`.
+    fn sections(&self, judged: &mut Judged, reading: &Reading) {
+        for path in reading.operands.first().iter().copied() {
+            self.touches(judged, path, Effect::Read, true);
+            if path.is_many() {
+                judged.raise(Effect::Execute, "Which file it cuts cannot be told.");
+            }
+        }
+        let prefix = reading.values(&["-f", "--prefix"]).last();
+        let begin = prefix.map_or("xx", |prefix| prefix.literal().unwrap_or("."));
+        self.touches(judged, &piece(begin), Effect::Write, true);
+    }
+
+    /// `git worktree add PATH BRANCH`.
+    fn working_tree(&self, judged: &mut Judged, reading: &Reading) {
+        let Some(to) = reading.operands.first().filter(|to| !to.is_many()) else {
+            judged.raise(Effect::Execute, "Where it puts files cannot be told.");
+            return;
+        };
+        // Beside the repository it is no home directory that is in use: git wants an empty one.
+        let beside = |to: &str| to.strip_prefix("../").is_some_and(|name| is_name(name));
+        if to.literal().is_some_and(beside) {
+            self.touches(judged, to, Effect::Write, false);
+        } else {
+            self.receives(judged, to);
+        }
+        let is_whole = to.literal().is_some_and(|text| text.starts_with('/'));
+        if reading.has(&["-C"]) && !is_whole {
+            judged.raise(
+                Effect::Execute,
+                "Which directory it works in is not looked at.",
             );
         }
     }
@@ -363,6 +394,38 @@ impl Judge<'_> {
                 );
             }
         }
+    }
+}
+
+/// A name in no other directory, and of none.
+fn is_name(text: &str) -> bool {
+    !text.contains('/') && !["", ".", ".."].contains(&text)
+}
+
+/// Files whose names begin so.
+fn piece(begin: &str) -> Arg {
+    Arg::Opaque(Opaque {
+        prefix: begin.to_owned(),
+        many: true,
+        split: false,
+        expands: false,
+        digits: false,
+    })
+}
+
+/// What `nft` is told: it puts its arguments together, and reads statements from that.
+fn statements(judged: &mut Judged, operands: &[Arg]) {
+    let shows = judged.effect == Effect::Read;
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _.:/@-".contains(c);
+    let is_one = |text: &str| match shows {
+        true => text.chars().all(plain) && !text.contains("include"),
+        false => !text.contains("include"),
+    };
+    if !operands.iter().all(|arg| arg.literal().is_some_and(is_one)) {
+        judged.raise(
+            Effect::Execute,
+            "It may be told more than one thing, or be told it by a file.",
+        );
     }
 }
 

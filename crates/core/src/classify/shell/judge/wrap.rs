@@ -27,7 +27,8 @@ impl Judge<'_> {
         // The first operand behind its own begins the command.
         let mut reading = read(
             args,
-            &[&program.options],
+            program,
+            &[],
             Some(program.before.saturating_add(1)),
         );
         if !reading.is_clear() {
