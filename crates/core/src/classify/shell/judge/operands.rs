@@ -228,7 +228,7 @@ impl Judge<'_> {
             return;
         };
         // Beside the repository it is no home directory that is in use: git wants an empty one.
-        let beside = |to: &str| to.strip_prefix("../").is_some_and(|name| is_name(name));
+        let beside = |to: &str| to.strip_prefix("../").is_some_and(is_name);
         if to.literal().is_some_and(beside) {
             self.touches(judged, to, Effect::Write, false);
         } else {

@@ -52,6 +52,7 @@ pub(super) fn read(
         specs: [more, &program.options],
         manner: program.manner,
         sure: program.sure,
+        abbreviates: program.sure && !program.has_subs(),
         args: args.iter(),
         after_flag: false,
         reading: Reading::default(),
@@ -98,6 +99,7 @@ struct Reader<'a> {
     specs: [&'static [OptionSpec]; 2],
     manner: Manner,
     sure: bool,
+    abbreviates: bool,
     args: std::slice::Iter<'a, Arg>,
     /// What was read last is an option without a value.
     after_flag: bool,
@@ -145,7 +147,7 @@ impl Reader<'_> {
         let meant: Vec<&'static OptionSpec> = match self.spec(name) {
             Some(spec) => vec![spec],
             // It may be an option by itself that is not listed, or the program may know no abbreviations.
-            None if !self.sure => Vec::new(),
+            None if !self.abbreviates => Vec::new(),
             None => specs.filter(|spec| spec.name.starts_with(name)).collect(),
         };
         // Of several that it could be short for, the worst counts; whether there is a value must not depend on it.

@@ -193,10 +193,8 @@ impl Judge<'_> {
                     ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
-                (None, Some(value)) if spec.is_name => {
-                    if value.literal().is_none_or(|name| name.contains('/')) {
-                        judged.raise(Effect::Execute, "It runs a program that is called so.");
-                    }
+                (None, Some(value)) if spec.is_name && !is_plain_name(value) => {
+                    judged.raise(Effect::Execute, "It runs a program that is called so.");
                 }
                 (None, Some(value)) if spec.may_name => self.may_name(judged, spec.name, value),
                 _ => {}
@@ -275,6 +273,11 @@ fn is_mild(reading: &Reading, rules: &Rules) -> bool {
     (!rules.milder.is_empty() && reading.has(&rules.milder))
         || (!rules.shows.is_empty() && reading.has(&rules.shows) && !last)
         || rules.bare.as_ref().is_some_and(is_bare)
+}
+
+/// A name that leads to no other directory.
+fn is_plain_name(value: &Arg) -> bool {
+    value.literal().is_some_and(|name| !name.contains('/'))
 }
 
 /// What stands behind a sign in a value.
