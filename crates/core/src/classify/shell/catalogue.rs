@@ -6,8 +6,8 @@
 mod files;
 
 use crate::action::Effect;
-pub(super) use files::Place;
 use files::{Entry, Harmless, PlacesFile, ProgramsFile, SubEntry, VariablesFile};
+pub(super) use files::{Manner, Place, Special};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -100,63 +100,6 @@ pub(super) enum Operands {
     Revisions,
     /// References that are pushed: `+` and `:` in front destroy.
     References,
-}
-
-/// Programs whose arguments are read in code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Special {
-    /// Runs the command that its operands are.
-    Wrapper,
-    /// The same, with assignments in front.
-    Env,
-    /// The same, with arguments that come from its input.
-    Xargs,
-    /// Runs its operands as the text of a command line.
-    Eval,
-    /// `exec`: with redirections alone, nothing.
-    Exec,
-    /// `find`.
-    Find,
-    /// `sed`: its script is read.
-    Sed,
-    /// `tar`: options without a dash.
-    Tar,
-    /// `awk`: its program is read.
-    Awk,
-    /// `unzip`: writes where `-d` says.
-    Unzip,
-    /// `dd`: operands are settings.
-    Dd,
-    /// What file-transfer clients make a host run.
-    Serve,
-    /// `psql`: hands SQL on.
-    Psql,
-    /// `sh -c`, `bash -c`, `zsh -c`.
-    Shell,
-    /// `test`, `[`.
-    Test,
-    /// `set`.
-    Set,
-    /// `trap`.
-    Trap,
-    /// `printf`.
-    Printf,
-    /// Changes how the rest of the line is read.
-    Changes,
-}
-
-/// How a program reads its options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Manner {
-    /// Letters behind one dash; a value follows in the same argument or the next.
-    #[default]
-    Clusters,
-    /// Letters behind one dash; values are further arguments, and behind a letter in the same one only a number.
-    Apart,
-    /// Each argument is one option; a number may follow its letter.
-    Words,
 }
 
 /// Whether an option takes a value.
