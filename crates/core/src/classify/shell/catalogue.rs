@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The version of the catalogue: it grows whenever an entry means something else than before.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const FILES: &[&str] = &[
     include_str!("../../../../../catalogue/shell/builtins.toml"),
@@ -64,6 +64,8 @@ pub(super) enum Operands {
     Pages,
     /// What is set of an interface of the network: no program for the kernel among it.
     Interface,
+    /// A route, and how packets go there: not through a program for the kernel.
+    Routes,
     /// One thing that is looked up: with more of them one would be set.
     LookedUp,
     /// A service, and what to do to it: `status` only shows it.

@@ -87,6 +87,12 @@ impl Judge<'_> {
                     judged.raise(Effect::Execute, "It may have a program run in the kernel.");
                 }
             }
+            Operands::Routes => {
+                let wraps = |arg: &Arg| arg.is_many() || arg.literal() == Some("encap");
+                if operands.iter().any(wraps) {
+                    judged.raise(Effect::Execute, "It may have a program run in the kernel.");
+                }
+            }
             Operands::LookedUp => {
                 if operands.len() > 1 || operands.iter().any(Arg::is_many) {
                     judged.raise(Effect::Execute, "It sets what it would show.");

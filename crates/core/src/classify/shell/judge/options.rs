@@ -83,7 +83,7 @@ pub(super) fn read(
             _ => {
                 reader.after_flag = false;
                 reader.reading.maybe |= doubtful && arg.may_be_option();
-                if doubtful && arg.literal().is_some_and(|text| text.starts_with('-')) {
+                if doubtful && arg.literal().is_some_and(is_option) {
                     reader.unknown("--");
                 }
                 reader.reading.operands.push(arg.clone());
