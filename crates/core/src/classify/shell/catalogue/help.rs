@@ -15,11 +15,12 @@ const PROGRAMS: &str = "
     gunzip bzip2 xz unxz dd install grep egrep fgrep cut paste fold fmt expand unexpand pr tr uniq sort comm join tsort shuf
     seq od base64 base32 numfmt split csplit nohup nice stdbuf timeout env xargs date printenv uname hostid nproc who users
     id groups logname tty arch sed ionice setsid flock lscpu lsmem findmnt lsblk blkid mountpoint namei column rev hexdump
-    getopt losetup fallocate taskset renice dmesg last
+    getopt losetup fallocate taskset renice dmesg last bunzip2 zstd unzstd mkswap wipefs blkdiscard fdisk fsck chrt swapon
+    swapoff mtr slabtop ss fuser pg_dump lsattr getfacl getcap
 ";
 /// Others whose options were compared by reading what they say, and builtins, which say it in no such way.
 const COMPARED: &str = "
-    git psql systemctl sha224sum sha384sum sum bunzip2 cd pwd umask type which command read
+    git psql systemctl sha224sum sha384sum sum cd pwd umask type which command read
 ";
 /// The same for subcommands of git, which says it with `-h`.
 const GIT: &str = "

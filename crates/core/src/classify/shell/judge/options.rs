@@ -245,5 +245,5 @@ impl Reader<'_> {
 /// Whether a text looks like an option, and not like a number below zero.
 fn is_option(text: &str) -> bool {
     let behind = text.strip_prefix('-').unwrap_or_default();
-    behind.starts_with(|c: char| !c.is_ascii_digit())
+    behind.starts_with(|c: char| !c.is_ascii_digit() && !c.is_whitespace())
 }
