@@ -50,6 +50,8 @@ pub(super) enum Operands {
     Sections,
     /// Statements of `nft`, which it puts together.
     Statements,
+    /// Commits of which patches are written, below the directory that an option names or where it runs.
+    Patches,
     /// A working tree that is made, and what of.
     Tree,
     /// A filter of `jq`, then files that are read.

@@ -39,6 +39,20 @@ impl Judge<'_> {
         self.touches(judged, &piece(begin), Effect::Write, true);
     }
 
+    /// `git format-patch COMMIT`: the files are called `0001-…`.
+    pub(super) fn patches(&self, judged: &mut Judged, reading: &Reading) {
+        if reading.has(&["-o", "--output-directory", "--stdout"]) {
+            return;
+        }
+        self.touches(judged, &piece("0"), Effect::Write, true);
+        if reading.has(&["-C"]) {
+            judged.raise(
+                Effect::Execute,
+                "Which directory it works in is not looked at.",
+            );
+        }
+    }
+
     /// `git worktree add PATH BRANCH`.
     pub(super) fn working_tree(&self, judged: &mut Judged, reading: &Reading) {
         let Some(to) = reading.operands.first().filter(|to| !to.is_many()) else {

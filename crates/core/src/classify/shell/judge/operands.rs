@@ -23,6 +23,7 @@ impl Judge<'_> {
             Operands::Pieces => self.pieces(judged, operands),
             Operands::Sections => self.sections(judged, reading),
             Operands::Statements => statements(judged, operands),
+            Operands::Patches => self.patches(judged, reading),
             Operands::Tree => self.working_tree(judged, reading),
             Operands::FilterRead => {
                 let skip = usize::from(!reading.has(&["-f", "--from-file"]));
