@@ -68,6 +68,23 @@ fn files_are_named_with_what_is_done_to_them() {
         ("ls 'a b'*", "read 'a b'$?"),
         ("ls > /dev/null", ""),
         ("{ ls; } > a", "write a"),
+        ("xxd -ps /etc/shadow", "read /etc/shadow"),
+        ("xxd -seek 1 a b", "read a, write b"),
+        ("xxd a -p", "read a, write -p"),
+        ("tree -P x a", "read a"),
+        ("csplit /etc/shadow 1", "read /etc/shadow, write xx$?"),
+        ("csplit -f a/b c 1", "read c, write a/b$?"),
+        ("unzip a -d b -d c", "read a, write b, write c"),
+        ("tar -Af a b", "write a, read b"),
+        ("tar --delete -f a b", "destroy a"),
+        (
+            "tar xf a -C /b -C ../c",
+            "read a, write /b, write /b/../c, write .",
+        ),
+        ("git worktree add /srv/a b", "write /srv/a"),
+        ("git worktree add ../a b", "write ../a"),
+        ("zstd -d -T0 a", "write a"),
+        ("sar -f a", "read a"),
     ] {
         assert_eq!(files(line).join(", "), expected, "{line}");
     }

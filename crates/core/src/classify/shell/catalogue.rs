@@ -6,14 +6,14 @@
 mod files;
 
 use crate::action::Effect;
-pub(super) use files::Place;
 use files::{Entry, Harmless, PlacesFile, ProgramsFile, SubEntry, VariablesFile};
+pub(super) use files::{Manner, Place, Special};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The version of the catalogue: it grows whenever an entry means something else than before.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const FILES: &[&str] = &[
     include_str!("../../../../../catalogue/shell/builtins.toml"),
@@ -46,6 +46,14 @@ pub(super) enum Operands {
     ReadWrite,
     /// A file that is read, and how the names of those begin that are written.
     Pieces,
+    /// A file that is read, and where it is cut; pieces are named as an option says.
+    Sections,
+    /// Statements of `nft`, which it puts together.
+    Statements,
+    /// Commits of which patches are written, below the directory that an option names or where it runs.
+    Patches,
+    /// A working tree that is made, and what of.
+    Tree,
     /// A filter of `jq`, then files that are read.
     FilterRead,
     /// Addresses that `curl` asks.
@@ -58,6 +66,8 @@ pub(super) enum Operands {
     Pages,
     /// What is set of an interface of the network: no program for the kernel among it.
     Interface,
+    /// A route, and how packets go there: not through a program for the kernel.
+    Routes,
     /// One thing that is looked up: with more of them one would be set.
     LookedUp,
     /// A service, and what to do to it: `status` only shows it.
@@ -96,50 +106,6 @@ pub(super) enum Operands {
     References,
 }
 
-/// Programs whose arguments are read in code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Special {
-    /// Runs the command that its operands are.
-    Wrapper,
-    /// The same, with assignments in front.
-    Env,
-    /// The same, with arguments that come from its input.
-    Xargs,
-    /// Runs its operands as the text of a command line.
-    Eval,
-    /// `exec`: with redirections alone, nothing.
-    Exec,
-    /// `find`.
-    Find,
-    /// `sed`: its script is read.
-    Sed,
-    /// `tar`: options without a dash.
-    Tar,
-    /// `awk`: its program is read.
-    Awk,
-    /// `unzip`: writes where `-d` says.
-    Unzip,
-    /// `dd`: operands are settings.
-    Dd,
-    /// What file-transfer clients make a host run.
-    Serve,
-    /// `psql`: hands SQL on.
-    Psql,
-    /// `sh -c`, `bash -c`, `zsh -c`.
-    Shell,
-    /// `test`, `[`.
-    Test,
-    /// `set`.
-    Set,
-    /// `trap`.
-    Trap,
-    /// `printf`.
-    Printf,
-    /// Changes how the rest of the line is read.
-    Changes,
-}
-
 /// Whether an option takes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
@@ -163,6 +129,8 @@ pub(super) struct OptionSpec {
     pub(super) file: Option<Effect>,
     /// Its value is text, or names a file that is read behind a sign.
     pub(super) may_name: bool,
+    /// Its value is a part of a program's name, and no path.
+    pub(super) is_name: bool,
     /// What it makes the program do.
     pub(super) effect: Effect,
 }
@@ -179,6 +147,9 @@ pub(super) struct Rules {
     /// With one of these options its effect is `mild`, and what it would write it reads.
     pub(super) milder: Vec<&'static str>,
     pub(super) mild: Effect,
+    /// The same, but only without any of `modes`, which would undo it.
+    pub(super) shows: Vec<&'static str>,
+    pub(super) modes: Vec<&'static str>,
     /// Without operands, and with no options but these, it only shows something.
     pub(super) bare: Option<Vec<&'static str>>,
 }
@@ -192,6 +163,10 @@ pub(super) struct Program {
     pub(super) pages: bool,
     /// Options end at the first operand.
     pub(super) stops: bool,
+    /// How it reads its options.
+    pub(super) manner: Manner,
+    /// Which of its options take a value was held against what it says itself, and it knows abbreviations of long ones.
+    pub(super) sure: bool,
     /// Operands of its own in front of the command that it runs.
     pub(super) before: usize,
     /// Arguments of which any, and nothing else, make it only show something of itself.
@@ -222,6 +197,8 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 (name, Value::Needed, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("=<") {
                 (name, Value::Needed, Some(Effect::Read))
+            } else if let Some(name) = token.strip_suffix("=~") {
+                (name, Value::Needed, None)
             } else if let Some(name) = token.strip_suffix("==") {
                 (name, Value::Pair, None)
             } else if let Some(name) = token.strip_suffix(['=', '@']) {
@@ -236,6 +213,7 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 value,
                 file,
                 may_name: token.ends_with('@'),
+                is_name: token.ends_with('~'),
                 effect: effect.max(file.unwrap_or(Effect::Read)),
             }
         })
@@ -315,12 +293,16 @@ fn program(entry: &'static Entry) -> Program {
         options: all_specs(&[
             (&entry.options, Effect::Read),
             (&entry.milder, Effect::Read),
+            (&entry.shows, Effect::Read),
+            (&entry.modes, Effect::Read),
             (&entry.write, Effect::Write),
             (&entry.administer, Effect::Administer),
             (&entry.destroy, Effect::Destroy),
         ]),
         milder: names(&entry.milder),
         mild: entry.mild.unwrap_or(Effect::Read),
+        shows: names(&entry.shows),
+        modes: names(&entry.modes),
         bare,
     };
     Program {
@@ -328,6 +310,8 @@ fn program(entry: &'static Entry) -> Program {
         special: entry.special,
         pages: entry.pages,
         stops: entry.stops,
+        manner: entry.manner,
+        sure: entry.sure,
         before: entry.before,
         looks: entry.looks.split_whitespace().collect(),
         subs,
@@ -349,6 +333,8 @@ fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
         ]),
         milder: names(&sub.milder),
         mild: sub.mild.unwrap_or(Effect::Read),
+        shows: Vec::new(),
+        modes: Vec::new(),
         bare: sub.bare.as_deref().map(names),
     }
 }

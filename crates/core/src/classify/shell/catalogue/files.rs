@@ -2,7 +2,7 @@
 //!
 //! Lives here: what stands in them. Never: what it means.
 
-use super::{Operands, Special};
+use super::Operands;
 use crate::action::Effect;
 use serde::Deserialize;
 
@@ -30,6 +30,14 @@ pub(super) struct Entry {
     pub(super) pages: bool,
     #[serde(default)]
     pub(super) stops: bool,
+    #[serde(default)]
+    pub(super) manner: Manner,
+    #[serde(default)]
+    pub(super) sure: bool,
+    #[serde(default)]
+    pub(super) shows: String,
+    #[serde(default)]
+    pub(super) modes: String,
     #[serde(default)]
     pub(super) before: usize,
     #[serde(default)]
@@ -114,4 +122,61 @@ pub(super) struct Harmless {
     pub(super) names: String,
     #[serde(rename = "reason")]
     _reason: String,
+}
+
+/// Programs whose arguments are read in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::classify::shell) enum Special {
+    /// Runs the command that its operands are.
+    Wrapper,
+    /// The same, with assignments in front.
+    Env,
+    /// The same, with arguments that come from its input.
+    Xargs,
+    /// Runs its operands as the text of a command line.
+    Eval,
+    /// `exec`: with redirections alone, nothing.
+    Exec,
+    /// `find`.
+    Find,
+    /// `sed`: its script is read.
+    Sed,
+    /// `tar`: options without a dash.
+    Tar,
+    /// `awk`: its program is read.
+    Awk,
+    /// `unzip`: writes where `-d` says.
+    Unzip,
+    /// `dd`: operands are settings.
+    Dd,
+    /// What file-transfer clients make a host run.
+    Serve,
+    /// `psql`: hands SQL on.
+    Psql,
+    /// `sh -c`, `bash -c`, `zsh -c`.
+    Shell,
+    /// `test`, `[`.
+    Test,
+    /// `set`.
+    Set,
+    /// `trap`.
+    Trap,
+    /// `printf`.
+    Printf,
+    /// Changes how the rest of the line is read.
+    Changes,
+}
+
+/// How a program reads its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::classify::shell) enum Manner {
+    /// Letters behind one dash; a value follows in the same argument or the next.
+    #[default]
+    Clusters,
+    /// Letters behind one dash; values are further arguments, and behind a letter in the same one only a number.
+    Apart,
+    /// Each argument is one option; a number may follow its letter.
+    Words,
 }

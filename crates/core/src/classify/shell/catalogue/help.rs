@@ -15,7 +15,12 @@ const PROGRAMS: &str = "
     gunzip bzip2 xz unxz dd install grep egrep fgrep cut paste fold fmt expand unexpand pr tr uniq sort comm join tsort shuf
     seq od base64 base32 numfmt split csplit nohup nice stdbuf timeout env xargs date printenv uname hostid nproc who users
     id groups logname tty arch sed ionice setsid flock lscpu lsmem findmnt lsblk blkid mountpoint namei column rev hexdump
-    getopt losetup fallocate taskset renice dmesg last
+    getopt losetup fallocate taskset renice dmesg last bunzip2 zstd unzstd mkswap wipefs blkdiscard fdisk fsck chrt swapon
+    swapoff mtr slabtop ss fuser pg_dump lsattr getfacl getcap
+";
+/// Others whose options were compared by reading what they say, and builtins, which say it in no such way.
+const COMPARED: &str = "
+    git psql systemctl sha224sum sha384sum sum cd pwd umask type which command read
 ";
 /// The same for subcommands of git, which says it with `-h`.
 const GIT: &str = "
@@ -152,6 +157,54 @@ fn disagreements(program: &str, known: &[OptionSpec], help: &str) -> Vec<String>
         }
     }
     wrongs
+}
+
+/// Long options that are not in the catalogue, though they begin as some do that are: they would be taken for those.
+fn hidden(program: &str, known: &[OptionSpec], help: &str) -> Vec<String> {
+    let told = told(help);
+    let is_long = |name: &&String| name.starts_with("--") && name.len() > 2;
+    let is_known = |name: &str| known.iter().any(|spec| spec.name == name);
+    told.keys()
+        .filter(is_long)
+        .filter(|name| !is_known(name))
+        .filter(|name| {
+            known
+                .iter()
+                .any(|spec| spec.name.starts_with(name.as_str()))
+        })
+        .map(|name| format!("{program} {name} is not listed"))
+        .collect()
+}
+
+/// Programs of an entry that is sure of its options.
+fn sure() -> Vec<&'static str> {
+    let all = KNOWN.programs.iter().filter(|(_, program)| program.sure);
+    all.map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn where_options_are_sure_no_other_is_taken_for_one_of_them() {
+    let mut wrongs = Vec::new();
+    for name in sure() {
+        let (Some(program), Some(help)) = (KNOWN.program(name), help(name, &["--help"])) else {
+            continue;
+        };
+        wrongs.extend(hidden(name, &program.options, &help));
+    }
+    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+}
+
+#[test]
+fn where_options_are_sure_they_were_compared() {
+    let compared: Vec<&str> = PROGRAMS
+        .split_whitespace()
+        .chain(COMPARED.split_whitespace())
+        .collect();
+    let wrongs: Vec<&str> = sure()
+        .into_iter()
+        .filter(|name| !compared.contains(name))
+        .collect();
+    assert!(wrongs.is_empty(), "{}", wrongs.join(" "));
 }
 
 #[test]

@@ -23,7 +23,7 @@ const BEFORE_EXPRESSION: &[&str] = &[
 impl Judge<'_> {
     pub(super) fn awk(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
         // Options end where its program begins; what follows are files, whatever they look like.
-        let reading = read(args, &[&program.options], Some(1));
+        let reading = read(args, program, &[], Some(1));
         let mut judged = Judged::new(argv, program.effect, program.reason);
         self.options(&mut judged, &reading);
         let text = reading.operands.first().and_then(Arg::literal);
@@ -197,6 +197,10 @@ impl<'a> Reader<'a> {
         if REACHES_OUT.contains(&word) {
             return None;
         }
+        // A statement stands within parentheses only in a `for`, where a `>` behind it would write to a file.
+        if self.parentheses > 0 && ["print", "printf"].contains(&word) {
+            return None;
+        }
         self.rest = self.rest.get(word.len()..)?;
         self.last = if BEFORE_EXPRESSION.contains(&word) {
             Last::Either
@@ -256,6 +260,9 @@ mod tests {
             "function f(x) {print > x} {f($1)}",
             "{print\\\n> \"f\"}",
             "} print > \"f\" {",
+            "BEGIN{for(print \"x\" > \"f\";0;);}",
+            "BEGIN{for(i=0;i<1;printf \"x\" > \"f\") i++}",
+            "BEGIN{for(;;print(1) > \"f\");}",
             "\u{e9}",
         ] {
             assert!(!only_shows(program), "{program}");

@@ -3,6 +3,7 @@
 //! Lives here: those ways. Never: what an option does, which the catalogue says.
 
 use super::options::read;
+use super::place::reached;
 use super::{Judge, Judged};
 use crate::action::Effect;
 use crate::classify::shell::arg::Arg;
@@ -14,10 +15,23 @@ const DD_SETTINGS: &[&str] = &[
     "iflag", "oflag",
 ];
 
+/// Options with which `tar` makes an archive or adds to one.
+const TAR_WRITES: &[&str] = &[
+    "-c",
+    "-r",
+    "-u",
+    "-A",
+    "--create",
+    "--append",
+    "--update",
+    "--catenate",
+    "--concatenate",
+];
+
 impl Judge<'_> {
     pub(super) fn tar(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
         let spelled = with_dashes(args, program);
-        let reading = read(&spelled, &[&program.options], None);
+        let reading = read(&spelled, program, &[], None);
         let mut judged = Judged::new(argv, program.effect, program.reason);
         self.options(&mut judged, &reading);
         if reading.maybe {
@@ -26,7 +40,7 @@ impl Judge<'_> {
                 "An argument that is not known may be any of its options.",
             );
         }
-        let writes = reading.has(&["-c", "-r", "-u", "--create", "--append", "--update"]);
+        let writes = reading.has(TAR_WRITES);
         let shows = reading.has(&["-O", "--to-stdout"]);
         let extracts = reading.has(&["-x", "--extract", "--get"]) && !shows;
         // Where it packs to without `-f` is not part of the line.
@@ -40,10 +54,19 @@ impl Judge<'_> {
                     "An archive on another machine is reached by running a program.",
                 );
             }
-            let effect = if writes { Effect::Write } else { Effect::Read };
+            let effect = match (writes, reading.has(&["--delete"])) {
+                (_, true) => Effect::Destroy,
+                (true, false) => Effect::Write,
+                (false, false) => Effect::Read,
+            };
             self.touches(&mut judged, path, effect, true);
         }
-        for path in reading.values(&["-C", "--directory"]) {
+        let mut into: Vec<Arg> = Vec::new();
+        for to in reading.values(&["-C", "--directory"]) {
+            // Each is entered from the one before.
+            into.push(into.last().map_or(to.clone(), |from| reached(from, to)));
+        }
+        for path in &into {
             let effect = if extracts {
                 Effect::Write
             } else {
@@ -51,7 +74,6 @@ impl Judge<'_> {
             };
             self.touches(&mut judged, path, effect, false);
         }
-        let into: Vec<&Arg> = reading.values(&["-C", "--directory"]).collect();
         let elsewhere = !into.is_empty() && !into.iter().any(|to| self.may_be_home(to));
         if extracts && !elsewhere {
             judged.raise(
@@ -72,24 +94,35 @@ impl Judge<'_> {
 
     /// `unzip`: writes where `-d` says, or where it is run.
     pub(super) fn unzip(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
-        let reading = read(args, &[&program.options], None);
+        let reading = read(args, program, &[], Some(1));
         let shows = reading.has(&program.milder);
         let effect = if shows { Effect::Read } else { Effect::Write };
         let mut judged = Judged::new(argv, effect, program.reason);
         self.options(&mut judged, &reading);
-        if reading.maybe {
+        let mut to: Vec<&Arg> = reading.values(&["-d"]).collect();
+        // A dash more takes back what a letter asked for.
+        let takes_back = args.iter().any(|arg| arg.literal() == Some("--"));
+        let members = names_within(&reading.rest, &mut to);
+        if takes_back || members == Members::Unclear {
+            judged.raise(
+                Effect::Execute,
+                "What it unpacks, and where to, cannot be told.",
+            );
+        }
+        if reading.maybe || members == Members::Open {
             judged.raise(
                 program.worst,
                 "An argument that is not known may be any of its options.",
             );
         }
-        let operands = reading.operands.as_slice();
-        for path in operands.first().iter().copied() {
+        for path in &reading.operands {
             self.touches(&mut judged, path, Effect::Read, false);
         }
         let here = Arg::exact(".");
-        let to = reading.values(&["-d"]).last().unwrap_or(&here);
-        if !shows {
+        if to.is_empty() {
+            to.push(&here);
+        }
+        for to in to.iter().filter(|_| !shows) {
             self.receives(&mut judged, to);
         }
         judged
@@ -116,6 +149,36 @@ impl Judge<'_> {
         }
         judged
     }
+}
+
+/// What stands behind the archive that `unzip` unpacks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Members {
+    /// Names of what is in it.
+    Named,
+    /// Something that is no such name.
+    Unclear,
+    /// An argument of which it is not known.
+    Open,
+}
+
+/// Reads the names of what is in an archive. Of options only `-x` and `-d` stand there; where these lead is added.
+fn names_within<'a>(args: &'a [Arg], to: &mut Vec<&'a Arg>) -> Members {
+    let mut args = args.iter();
+    let mut members = Members::Named;
+    while let Some(arg) = args.next() {
+        match arg {
+            Arg::Exact(text) if text == "-x" => {}
+            Arg::Exact(text) if text == "-d" => match args.next() {
+                Some(directory) if !directory.is_many() => to.push(directory),
+                _ => return Members::Unclear,
+            },
+            Arg::Exact(text) if text.starts_with('-') => return Members::Unclear,
+            arg if arg.may_be_option() => members = Members::Open,
+            _ => {}
+        }
+    }
+    members
 }
 
 /// The path behind `of=`.

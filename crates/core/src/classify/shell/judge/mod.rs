@@ -9,6 +9,7 @@ mod data;
 mod find;
 mod here;
 mod looped;
+mod made;
 mod operands;
 mod options;
 mod place;

@@ -21,6 +21,10 @@ impl Judge<'_> {
             Operands::Text | Operands::Anything => {}
             Operands::ReadWrite => self.first_read(judged, operands),
             Operands::Pieces => self.pieces(judged, operands),
+            Operands::Sections => self.sections(judged, reading),
+            Operands::Statements => statements(judged, operands),
+            Operands::Patches => self.patches(judged, reading),
+            Operands::Tree => self.working_tree(judged, reading),
             Operands::FilterRead => {
                 let skip = usize::from(!reading.has(&["-f", "--from-file"]));
                 let files = operands.get(skip..).unwrap_or_default();
@@ -81,6 +85,12 @@ impl Judge<'_> {
                         .is_some_and(|text| !text.contains("xdp") && text != "netns")
                 };
                 if !operands.iter().all(plain) {
+                    judged.raise(Effect::Execute, "It may have a program run in the kernel.");
+                }
+            }
+            Operands::Routes => {
+                let wraps = |arg: &Arg| arg.is_many() || arg.literal() == Some("encap");
+                if operands.iter().any(wraps) {
                     judged.raise(Effect::Execute, "It may have a program run in the kernel.");
                 }
             }
@@ -187,31 +197,6 @@ impl Judge<'_> {
         }
     }
 
-    /// `split FILE PREFIX`.
-    fn pieces(&self, judged: &mut Judged, operands: &[Arg]) {
-        for path in operands.first().iter().copied() {
-            self.touches(judged, path, Effect::Read, true);
-        }
-        let begin = match operands.get(1) {
-            None => "x",
-            Some(prefix) => prefix.literal().unwrap_or("."),
-        };
-        let named = Arg::Opaque(Opaque {
-            prefix: begin.to_owned(),
-            many: true,
-            split: false,
-            expands: false,
-            digits: false,
-        });
-        self.touches(judged, &named, Effect::Write, true);
-        if operands.len() > 2 || operands.iter().any(Arg::is_many) {
-            judged.raise(
-                Effect::Execute,
-                "What the pieces are called cannot be told.",
-            );
-        }
-    }
-
     /// Settings that `sysctl` shows, or sets.
     fn kernel(&self, judged: &mut Judged, reading: &Reading) {
         let loads = reading.has(&["-p", "--load"]);
@@ -250,36 +235,6 @@ impl Judge<'_> {
             if !known {
                 judged.raise(Effect::Execute, "It may ask for a file of the host.");
             }
-        }
-    }
-
-    /// Where `git clone` puts what a repository elsewhere has: where it is told to, or below the name of the repository.
-    fn copied_repository(&self, judged: &mut Judged, reading: &Reading) {
-        let from = reading.operands.first().and_then(Arg::literal);
-        let named = from.and_then(|from| {
-            let name = from.trim_end_matches('/').rsplit(['/', ':']).next()?;
-            Some(Arg::exact(name.strip_suffix(".git").unwrap_or(name)))
-        });
-        let to = match reading.operands.as_slice() {
-            [_] => named.as_ref(),
-            [_, to] => Some(to),
-            _ => None,
-        };
-        // A helper of that name is run for such an address.
-        let helped = from.is_none_or(|from| from.contains("::"));
-        match to.filter(|to| !helped && !to.is_many()) {
-            Some(to) => self.receives(judged, to),
-            None => judged.raise(
-                Effect::Execute,
-                "Where it copies from, or to, cannot be told.",
-            ),
-        }
-        let is_whole = |arg: &Arg| arg.literal().is_some_and(|text| text.starts_with('/'));
-        if reading.has(&["-C"]) && !to.is_some_and(is_whole) {
-            judged.raise(
-                Effect::Execute,
-                "Which directory it works in is not looked at.",
-            );
         }
     }
 
@@ -363,6 +318,22 @@ impl Judge<'_> {
                 );
             }
         }
+    }
+}
+
+/// What `nft` is told: it puts its arguments together, and reads statements from that.
+fn statements(judged: &mut Judged, operands: &[Arg]) {
+    let shows = judged.effect == Effect::Read;
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _.:/@-".contains(c);
+    let is_one = |text: &str| match shows {
+        true => text.chars().all(plain) && !text.contains("include"),
+        false => !text.contains("include"),
+    };
+    if !operands.iter().all(|arg| arg.literal().is_some_and(is_one)) {
+        judged.raise(
+            Effect::Execute,
+            "It may be told more than one thing, or be told it by a file.",
+        );
     }
 }
 

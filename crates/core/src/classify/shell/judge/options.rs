@@ -3,7 +3,7 @@
 //! Lives here: clusters of short options, long ones and their abbreviations, values, `--`. Never: what an option does.
 
 use crate::classify::shell::arg::{Arg, Opaque};
-use crate::classify::shell::catalogue::{OptionSpec, Value};
+use crate::classify::shell::catalogue::{Manner, OptionSpec, Program, Value};
 
 /// What a program reads from its arguments.
 #[derive(Debug, Default)]
@@ -40,19 +40,26 @@ impl Reading {
     }
 }
 
-/// Reads arguments without the program's name. With `operands_max` the options end at that many operands, and what
-/// follows is left alone; without, options may stand behind operands.
+/// Reads arguments without the program's name, by its options and `more` of a subcommand. With `operands_max` the options
+/// end at that many operands, and what follows is left alone; without, options may stand behind operands.
 pub(super) fn read(
     args: &[Arg],
-    specs: &[&'static [OptionSpec]],
+    program: &'static Program,
+    more: &'static [OptionSpec],
     operands_max: Option<usize>,
 ) -> Reading {
     let mut reader = Reader {
-        specs,
+        specs: [more, &program.options],
+        manner: program.manner,
+        sure: program.sure,
+        abbreviates: program.sure && !program.has_subs(),
         args: args.iter(),
+        after_flag: false,
         reading: Reading::default(),
     };
     let mut only_operands = false;
+    // Behind an option that may take a value after all, `--` may be that value, and what follows may be options.
+    let mut doubtful = false;
     loop {
         let full = operands_max.is_some_and(|max| reader.reading.operands.len() >= max);
         if full {
@@ -62,14 +69,23 @@ pub(super) fn read(
             break;
         };
         match arg {
-            Arg::Exact(text) if text == "--" && !only_operands => only_operands = true,
+            Arg::Exact(text) if text == "--" && !only_operands => {
+                only_operands = true;
+                doubtful = reader.after_flag && !reader.sure;
+            }
             Arg::Exact(text) if !only_operands && text.len() > 1 && text.starts_with('-') => {
                 reader.option(text);
             }
             Arg::Opaque(opaque) if !only_operands && arg.may_be_option() => {
+                reader.after_flag = false;
                 reader.open(arg, opaque);
             }
             _ => {
+                reader.after_flag = false;
+                reader.reading.maybe |= doubtful && arg.may_be_option();
+                if doubtful && arg.literal().is_some_and(is_option) {
+                    reader.unknown("--");
+                }
                 reader.reading.operands.push(arg.clone());
                 only_operands |= operands_max.is_some();
             }
@@ -80,8 +96,13 @@ pub(super) fn read(
 }
 
 struct Reader<'a> {
-    specs: &'a [&'static [OptionSpec]],
+    specs: [&'static [OptionSpec]; 2],
+    manner: Manner,
+    sure: bool,
+    abbreviates: bool,
     args: std::slice::Iter<'a, Arg>,
+    /// What was read last is an option without a value.
+    after_flag: bool,
     reading: Reading,
 }
 
@@ -97,7 +118,7 @@ impl Reader<'_> {
             self.long(text);
         } else if text.strip_prefix('-').is_some_and(is_number) {
             match self.spec("-#") {
-                Some(spec) => self.reading.options.push((spec, None)),
+                Some(spec) => self.given(spec, None),
                 None => self.cluster(text),
             }
         } else {
@@ -125,6 +146,8 @@ impl Reader<'_> {
         let specs = self.specs.iter().flat_map(|specs| specs.iter());
         let meant: Vec<&'static OptionSpec> = match self.spec(name) {
             Some(spec) => vec![spec],
+            // It may be an option by itself that is not listed, or the program may know no abbreviations.
+            None if !self.abbreviates => Vec::new(),
             None => specs.filter(|spec| spec.name.starts_with(name)).collect(),
         };
         // Of several that it could be short for, the worst counts; whether there is a value must not depend on it.
@@ -145,11 +168,21 @@ impl Reader<'_> {
                 _ => return self.unknown(text),
             },
             (Value::Needed, None) => match self.next_value() {
+                // Were it an option without a value after all, this would be one as well.
+                Some(Arg::Exact(value)) if !self.sure && is_option(&value) => {
+                    return self.unknown(text);
+                }
                 Some(value) => Some(value),
                 None => return self.unknown(text),
             },
             (_, value) => value,
         };
+        self.given(spec, value);
+    }
+
+    /// An option is given.
+    fn given(&mut self, spec: &'static OptionSpec, value: Option<Arg>) {
+        self.after_flag = value.is_none();
         self.reading.options.push((spec, value));
     }
 
@@ -169,9 +202,22 @@ impl Reader<'_> {
             let Some(spec) = self.spec(&format!("-{letter}")) else {
                 return self.unknown(text);
             };
+            let is_number = behind.chars().all(|c| c.is_ascii_digit());
+            let has_value = spec.value != Value::None;
+            let fits = match self.manner {
+                Manner::Clusters => true,
+                Manner::Apart => !has_value || is_number,
+                Manner::Words => {
+                    let is_first = text.strip_prefix('-') == Some(rest);
+                    is_first && (behind.is_empty() || (has_value && is_number))
+                }
+            };
+            if !fits {
+                return self.unknown(text);
+            }
             let attached = (!behind.is_empty()).then(|| Arg::exact(behind));
             match (spec.value, attached) {
-                (Value::None, _) => self.reading.options.push((spec, None)),
+                (Value::None, _) => self.given(spec, None),
                 (_, attached) => return self.valued(spec, attached, text),
             }
             rest = behind;
@@ -186,7 +232,7 @@ impl Reader<'_> {
             Some((spec, value)) if spec.name.starts_with("--") && spec.value != Value::None => {
                 let mut known = opaque.clone();
                 value.clone_into(&mut known.prefix);
-                self.reading.options.push((spec, Some(Arg::Opaque(known))));
+                self.given(spec, Some(Arg::Opaque(known)));
             }
             _ => {
                 self.reading.maybe = true;
@@ -194,4 +240,10 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a text looks like an option, and not like a number below zero.
+fn is_option(text: &str) -> bool {
+    let behind = text.strip_prefix('-').unwrap_or_default();
+    behind.starts_with(|c: char| !c.is_ascii_digit() && !c.is_whitespace())
 }

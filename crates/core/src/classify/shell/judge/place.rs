@@ -139,6 +139,18 @@ impl Judge<'_> {
     }
 }
 
+/// A directory as it is reached from another one.
+pub(super) fn reached(from: &Arg, to: &Arg) -> Arg {
+    match (from, to) {
+        (_, Arg::Home(_)) => to.clone(),
+        (_, Arg::Exact(path)) if path.starts_with('/') => to.clone(),
+        (_, Arg::Opaque(opaque)) if opaque.prefix.starts_with('/') => to.clone(),
+        (Arg::Exact(from), Arg::Exact(to)) => Arg::exact(format!("{from}/{to}")),
+        (Arg::Home(from), Arg::Exact(to)) => Arg::Home(format!("{from}/{to}")),
+        _ => Arg::beginning(""),
+    }
+}
+
 /// A directory as it is followed; none where it is not known.
 pub(super) fn entered(directory: &Arg) -> Option<String> {
     match directory {
@@ -160,8 +172,11 @@ fn is_home(path: &str, below: bool) -> bool {
     let inner = parts.iter().filter(|part| **part != "..").count();
     match parts.first() {
         None => true,
-        // Whose directory it is that a step back leads to is not known.
-        Some(&"..") => inner <= 1,
+        // Whose directory it is that steps back lead to is not known, the root among them.
+        Some(&"..") => {
+            let rest: Vec<&str> = parts.into_iter().filter(|part| *part != "..").collect();
+            inner <= 1 || is_home(&format!("/{}", rest.join("/")), below)
+        }
         // What `~` stands for when it is entered.
         Some(&"~") => inner == 1,
         Some(&"home") if path.starts_with('/') => inner <= if below { 1 } else { 2 },

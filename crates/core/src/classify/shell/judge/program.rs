@@ -7,7 +7,7 @@ use super::{File, Judge, Judged};
 use crate::action::Effect;
 use crate::classify::shell::Reason;
 use crate::classify::shell::arg::Arg;
-use crate::classify::shell::catalogue::{KNOWN, Operands, OptionSpec, Program, Rules, Special};
+use crate::classify::shell::catalogue::{KNOWN, Operands, Program, Rules, Special};
 
 impl Judge<'_> {
     /// A program with its arguments.
@@ -107,12 +107,12 @@ impl Judge<'_> {
         }
         if !program.has_subs() {
             let stops = program.stops.then_some(0);
-            let mut reading = read(args, &[&program.options], stops.map(|_| 1));
+            let mut reading = read(args, program, &[], stops.map(|_| 1));
             let rest = std::mem::take(&mut reading.rest);
             reading.operands.extend(rest);
             return self.by_reading(argv, &reading, &program.rules, program);
         }
-        let global = read(args, &[&program.options], Some(1));
+        let global = read(args, program, &[], Some(1));
         let named = global.operands.first().and_then(Arg::literal);
         if !global.is_clear() {
             return unclear(argv, program, &global);
@@ -136,8 +136,7 @@ impl Judge<'_> {
                 return Judged::new(argv, Effect::Execute, why);
             }
         };
-        let specs: [&'static [OptionSpec]; 2] = [&sub.options, &program.options];
-        let mut reading = read(rest, &specs, None);
+        let mut reading = read(rest, program, &sub.options, None);
         reading.options.extend(global.options);
         self.by_reading(argv, &reading, sub, program)
     }
@@ -194,6 +193,9 @@ impl Judge<'_> {
                     ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
+                (None, Some(value)) if spec.is_name && !is_plain_name(value) => {
+                    judged.raise(Effect::Execute, "It runs a program that is called so.");
+                }
                 (None, Some(value)) if spec.may_name => self.may_name(judged, spec.name, value),
                 _ => {}
             }
@@ -267,8 +269,15 @@ fn is_mild(reading: &Reading, rules: &Rules) -> bool {
         let mut options = reading.options.iter();
         reading.operands.is_empty() && options.all(|(spec, _)| bare.contains(&spec.name))
     };
+    let last = !rules.modes.is_empty() && reading.has(&rules.modes);
     (!rules.milder.is_empty() && reading.has(&rules.milder))
+        || (!rules.shows.is_empty() && reading.has(&rules.shows) && !last)
         || rules.bare.as_ref().is_some_and(is_bare)
+}
+
+/// A name that leads to no other directory.
+fn is_plain_name(value: &Arg) -> bool {
+    value.literal().is_some_and(|name| !name.contains('/'))
 }
 
 /// What stands behind a sign in a value.

@@ -49,7 +49,7 @@ const CONNECTION: &[&str] = &[
 
 impl Judge<'_> {
     pub(super) fn psql(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
-        let reading = read(args, &[&program.options], None);
+        let reading = read(args, program, &[], None);
         let mut judged = Judged::new(argv, Effect::Read, "What it sends only reads.");
         judged.pages = program.pages;
         self.options(&mut judged, &reading);

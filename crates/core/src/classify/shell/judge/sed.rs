@@ -13,7 +13,7 @@ const FLAGS: &str = "gpiI0123456789";
 
 impl Judge<'_> {
     pub(super) fn sed(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
-        let reading = read(args, &[&program.options], None);
+        let reading = read(args, program, &[], None);
         let mut judged = Judged::new(argv, program.effect, program.reason);
         self.options(&mut judged, &reading);
         if reading.maybe {

@@ -25,11 +25,7 @@ impl Judge<'_> {
             _ => {}
         }
         // The first operand behind its own begins the command.
-        let mut reading = read(
-            args,
-            &[&program.options],
-            Some(program.before.saturating_add(1)),
-        );
+        let mut reading = read(args, program, &[], Some(program.before.saturating_add(1)));
         if !reading.is_clear() {
             return self.push(unclear(argv, program, &reading));
         }
