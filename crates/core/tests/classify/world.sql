@@ -72,6 +72,8 @@ CREATE FUNCTION public.ctid(record) RETURNS integer LANGUAGE plpgsql AS
     $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
 CREATE FUNCTION public.oid(public.customers) RETURNS integer LANGUAGE plpgsql AS
     $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
+CREATE FUNCTION public."extract"(record) RETURNS integer LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
 CREATE FUNCTION public.cleanup() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE PROCEDURE public.wipe(integer) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM public.customers; END $$;
 CREATE TRIGGER customers_cleanup BEFORE INSERT ON public.customers FOR EACH ROW EXECUTE FUNCTION public.cleanup();

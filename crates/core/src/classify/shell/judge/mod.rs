@@ -26,6 +26,7 @@ use super::catalogue::KNOWN;
 use super::tree::{Command, Compound, Direction, Item, Part, Redirection, Script, Simple, Word};
 use super::{Reason, Shell, ShellLimits};
 use crate::action::Effect;
+use crate::classify::sql::Pending;
 use std::collections::BTreeSet;
 
 /// Directories that are followed; with more, where a relative path leads is not known.
@@ -112,6 +113,8 @@ pub(super) fn judge(
         values: Values::new(),
         unrolled: 1,
         fed: false,
+        sql: Pending::default(),
+        loops: false,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
@@ -119,6 +122,9 @@ pub(super) fn judge(
         judge.settles(directory);
     }
     judge.commands.clear();
+    if !judge.loops {
+        judge.sql = Pending::default();
+    }
     judge.script(script)?;
     // Nothing else of a line may reach the client as it is, because one of its programs does.
     if !is_alone(script) || judge.commands.len() != 1 {
@@ -161,6 +167,10 @@ struct Judge<'a> {
     unrolled: usize,
     /// What programs find on their input is not what the client sends: a file, or what another program says.
     fed: bool,
+    /// What SQL that it came upon changes of what names mean in what follows.
+    sql: Pending,
+    /// It came upon a loop, in which what follows may have come before.
+    loops: bool,
 }
 
 impl Judge<'_> {
@@ -248,12 +258,14 @@ impl Judge<'_> {
                 otherwise.iter().try_for_each(|script| self.script(script))
             }
             Compound::Loop { condition, body } => {
+                self.loops = true;
                 self.script(condition)?;
                 self.script(body)
             }
             Compound::For { name, words, body } => {
                 words.iter().try_for_each(|word| self.inside(word))?;
                 self.assigned(name, words)?;
+                self.loops = true;
                 self.looped(name, words, body)
             }
             Compound::Case { word, arms } => {

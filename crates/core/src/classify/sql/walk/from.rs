@@ -190,7 +190,8 @@ impl Walk<'_> {
             }
         }
         self.column_definitions(coldeflist);
-        let mut items = derived(alias.as_ref(), Columns::Any);
+        let columns = self.unseen_value(f);
+        let mut items = derived(alias.as_ref(), columns);
         if items.is_empty() {
             items.push(Rc::new(Item {
                 name: String::new(),

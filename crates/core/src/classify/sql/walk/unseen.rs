@@ -1,7 +1,9 @@
 //! Statements for a database of which nothing was read.
 //!
 //! Lives here: which names can be told all the same, because every server brings them along. Never: how far these can be
-//! trusted.
+//! trusted, how functions are called (see `unseen/calls`).
+
+mod calls;
 
 use super::Walk;
 use super::names::Found;
