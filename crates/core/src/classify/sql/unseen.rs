@@ -56,8 +56,7 @@ fn judged(texts: &[&str], earlier: &Pending) -> Result<Command, String> {
         parse(text.as_bytes(), STRICTEST, &SqlLimits::default()).map_err(|no| said(&no))?;
     }
     let all = texts.join("\n;\n");
-    let parsed =
-        parse(all.as_bytes(), STRICTEST, &SqlLimits::default()).map_err(|no| said(&no))?;
+    let parsed = parse(all.as_bytes(), STRICTEST, &SqlLimits::default()).map_err(|no| said(&no))?;
     let path = SearchPath(vec!["pg_catalog".to_owned(), "public".to_owned()]);
     Ok(classify(
         &parsed,

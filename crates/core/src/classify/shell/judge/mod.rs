@@ -26,7 +26,6 @@ use super::catalogue::KNOWN;
 use super::tree::{Command, Compound, Direction, Item, Part, Redirection, Script, Simple, Word};
 use super::{Reason, Shell, ShellLimits};
 use crate::action::Effect;
-use crate::classify::sql::Pending;
 use std::collections::BTreeSet;
 
 /// Directories that are followed; with more, where a relative path leads is not known.
@@ -113,8 +112,8 @@ pub(super) fn judge(
         values: Values::new(),
         unrolled: 1,
         fed: false,
-        sql: Pending::default(),
-        loops: false,
+        sql: Default::default(),
+        unordered: false,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
@@ -122,8 +121,8 @@ pub(super) fn judge(
         judge.settles(directory);
     }
     judge.commands.clear();
-    if !judge.loops {
-        judge.sql = Pending::default();
+    if !judge.unordered {
+        judge.sql = Default::default();
     }
     judge.script(script)?;
     // Nothing else of a line may reach the client as it is, because one of its programs does.
@@ -168,9 +167,9 @@ struct Judge<'a> {
     /// What programs find on their input is not what the client sends: a file, or what another program says.
     fed: bool,
     /// What SQL that it came upon changes of what names mean in what follows.
-    sql: Pending,
-    /// It came upon a loop, in which what follows may have come before.
-    loops: bool,
+    sql: crate::classify::sql::Pending,
+    /// It came upon a loop, or upon what runs at the same time as something else: what follows may have come before.
+    unordered: bool,
 }
 
 impl Judge<'_> {
@@ -201,6 +200,7 @@ impl Judge<'_> {
     }
 
     fn item(&mut self, item: &Item) -> Result<(), Reason> {
+        self.unordered |= item.background;
         let rest = item.rest.iter().map(|(_, pipeline)| pipeline);
         for pipeline in std::iter::once(&item.first).chain(rest) {
             for (at, command) in pipeline.stages.iter().enumerate() {
@@ -258,14 +258,14 @@ impl Judge<'_> {
                 otherwise.iter().try_for_each(|script| self.script(script))
             }
             Compound::Loop { condition, body } => {
-                self.loops = true;
+                self.unordered = true;
                 self.script(condition)?;
                 self.script(body)
             }
             Compound::For { name, words, body } => {
                 words.iter().try_for_each(|word| self.inside(word))?;
                 self.assigned(name, words)?;
-                self.loops = true;
+                self.unordered = true;
                 self.looped(name, words, body)
             }
             Compound::Case { word, arms } => {

@@ -66,6 +66,8 @@ impl Judge<'_> {
         if texts.peek().is_none() && !reading.has(&["-l", "--list"]) {
             judged.raise(program.effect, program.reason);
         }
+        // Behind a pipe it runs at the same time as what is in front of it.
+        self.unordered |= self.fed;
         sends(&mut judged, texts, &mut self.sql);
         if self.fed {
             // A server may answer whatever it is sent by asking for the data of a COPY.

@@ -218,7 +218,8 @@ impl Walk<'_> {
         if let Some(reason) = self
             .ctx
             .lists
-            .sensitive(relation, read, self.ctx.catalogue.unseen) {
+            .sensitive(relation, read, self.ctx.catalogue.unseen)
+        {
             self.unclear(
                 Unclear::new(
                     "brattice.sql.server_relation",

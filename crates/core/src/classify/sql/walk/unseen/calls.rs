@@ -98,12 +98,25 @@ impl Walk<'_> {
         let any = |nodes: &[pb::Node]| nodes.iter().filter_map(inner).any(|n| self.may_be_row(n));
         match node {
             N::RowExpr(_) => true,
+            N::FuncCall(f) => {
+                let name = qualified(&f.funcname).map_or("", |name| name.name);
+                !EVERYWHERE.values.contains(name) && any(&f.args)
+            }
+            N::SubLink(s) => child(&s.subselect).is_some_and(yields_row),
+            N::AArrayExpr(a) => any(&a.elements),
+            N::AIndirection(i) => child(&i.arg).is_some_and(|n| self.may_be_row(n)),
+            N::AExpr(e) if e.kind == pb::AExprKind::AexprNullif as i32 => {
+                child(&e.lexpr).is_some_and(|n| self.may_be_row(n))
+            }
             N::NamedArgExpr(named) => child(&named.arg).is_some_and(|n| self.may_be_row(n)),
             N::CoalesceExpr(c) => any(&c.args),
             N::MinMaxExpr(m) => any(&m.args),
-            N::CaseExpr(c) => any(&c.args) || child(&c.defresult).is_some_and(|n| self.may_be_row(n)),
+            N::CaseExpr(c) => {
+                any(&c.args) || child(&c.defresult).is_some_and(|n| self.may_be_row(n))
+            }
             N::CaseWhen(w) => child(&w.result).is_some_and(|n| self.may_be_row(n)),
-            N::ColumnRef(c) => match (c.fields.last().and_then(inner), names(&c.fields).as_deref()) {
+            N::ColumnRef(c) => match (c.fields.last().and_then(inner), names(&c.fields).as_deref())
+            {
                 (Some(N::AStar(_)), _) => true,
                 (_, Some([name])) => self.may_be_item(name),
                 _ => false,
@@ -116,7 +129,10 @@ impl Walk<'_> {
     fn may_be_item(&self, name: &str) -> bool {
         for level in self.now.levels.iter().rev() {
             let mut items = level.items.iter();
-            if items.clone().any(|item| item.bare && item.columns.has(name)) {
+            if items
+                .clone()
+                .any(|item| item.bare && item.columns.has(name))
+            {
                 return false;
             }
             if items.any(|item| item.name == name) {
@@ -125,6 +141,35 @@ impl Walk<'_> {
         }
         false
     }
+}
+
+/// Whether a query in an expression selects what its own FROM calls so: a row, where that has no such column.
+fn yields_row(query: &N) -> bool {
+    let N::SelectStmt(s) = query else {
+        return false;
+    };
+    let selects = |name: &str| {
+        s.target_list
+            .iter()
+            .filter_map(inner)
+            .any(|target| match target {
+                N::ResTarget(t) => match child(&t.val) {
+                    Some(N::ColumnRef(c)) => names(&c.fields).as_deref() == Some(&[name]),
+                    Some(N::RowExpr(_)) => true,
+                    _ => false,
+                },
+                _ => false,
+            })
+    };
+    s.from_clause
+        .iter()
+        .filter_map(inner)
+        .any(|from| match from {
+            N::RangeVar(v) => selects(v.alias.as_ref().map_or(&v.relname, |a| &a.aliasname)),
+            N::RangeSubselect(q) => q.alias.as_ref().is_some_and(|a| selects(&a.aliasname)),
+            N::JoinExpr(_) => true,
+            _ => false,
+        })
 }
 
 /// A value that is surely `numeric`, whatever its columns are.
