@@ -12,7 +12,7 @@
 
 use brattice_core::action::Effect;
 use brattice_core::classify::shell::{Shell, ShellLimits, understand};
-use brattice_core::classify::sql::unseen_effects;
+use brattice_core::classify::sql::{Pending, unseen_effects};
 use brattice_testkit::postgres::{Postgres, PostgresOptions, majors};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -184,7 +184,7 @@ fn what_is_said_to_read_leaves_everything_as_it_was() {
         let world = World::start(major);
         let mut all = lines();
         let asked = messages().into_iter().filter(|text| {
-            let found = unseen_effects(&[text.as_str()]);
+            let found = unseen_effects(&[text.as_str()], &mut Pending::default());
             found.keys().eq([&Effect::Read])
         });
         all.extend(asked.map(|text| format!("psql -X -c {}", quoted(&text))));

@@ -65,6 +65,15 @@ CREATE FUNCTION public.slugify(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
 CREATE FUNCTION public.slugify(text, integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT left($1, $2) $$;
 CREATE FUNCTION public.purge(public.customers) RETURNS integer LANGUAGE plpgsql AS
     $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
+-- Called like columns that views, joins and tables do not have.
+CREATE FUNCTION public.xmin(public.customer_names) RETURNS integer LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
+CREATE FUNCTION public.ctid(record) RETURNS integer LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
+CREATE FUNCTION public.oid(public.customers) RETURNS integer LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
+CREATE FUNCTION public."extract"(record) RETURNS integer LANGUAGE plpgsql AS
+    $$ BEGIN DELETE FROM public.customers; RETURN 1; END $$;
 CREATE FUNCTION public.cleanup() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE PROCEDURE public.wipe(integer) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM public.customers; END $$;
 CREATE TRIGGER customers_cleanup BEFORE INSERT ON public.customers FOR EACH ROW EXECUTE FUNCTION public.cleanup();

@@ -40,6 +40,8 @@ pub struct Relation {
     pub name: String,
     /// Its kind.
     pub kind: RelationKind,
+    /// Has `ctid`, `xmin` and the like: every relation but a view. Without them a function is called in their place.
+    pub system_columns: bool,
     /// Columns that are not dropped, by number.
     pub columns: Vec<Column>,
     /// Base columns `(relation, attnum)` that a view reads, views below it resolved; attnum 0 is the whole row.
@@ -69,6 +71,7 @@ impl Default for Relation {
             schema: String::new(),
             name: String::new(),
             kind: RelationKind::Table,
+            system_columns: false,
             columns: Vec::new(),
             view_reads: Vec::new(),
             views_below: Vec::new(),

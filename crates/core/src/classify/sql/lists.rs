@@ -120,6 +120,17 @@ impl Lists {
             None => Setting::Unlisted,
         }
     }
+    /// Why a setting is not shown. The name is lower case. Settings with a dot in their names are made by extensions and
+    /// databases, which keep keys in them: those that the bundle lets be set freely are shown.
+    pub(super) fn secret_setting(&self, name: &str) -> Option<&'static str> {
+        match BUILT_IN.secret_settings.get(name) {
+            Some(reason) => Some(reason),
+            None if name.contains('.') && !self.free.contains(name) => {
+                Some("is not the server's own, and may hold a key")
+            }
+            None => None,
+        }
+    }
     /// Whether the search path may name that schema.
     pub fn path_may_name(&self, schema: &str) -> bool {
         self.path_schemas
@@ -139,6 +150,7 @@ impl Lists {
         &self,
         relation: &Relation,
         reads: impl Fn(&str) -> bool,
+        unseen: bool,
     ) -> Option<&'static str> {
         if self.readable.contains(&relation.name) {
             return None;
@@ -146,7 +158,7 @@ impl Lists {
         BUILT_IN
             .sensitive
             .iter()
-            .filter(|s| s.means(&relation.name))
+            .filter(|s| s.means(&relation.name) && (unseen || !s.unseen))
             .find(|s| s.columns.is_empty() || s.columns.iter().any(|c| reads(c)))
             .map(|s| s.reason.as_str())
     }

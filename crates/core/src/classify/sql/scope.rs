@@ -42,6 +42,8 @@ pub(super) struct Item {
     pub schema: Option<String>,
     /// Its columns.
     pub columns: Columns,
+    /// Whether it has [`SYSTEM_COLUMNS`] besides: what is no relation has none, nor has a view or a join.
+    pub system_columns: bool,
     /// The touches it stands for, by index, each with the names its columns have in the catalogue, in order.
     pub behind: Vec<Behind>,
     /// Reached by unqualified column names; an alias over a join hides what is below it.
@@ -57,9 +59,9 @@ pub(super) struct Behind {
     pub renamed: Vec<(String, String)>,
 }
 
-/// Columns that every stored relation has.
-pub(super) const SYSTEM_COLUMNS: &[&str] =
-    &["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"];
+/// Columns that every relation but a view has, without saying so. Since PostgreSQL 12 `oid` is none of them: relations of
+/// the server that have one say so.
+pub(super) const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
 
 /// A common table expression.
 #[derive(Debug, Clone)]

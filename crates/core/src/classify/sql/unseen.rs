@@ -12,6 +12,7 @@ use super::command::{Command, NothingPrepared, Unclear};
 use super::context::{Context, classify};
 use super::lists::Lists;
 use super::parse::{SqlLimits, parse};
+use super::pending::{Doubt, Pending};
 use crate::action::{Effect, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -27,25 +28,37 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
 });
 
 /// Every effect that these texts have, sent one after the other over one connection, each with why. Texts that do nothing
-/// have the effect `read`; what cannot be told is `execute`.
-pub fn unseen_effects(texts: &[&str]) -> BTreeMap<Effect, String> {
-    let unclear = |why: String| BTreeMap::from([(Effect::Execute, why)]);
-    for text in texts {
-        if let Some(why) = may_read_otherwise(text) {
-            return unclear(why.to_owned());
+/// have the effect `read`; what cannot be told is `execute`. What others did before to what names mean is `earlier`, to which
+/// that of these is added.
+pub fn unseen_effects(texts: &[&str], earlier: &mut Pending) -> BTreeMap<Effect, String> {
+    match judged(texts, earlier) {
+        Ok(command) => {
+            earlier.clone_from(&command.leaves);
+            // What could not be told may have changed anything.
+            if !(command.unclear.is_empty() && command.refusals.is_empty()) {
+                earlier.doubts(Doubt::All);
+            }
+            told(&command)
         }
-        // Each by itself as well, so that none ends in the middle of a quote or a comment.
-        if let Err(no) = parse(text.as_bytes(), STRICTEST, &SqlLimits::default()) {
-            return unclear(said(&no));
+        Err(why) => {
+            earlier.doubts(Doubt::All);
+            BTreeMap::from([(Effect::Execute, why)])
         }
     }
+}
+
+fn judged(texts: &[&str], earlier: &Pending) -> Result<Command, String> {
+    for text in texts {
+        if let Some(why) = may_read_otherwise(text) {
+            return Err(why.to_owned());
+        }
+        // Each by itself as well, so that none ends in the middle of a quote or a comment.
+        parse(text.as_bytes(), STRICTEST, &SqlLimits::default()).map_err(|no| said(&no))?;
+    }
     let all = texts.join("\n;\n");
-    let parsed = match parse(all.as_bytes(), STRICTEST, &SqlLimits::default()) {
-        Ok(parsed) => parsed,
-        Err(no) => return unclear(said(&no)),
-    };
+    let parsed = parse(all.as_bytes(), STRICTEST, &SqlLimits::default()).map_err(|no| said(&no))?;
     let path = SearchPath(vec!["pg_catalog".to_owned(), "public".to_owned()]);
-    let command = classify(
+    Ok(classify(
         &parsed,
         &Context {
             catalogue: &CATALOGUE,
@@ -55,10 +68,9 @@ pub fn unseen_effects(texts: &[&str]) -> BTreeMap<Effect, String> {
             lists: &Lists::new(),
             in_transaction: false,
             parameter_types: &[],
-            earlier: None,
+            earlier: Some(earlier),
         },
-    );
-    told(&command)
+    ))
 }
 
 /// Every effect of a command, with why.
@@ -129,7 +141,7 @@ mod tests {
     use super::*;
 
     fn effects(texts: &[&str]) -> String {
-        let found = unseen_effects(texts);
+        let found = unseen_effects(texts, &mut Pending::default());
         let names: Vec<&str> = found.keys().map(|effect| effect.as_str()).collect();
         names.join(" ")
     }
@@ -203,7 +215,7 @@ mod tests {
                 effects(&[text]),
                 "read",
                 "{text}: {:?}",
-                unseen_effects(&[text])
+                unseen_effects(&[text], &mut Pending::default())
             );
         }
     }

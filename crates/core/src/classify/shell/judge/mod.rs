@@ -113,6 +113,8 @@ pub(super) fn judge(
         values: Values::new(),
         unrolled: 1,
         fed: false,
+        sql: Default::default(),
+        unordered: false,
     };
     // A loop comes back to what stood before a change of directory: the second time all of them are known.
     judge.script(script)?;
@@ -120,6 +122,9 @@ pub(super) fn judge(
         judge.settles(directory);
     }
     judge.commands.clear();
+    if !judge.unordered {
+        judge.sql = Default::default();
+    }
     judge.script(script)?;
     // Nothing else of a line may reach the client as it is, because one of its programs does.
     if !is_alone(script) || judge.commands.len() != 1 {
@@ -162,6 +167,10 @@ struct Judge<'a> {
     unrolled: usize,
     /// What programs find on their input is not what the client sends: a file, or what another program says.
     fed: bool,
+    /// What SQL that it came upon changes of what names mean in what follows.
+    sql: crate::classify::sql::Pending,
+    /// It came upon a loop, or upon what runs at the same time as something else: what follows may have come before.
+    unordered: bool,
 }
 
 impl Judge<'_> {
@@ -192,6 +201,7 @@ impl Judge<'_> {
     }
 
     fn item(&mut self, item: &Item) -> Result<(), Reason> {
+        self.unordered |= item.background;
         let rest = item.rest.iter().map(|(_, pipeline)| pipeline);
         for pipeline in std::iter::once(&item.first).chain(rest) {
             for (at, command) in pipeline.stages.iter().enumerate() {
@@ -249,12 +259,14 @@ impl Judge<'_> {
                 otherwise.iter().try_for_each(|script| self.script(script))
             }
             Compound::Loop { condition, body } => {
+                self.unordered = true;
                 self.script(condition)?;
                 self.script(body)
             }
             Compound::For { name, words, body } => {
                 words.iter().try_for_each(|word| self.inside(word))?;
                 self.assigned(name, words)?;
+                self.unordered = true;
                 self.looped(name, words, body)
             }
             Compound::Case { word, arms } => {

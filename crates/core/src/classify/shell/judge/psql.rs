@@ -8,7 +8,7 @@ use super::{Judge, Judged};
 use crate::action::Effect;
 use crate::classify::shell::arg::Arg;
 use crate::classify::shell::catalogue::Program;
-use crate::classify::sql::unseen_effects;
+use crate::classify::sql::{Pending, unseen_effects};
 
 /// Commands of psql's own that only show something: what databases, their objects and functions are. Not among them are
 /// those that show how other servers are reached (`\des`, `\deu`, `\dew`, `\dRs`).
@@ -48,7 +48,7 @@ const CONNECTION: &[&str] = &[
 ];
 
 impl Judge<'_> {
-    pub(super) fn psql(&self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
+    pub(super) fn psql(&mut self, argv: &[Arg], args: &[Arg], program: &'static Program) -> Judged {
         let reading = read(args, program, &[], None);
         let mut judged = Judged::new(argv, Effect::Read, "What it sends only reads.");
         judged.pages = program.pages;
@@ -66,7 +66,9 @@ impl Judge<'_> {
         if texts.peek().is_none() && !reading.has(&["-l", "--list"]) {
             judged.raise(program.effect, program.reason);
         }
-        sends(&mut judged, texts);
+        // Behind a pipe it runs at the same time as what is in front of it.
+        self.unordered |= self.fed;
+        sends(&mut judged, texts, &mut self.sql);
         if self.fed {
             // A server may answer whatever it is sent by asking for the data of a COPY.
             judged.raise(
@@ -78,8 +80,9 @@ impl Judge<'_> {
     }
 }
 
-/// What its texts do, over one connection and in their order.
-fn sends<'a>(judged: &mut Judged, texts: impl Iterator<Item = &'a Arg>) {
+/// What its texts do, over one connection and in their order, behind those of others in the line: which database these are
+/// sent to is not told apart.
+fn sends<'a>(judged: &mut Judged, texts: impl Iterator<Item = &'a Arg>, earlier: &mut Pending) {
     let mut statements = Vec::new();
     for text in texts {
         match text.literal() {
@@ -100,7 +103,7 @@ fn sends<'a>(judged: &mut Judged, texts: impl Iterator<Item = &'a Arg>) {
     if statements.is_empty() {
         return;
     }
-    for (effect, why) in unseen_effects(&statements) {
+    for (effect, why) in unseen_effects(&statements, earlier) {
         judged.raise(effect, why);
         judged.also.push(effect);
     }

@@ -35,6 +35,7 @@ pub(super) struct SettingsFile {
     fixed: Vec<FixedSetting>,
     tracked: Vec<TrackedSetting>,
     free: Vec<FreeSettings>,
+    secret: Vec<SecretSettings>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +65,13 @@ struct FreeSettings {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct SecretSettings {
+    names: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RelationsFile {
     relation: Vec<Sensitive>,
 }
@@ -74,6 +82,9 @@ pub(super) struct Sensitive {
     name: String,
     #[serde(default)]
     pub(super) columns: Vec<String>,
+    /// Only where nothing can be read of a database.
+    #[serde(default)]
+    pub(super) unseen: bool,
     pub(super) reason: String,
 }
 
@@ -91,6 +102,7 @@ pub(super) struct BuiltIn {
     pub(super) functions: HashMap<&'static str, Class>,
     pub(super) reasons: HashMap<&'static str, &'static str>,
     pub(super) settings: HashMap<&'static str, Setting>,
+    pub(super) secret_settings: HashMap<&'static str, &'static str>,
     pub(super) sensitive: Vec<Sensitive>,
 }
 
@@ -162,6 +174,11 @@ pub(super) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
     for free in &settings.free {
         for name in free.names.split_whitespace() {
             known.settings.insert(name, Setting::Free);
+        }
+    }
+    for secret in &settings.secret {
+        for name in secret.names.split_whitespace() {
+            known.secret_settings.insert(name, secret.reason.as_str());
         }
     }
     for tracked in &settings.tracked {

@@ -25,6 +25,7 @@ pub(super) fn relations(
                 schema,
                 name: row.text(2)?,
                 kind,
+                system_columns: row.get(3) != Some("v"),
                 estimated_rows: row.get(5).and_then(rows_estimated),
                 extension: members.relations.get(&oid).cloned(),
                 ..Relation::default()

@@ -138,7 +138,7 @@ impl Bounding<'_> {
     fn is_own(&self, c: &pb::ColumnRef, qualified: bool) -> bool {
         let known = |name: &str| {
             self.item.columns.has(name)
-                || SYSTEM_COLUMNS.contains(&name)
+                || (self.item.system_columns && SYSTEM_COLUMNS.contains(&name))
                 || self.item.columns == Columns::Any
         };
         match names(&c.fields).as_deref() {

@@ -27,6 +27,7 @@ impl Walk<'_> {
             funcformat: _,
             location: _,
         } = f;
+        self.unseen_call(f);
         self.exprs(args);
         self.exprs(agg_order);
         self.opt(agg_filter);
@@ -231,6 +232,10 @@ impl Walk<'_> {
                     None => self.calls_built_in(name),
                 }
             }
+            ("current_setting", [setting, ..]) => match string_literal(setting) {
+                Some(setting) => self.shows(setting),
+                None => self.calls_built_in(name),
+            },
             ("set_config", [setting, value, ..]) => match string_literal(setting) {
                 Some(setting) => {
                     let value = literal(value);

@@ -126,11 +126,8 @@ impl Walk<'_> {
 
     /// Notes that a column of an item is read. Says whether it surely has one of that name.
     pub(super) fn reads_column(&mut self, item: &Item, name: &str) -> bool {
-        // Since PostgreSQL 12 only the server's own relations have an `oid`, and these say so.
-        let stored = !item.behind.is_empty()
-            && SYSTEM_COLUMNS.contains(&name)
-            && !(self.ctx.catalogue.unseen && name == "oid");
-        let sure = item.columns.has(name) || stored;
+        let sure =
+            item.columns.has(name) || (item.system_columns && SYSTEM_COLUMNS.contains(&name));
         if !sure && item.columns != Columns::Any {
             return false;
         }

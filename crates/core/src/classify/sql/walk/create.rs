@@ -27,6 +27,7 @@ impl Walk<'_> {
         let schema_written = given(&var.schemaname);
         let temporary =
             var.relpersistence == "t" || schema_written.is_some_and(|s| s.starts_with("pg_temp"));
+        let stored = kind != RelationKind::View;
         let (schema, kind) = if temporary {
             let own = self.ctx.path.temporary().unwrap_or(TEMPORARY_SCHEMA);
             (own.to_owned(), RelationKind::Temporary)
@@ -44,6 +45,8 @@ impl Walk<'_> {
             schema,
             name: var.relname.clone(),
             kind,
+            // One of that name may have been there already, where nobody can tell.
+            system_columns: stored && known && !self.ctx.catalogue.unseen,
             columns: names
                 .into_iter()
                 .zip(1_i16..)

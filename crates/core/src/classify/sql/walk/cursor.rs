@@ -207,6 +207,7 @@ impl Walk<'_> {
             Some(f) => {
                 self.exprs(&f.args);
                 self.call_by_name(&f.funcname, Some(&f.args));
+                self.unseen_procedure(&f.funcname);
             }
             None => self.not_modelled("CALL"),
         }

@@ -29,6 +29,7 @@ impl Walk<'_> {
                 name: String::new(),
                 schema: None,
                 columns: Columns::Any,
+                system_columns: false,
                 behind: Vec::new(),
                 bare: true,
             })],

@@ -65,6 +65,7 @@ impl Walk<'_> {
             name: "excluded".to_owned(),
             schema: None,
             columns,
+            system_columns: false,
             behind: Vec::new(),
             bare: false,
         });

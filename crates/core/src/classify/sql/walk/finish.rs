@@ -215,7 +215,11 @@ impl Walk<'_> {
             return;
         }
         let read = |c: &str| touch.whole || touch.columns.contains(c);
-        if let Some(reason) = self.ctx.lists.sensitive(relation, read) {
+        if let Some(reason) = self
+            .ctx
+            .lists
+            .sensitive(relation, read, self.ctx.catalogue.unseen)
+        {
             self.unclear(
                 Unclear::new(
                     "brattice.sql.server_relation",
@@ -235,7 +239,10 @@ impl Walk<'_> {
         let below = below.filter_map(|oid| self.ctx.catalogue.by_oid.get(oid));
         let mut below = below.filter(|r| r.kind == RelationKind::Catalog);
         let guarded = below.find_map(|r| {
-            let reason = self.ctx.lists.sensitive(r, |_| true)?;
+            let reason = self
+                .ctx
+                .lists
+                .sensitive(r, |_| true, self.ctx.catalogue.unseen)?;
             Some(format!("{} shows {}, which {reason}.", view.name, r.name))
         });
         if let Some(reason) = guarded {

@@ -73,6 +73,7 @@ impl Walk<'_> {
                     name: var.relname.clone(),
                     schema: None,
                     columns,
+                    system_columns: false,
                     behind: Vec::new(),
                     bare: true,
                 }));
@@ -108,6 +109,7 @@ impl Walk<'_> {
             self.unseen_columns(own, &aliases, found.columns_known)
         };
         let schema = found.relation.schema.clone();
+        let system_columns = found.relation.system_columns;
         let mut touch = Touch::new(found.relation, found.columns_known, verb);
         touch.only = !var.inh;
         // Columns that nobody knows may all be read.
@@ -122,6 +124,7 @@ impl Walk<'_> {
             name,
             schema,
             columns,
+            system_columns,
             behind: vec![Behind {
                 touch: index,
                 renamed,
@@ -152,6 +155,7 @@ impl Walk<'_> {
                 name: String::new(),
                 schema: None,
                 columns,
+                system_columns: false,
                 behind: Vec::new(),
                 bare: true,
             }));
@@ -186,12 +190,14 @@ impl Walk<'_> {
             }
         }
         self.column_definitions(coldeflist);
-        let mut items = derived(alias.as_ref(), Columns::Any);
+        let columns = self.unseen_value(f);
+        let mut items = derived(alias.as_ref(), columns);
         if items.is_empty() {
             items.push(Rc::new(Item {
                 name: String::new(),
                 schema: None,
                 columns: Columns::Any,
+                system_columns: false,
                 behind: Vec::new(),
                 bare: true,
             }));
@@ -350,6 +356,7 @@ fn derived(alias: Option<&pb::Alias>, columns: Columns) -> Items {
         name: name.to_owned(),
         schema: None,
         columns: columns.renamed(&alias_names(&alias.colnames)),
+        system_columns: false,
         behind: Vec::new(),
         bare: true,
     })]
@@ -374,6 +381,8 @@ fn over(name: &str, renamed: &[String], items: &[Rc<Item>], bare: bool) -> Item 
         name: name.to_owned(),
         schema: None,
         columns,
+        // The server knows them only of each relation below.
+        system_columns: false,
         behind,
         bare,
     }

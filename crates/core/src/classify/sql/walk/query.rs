@@ -301,6 +301,11 @@ impl Walk<'_> {
                     _ => return Columns::Any,
                 },
                 Some(N::FuncCall(f)) => match f.funcname.last().and_then(nodes::name) {
+                    // Up to 13 EXTRACT is a function of another name.
+                    Some("extract") if self.ctx.catalogue.unseen => return Columns::Any,
+                    Some("extract") if f.funcname.len() > 1 && self.ctx.major.0 < 14 => {
+                        names.push("date_part".to_owned());
+                    }
                     Some(name) => names.push(name.to_owned()),
                     None => return Columns::Any,
                 },

@@ -178,7 +178,19 @@ impl Walk<'_> {
     pub(super) fn show(&mut self, s: &pb::VariableShowStmt) {
         self.now.step.returns_rows = Some(true);
         let name = s.name.to_ascii_lowercase();
+        self.shows(&name);
         self.act(Verb::SqlShow, Object::Setting { name });
+    }
+
+    /// A setting is shown: some hold passwords, as do some that are not the server's own.
+    pub(super) fn shows(&mut self, name: &str) {
+        let name = name.to_ascii_lowercase();
+        if let Some(reason) = self.ctx.lists.secret_setting(&name) {
+            self.unclear(
+                Unclear::new("brattice.sql.setting", format!("{name} {reason}."))
+                    .hint("Show another setting by its name."),
+            );
+        }
     }
 
     /// `SELECT set_config(name, 'value', false) FROM pg_settings WHERE name = 'setting'`: pg_dump's way of setting

@@ -114,6 +114,11 @@ impl Walk<'_> {
         match kind {
             // The column's data is gone.
             Ok(pb::AlterTableType::AtDropColumn) => self.alters(relation, Verb::SqlDrop),
+            // USING gives the column of every row another value.
+            Ok(pb::AlterTableType::AtAlterColumnType) if matches!(child(def), Some(N::ColumnDef(c)) if c.raw_default.is_some()) =>
+            {
+                self.alters(relation, Verb::SqlUpdateAll);
+            }
             Ok(_) => {}
             Err(_) => self.not_modelled("A part of ALTER TABLE"),
         }

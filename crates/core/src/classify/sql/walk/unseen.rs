@@ -1,7 +1,9 @@
 //! Statements for a database of which nothing was read.
 //!
 //! Lives here: which names can be told all the same, because every server brings them along. Never: how far these can be
-//! trusted.
+//! trusted, how functions are called (see `unseen/calls`).
+
+mod calls;
 
 use super::Walk;
 use super::names::Found;
@@ -30,14 +32,11 @@ impl Walk<'_> {
             || schema == "pg_catalog"
             || schema.starts_with("pg_toast")
             || name.name.starts_with("pg_");
-        let known = match schema {
-            "pg_catalog" => EVERYWHERE.columns.get(name.name),
-            "information_schema" => {
-                let qualified = format!("information_schema.{}", name.name);
-                EVERYWHERE.columns.get(qualified.as_str())
-            }
-            _ => None,
+        let called = match schema {
+            "pg_catalog" => name.name.to_owned(),
+            _ => format!("{schema}.{}", name.name),
         };
+        let known = EVERYWHERE.columns.get(called.as_str());
         // Columns that only some versions have must not go unnoticed where reading them is refused.
         let names = known.into_iter().flatten().copied();
         let sensitive = self.ctx.lists.sensitive_columns(name.name);
@@ -54,6 +53,8 @@ impl Walk<'_> {
             } else {
                 RelationKind::Table
             },
+            // What is not known may be a view.
+            system_columns: EVERYWHERE.tables.contains(called.as_str()),
             columns: columns.collect(),
             ..Relation::default()
         };
