@@ -86,12 +86,16 @@ pub(super) enum Operands {
     Variables,
     /// Names of things that are no files: no paths, and nothing that is set.
     Names,
+    /// A text, which is a file that is read where there is one of that name: no paths.
+    Message,
     /// Numbers, literally: zsh computes what it is given.
     Number,
     /// How the time is to be shown, from a `+` on: anything else sets the clock.
     Format,
     /// Names of what a repository holds; paths outside of it are files that are read.
     Revisions,
+    /// What `git diff` compares: outside of a repository, two of them are files.
+    Compared,
     /// References that are pushed: `+` and `:` in front destroy.
     References,
 }
@@ -163,6 +167,8 @@ pub(super) struct OptionSpec {
     pub(super) file: Option<Effect>,
     /// Its value is text, or names a file that is read behind a sign.
     pub(super) may_name: bool,
+    /// With it, files are read that are not part of the line: what its input or another file names.
+    pub(super) anywhere: bool,
     /// What it makes the program do.
     pub(super) effect: Effect,
 }
@@ -192,6 +198,10 @@ pub(super) struct Program {
     pub(super) pages: bool,
     /// Options end at the first operand.
     pub(super) stops: bool,
+    /// An argument that begins with `@` stands for the arguments that are in that file.
+    pub(super) responses: bool,
+    /// What names a file may be an address as well, which it asks.
+    pub(super) uris: bool,
     /// Operands of its own in front of the command that it runs.
     pub(super) before: usize,
     /// Arguments of which any, and nothing else, make it only show something of itself.
@@ -222,6 +232,8 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 (name, Value::Needed, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("=<") {
                 (name, Value::Needed, Some(Effect::Read))
+            } else if let Some(name) = token.strip_suffix("?>") {
+                (name, Value::Attached, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("==") {
                 (name, Value::Pair, None)
             } else if let Some(name) = token.strip_suffix(['=', '@']) {
@@ -236,6 +248,7 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 value,
                 file,
                 may_name: token.ends_with('@'),
+                anywhere: false,
                 effect: effect.max(file.unwrap_or(Effect::Read)),
             }
         })
@@ -258,6 +271,14 @@ fn all_specs(lists: &[Listed]) -> Vec<OptionSpec> {
     lists
         .flat_map(|(text, effect)| specs(text, *effect))
         .collect()
+}
+
+/// Marks the options with which files are read that the line does not name.
+fn mark_anywhere(options: &mut [OptionSpec], text: &'static str) {
+    let marked = names(text);
+    for spec in options {
+        spec.anywhere = marked.contains(&spec.name);
+    }
 }
 
 /// All that is known.
@@ -307,7 +328,7 @@ fn program(entry: &'static Entry) -> Program {
         }
     }
     let bare = entry.bare.as_deref().map(names);
-    let rules = Rules {
+    let mut rules = Rules {
         effect: entry.effect,
         reason: &entry.reason,
         worst: entry.worst.unwrap_or(Effect::Execute).max(entry.effect),
@@ -323,11 +344,14 @@ fn program(entry: &'static Entry) -> Program {
         mild: entry.mild.unwrap_or(Effect::Read),
         bare,
     };
+    mark_anywhere(&mut rules.options, &entry.anywhere);
     Program {
         rules,
         special: entry.special,
         pages: entry.pages,
         stops: entry.stops,
+        responses: entry.responses,
+        uris: entry.uris,
         before: entry.before,
         looks: entry.looks.split_whitespace().collect(),
         subs,
@@ -335,7 +359,7 @@ fn program(entry: &'static Entry) -> Program {
 }
 
 fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
-    Rules {
+    let mut rules = Rules {
         effect: sub.effect,
         reason: sub.reason.as_deref().unwrap_or(reason),
         worst: sub.worst.unwrap_or(Effect::Execute).max(sub.effect),
@@ -350,7 +374,9 @@ fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
         milder: names(&sub.milder),
         mild: sub.mild.unwrap_or(Effect::Read),
         bare: sub.bare.as_deref().map(names),
-    }
+    };
+    mark_anywhere(&mut rules.options, &sub.anywhere);
+    rules
 }
 
 impl Known {
