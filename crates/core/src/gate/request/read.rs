@@ -257,14 +257,20 @@ fn place(path: &Arg) -> String {
 }
 
 /// Whether a path leads through a link that the kernel keeps for a process, to its root, its directory or a file that it has
-/// open (proc(5)): what is behind it has another name as well. `/dev/fd/3` and its like alone are what the line itself opened.
+/// open (proc(5)), or to where those links are, since some programs follow what they find: what is behind them has another
+/// name as well. `/dev/fd/3` and its like alone are what the line itself opened.
 fn leads_through_processes(parts: &[&str]) -> bool {
     let is_link = |part: Option<&&str>| {
         part.is_some_and(|part| ["root", "cwd", "exe", "fd", "map_files"].contains(part))
     };
+    let is_process = |part: &str| {
+        ["self", "thread-self"].contains(&part) || part.chars().all(|c| c.is_ascii_digit())
+    };
     match parts {
-        ["proc", _, "task", _, rest @ ..] => is_link(rest.first()),
-        ["proc", _, rest @ ..] => is_link(rest.first()),
+        ["proc"] => true,
+        ["proc", process] | ["proc", process, "task"] => is_process(process),
+        ["proc", process, "task", _] => is_process(process),
+        ["proc", _, "task", _, rest @ ..] | ["proc", _, rest @ ..] => is_link(rest.first()),
         ["dev", "fd", _, _, ..] => true,
         ["dev", "stdin" | "stdout" | "stderr", _, ..] => true,
         _ => false,
@@ -328,6 +334,12 @@ mod tests {
             "cat /proc/self/task/7/root/etc/shadow",
             "cat /proc/7/fd/3",
             "cat /dev/fd/3/etc/shadow",
+            "grep -R root: /proc/self/",
+            "ls -LR /proc/self/task/7",
+            "cat /proc/7/map_files/1-2",
+            "cd /etc && git diff -C shadow hostname",
+            "cd /etc && git diff -M shadow hostname",
+            "cd /etc && git diff -- shadow hostname",
             "cat < /proc/self/root/etc/shadow",
             "cd /proc/self/root && cat etc/shadow",
             "cd /proc/self && cat root/etc/shadow",
@@ -350,6 +362,11 @@ mod tests {
                 "ssh.download web-1/proc/self/status",
             ),
             ("cat /dev/fd/3", "ssh.download web-1/dev/fd/3"),
+            ("cat /proc/meminfo", "ssh.download web-1/proc/meminfo"),
+            (
+                "cat /proc/sys/fs/file-max",
+                "ssh.download web-1/proc/sys/fs/file-max",
+            ),
             ("echo a > /proc/self/root/x", "ssh.run web-1/echo"),
             ("rm /proc/self/cwd/x", "ssh.delete web-1/"),
             ("cd /srv/app && find -delete", "ssh.delete web-1/srv/app"),
