@@ -96,12 +96,16 @@ pub(super) enum Operands {
     Variables,
     /// Names of things that are no files: no paths, and nothing that is set.
     Names,
+    /// A text, which is a file that is read where there is one of that name: no paths.
+    Message,
     /// Numbers, literally: zsh computes what it is given.
     Number,
     /// How the time is to be shown, from a `+` on: anything else sets the clock.
     Format,
     /// Names of what a repository holds; paths outside of it are files that are read.
     Revisions,
+    /// What `git diff` compares: outside of a repository, two of them are files.
+    Compared,
     /// References that are pushed: `+` and `:` in front destroy.
     References,
 }
@@ -131,6 +135,8 @@ pub(super) struct OptionSpec {
     pub(super) may_name: bool,
     /// Its value is a part of a program's name, and no path.
     pub(super) is_name: bool,
+    /// With it, files are read that are not part of the line: what its input or another file names.
+    pub(super) anywhere: bool,
     /// What it makes the program do.
     pub(super) effect: Effect,
 }
@@ -167,6 +173,10 @@ pub(super) struct Program {
     pub(super) manner: Manner,
     /// Which of its options take a value was held against what it says itself, and it knows abbreviations of long ones.
     pub(super) sure: bool,
+    /// An argument that begins with `@` stands for the arguments that are in that file.
+    pub(super) responses: bool,
+    /// What names a file may be an address as well, which it asks.
+    pub(super) uris: bool,
     /// Operands of its own in front of the command that it runs.
     pub(super) before: usize,
     /// Arguments of which any, and nothing else, make it only show something of itself.
@@ -199,6 +209,8 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 (name, Value::Needed, Some(Effect::Read))
             } else if let Some(name) = token.strip_suffix("=~") {
                 (name, Value::Needed, None)
+            } else if let Some(name) = token.strip_suffix("?>") {
+                (name, Value::Attached, Some(Effect::Write))
             } else if let Some(name) = token.strip_suffix("==") {
                 (name, Value::Pair, None)
             } else if let Some(name) = token.strip_suffix(['=', '@']) {
@@ -214,6 +226,7 @@ fn specs(text: &'static str, effect: Effect) -> Vec<OptionSpec> {
                 file,
                 may_name: token.ends_with('@'),
                 is_name: token.ends_with('~'),
+                anywhere: false,
                 effect: effect.max(file.unwrap_or(Effect::Read)),
             }
         })
@@ -236,6 +249,14 @@ fn all_specs(lists: &[Listed]) -> Vec<OptionSpec> {
     lists
         .flat_map(|(text, effect)| specs(text, *effect))
         .collect()
+}
+
+/// Marks the options with which files are read that the line does not name.
+fn mark_anywhere(options: &mut [OptionSpec], text: &'static str) {
+    let marked = names(text);
+    for spec in options {
+        spec.anywhere = marked.contains(&spec.name);
+    }
 }
 
 /// All that is known.
@@ -285,7 +306,7 @@ fn program(entry: &'static Entry) -> Program {
         }
     }
     let bare = entry.bare.as_deref().map(names);
-    let rules = Rules {
+    let mut rules = Rules {
         effect: entry.effect,
         reason: &entry.reason,
         worst: entry.worst.unwrap_or(Effect::Execute).max(entry.effect),
@@ -305,6 +326,7 @@ fn program(entry: &'static Entry) -> Program {
         modes: names(&entry.modes),
         bare,
     };
+    mark_anywhere(&mut rules.options, &entry.anywhere);
     Program {
         rules,
         special: entry.special,
@@ -312,6 +334,8 @@ fn program(entry: &'static Entry) -> Program {
         stops: entry.stops,
         manner: entry.manner,
         sure: entry.sure,
+        responses: entry.responses,
+        uris: entry.uris,
         before: entry.before,
         looks: entry.looks.split_whitespace().collect(),
         subs,
@@ -319,7 +343,7 @@ fn program(entry: &'static Entry) -> Program {
 }
 
 fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
-    Rules {
+    let mut rules = Rules {
         effect: sub.effect,
         reason: sub.reason.as_deref().unwrap_or(reason),
         worst: sub.worst.unwrap_or(Effect::Execute).max(sub.effect),
@@ -336,7 +360,9 @@ fn sub_rules(sub: &'static SubEntry, reason: &'static str) -> Rules {
         shows: Vec::new(),
         modes: Vec::new(),
         bare: sub.bare.as_deref().map(names),
-    }
+    };
+    mark_anywhere(&mut rules.options, &sub.anywhere);
+    rules
 }
 
 impl Known {

@@ -236,7 +236,7 @@ fn file_act(verb: Verb, path: String) -> Act {
 }
 
 /// The path that policy knows a file by. Where it lies is not known of one that begins anywhere, that climbs, or of which
-/// a part is not known: it may be anywhere.
+/// a part is not known: it may be anywhere. So may one that leads through what processes have open.
 fn place(path: &Arg) -> String {
     const ANYWHERE: &str = "/";
     let (home, path) = match path {
@@ -248,13 +248,34 @@ fn place(path: &Arg) -> String {
         .split('/')
         .filter(|p| !p.is_empty() && *p != ".")
         .collect();
-    if parts.contains(&"..") {
+    if parts.contains(&"..") || (!home && leads_through_processes(&parts)) {
         return ANYWHERE.to_owned();
     }
     match home {
         true if parts.is_empty() => "~".to_owned(),
         true => format!("~/{}", parts.join("/")),
         false => format!("/{}", parts.join("/")),
+    }
+}
+
+/// Whether a path leads through a link that the kernel keeps for a process, to its root, its directory or a file that it has
+/// open (proc(5)), or to where those links are, since some programs follow what they find: what is behind them has another
+/// name as well. `/dev/fd/3` and its like alone are what the line itself opened.
+fn leads_through_processes(parts: &[&str]) -> bool {
+    let is_link = |part: Option<&&str>| {
+        part.is_some_and(|part| ["root", "cwd", "exe", "fd", "map_files"].contains(part))
+    };
+    let is_process = |part: &str| {
+        ["self", "thread-self"].contains(&part) || part.chars().all(|c| c.is_ascii_digit())
+    };
+    match parts {
+        ["proc"] => true,
+        ["proc", process] | ["proc", process, "task"] => is_process(process),
+        ["proc", process, "task", _] => is_process(process),
+        ["proc", _, "task", _, rest @ ..] | ["proc", _, rest @ ..] => is_link(rest.first()),
+        ["dev", "fd", _, _, ..] => true,
+        ["dev", "stdin" | "stdout" | "stderr", _, ..] => true,
+        _ => false,
     }
 }
 
@@ -309,9 +330,51 @@ mod tests {
             "cat notes",
             "cat /var/log/../../etc/shadow",
             "cat /etc/shad*",
+            "cat /proc/self/root/etc/shadow",
+            "cat //proc/./1/cwd/a",
+            "cat /proc/thread-self/root/etc/shadow",
+            "cat /proc/self/task/7/root/etc/shadow",
+            "cat /proc/7/fd/3",
+            "cat /dev/fd/3/etc/shadow",
+            "grep -R root: /proc/self/",
+            "ls -LR /proc/self/task/7",
+            "cat /proc/7/map_files/1-2",
+            "cd /etc && git diff -C shadow hostname",
+            "cd /etc && git diff -M shadow hostname",
+            "cd /etc && git diff -- shadow hostname",
+            "cat < /proc/self/root/etc/shadow",
+            "cd /proc/self/root && cat etc/shadow",
+            "cd /proc/self && cat root/etc/shadow",
+            "git diff shadow hostname",
+            "cd /etc && git diff shadow hostname",
+            "git -C /etc diff shadow hostname",
+            "ls | cpio -o",
+            "md5sum -c list",
+            "curl --url-query x@notes h",
         ] {
             assert!(
                 acts(line).contains(&"ssh.download web-1/".to_owned()),
+                "{line}: {:?}",
+                acts(line)
+            );
+        }
+        for (line, act) in [
+            (
+                "cat /proc/self/status",
+                "ssh.download web-1/proc/self/status",
+            ),
+            ("cat /dev/fd/3", "ssh.download web-1/dev/fd/3"),
+            ("cat /proc/meminfo", "ssh.download web-1/proc/meminfo"),
+            (
+                "cat /proc/sys/fs/file-max",
+                "ssh.download web-1/proc/sys/fs/file-max",
+            ),
+            ("echo a > /proc/self/root/x", "ssh.run web-1/echo"),
+            ("rm /proc/self/cwd/x", "ssh.delete web-1/"),
+            ("cd /srv/app && find -delete", "ssh.delete web-1/srv/app"),
+        ] {
+            assert!(
+                acts(line).contains(&act.to_owned()),
                 "{line}: {:?}",
                 acts(line)
             );

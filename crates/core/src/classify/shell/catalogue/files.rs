@@ -39,9 +39,15 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) modes: String,
     #[serde(default)]
+    pub(super) responses: bool,
+    #[serde(default)]
+    pub(super) uris: bool,
+    #[serde(default)]
     pub(super) before: usize,
     #[serde(default)]
     pub(super) options: String,
+    #[serde(default)]
+    pub(super) anywhere: String,
     #[serde(default)]
     pub(super) write: String,
     #[serde(default)]
@@ -79,6 +85,8 @@ pub(super) struct SubEntry {
     pub(super) operands: Operands,
     #[serde(default)]
     pub(super) options: String,
+    #[serde(default)]
+    pub(super) anywhere: String,
     #[serde(default)]
     pub(super) write: String,
     #[serde(default)]

@@ -32,3 +32,21 @@ fn options_are_spelled_with_dashes_and_listed_once() {
         }
     }
 }
+
+#[test]
+fn options_that_lead_to_other_files_are_listed() {
+    for text in FILES {
+        let file: &'static ProgramsFile = Box::leak(Box::new(toml::from_str(text).unwrap()));
+        for entry in &file.program {
+            let known = program(entry);
+            let marked = known.options.iter().filter(|spec| spec.anywhere).count();
+            assert_eq!(names(&entry.anywhere).len(), marked, "{}", entry.names);
+            let subs = entry.sub.iter();
+            for sub in subs.filter(|sub| !sub.anywhere.is_empty()) {
+                let rules = sub_rules(sub, "");
+                let marked = rules.options.iter().filter(|spec| spec.anywhere).count();
+                assert_eq!(names(&sub.anywhere).len(), marked, "{}", sub.names);
+            }
+        }
+    }
+}

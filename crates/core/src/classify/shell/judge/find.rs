@@ -36,7 +36,11 @@ impl Judge<'_> {
         args: &[Arg],
         program: &Program,
     ) -> Result<(), Reason> {
-        let asked = asked(args);
+        let mut asked = asked(args);
+        // Without a place to start at, it starts where it is run.
+        if asked.starts.is_empty() {
+            asked.starts.push(Arg::exact("."));
+        }
         let mut judged = Judged::new(argv, program.effect, program.reason);
         if let Some(why) = asked.unclear {
             judged.raise(Effect::Execute, why);

@@ -5,6 +5,7 @@
 
 mod awk;
 mod builtin;
+mod curl;
 mod data;
 mod find;
 mod here;

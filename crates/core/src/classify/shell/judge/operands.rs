@@ -26,11 +26,10 @@ impl Judge<'_> {
             Operands::Patches => self.patches(judged, reading),
             Operands::Tree => self.working_tree(judged, reading),
             Operands::FilterRead => {
-                let skip = usize::from(!reading.has(&["-f", "--from-file"]));
-                let files = operands.get(skip..).unwrap_or_default();
-                all(judged, files, Effect::Read);
+                self.filter(judged, operands.first());
+                all(judged, operands.get(1..).unwrap_or_default(), Effect::Read);
             }
-            Operands::Addresses => self.addresses(judged, operands),
+            Operands::Addresses => self.curl(judged, reading),
             Operands::Kernel => self.kernel(judged, reading),
             Operands::Pages => self.pages(judged, operands),
             Operands::Clone => self.copied_repository(judged, reading),
@@ -63,6 +62,11 @@ impl Judge<'_> {
             Operands::Move => self.last_written(judged, reading, Effect::Write),
             Operands::Variables => self.variables(judged, reading),
             Operands::Revisions => self.revisions(judged, operands),
+            Operands::Compared => self.compared(judged, operands),
+            Operands::Message => {
+                all(judged, operands, Effect::Read);
+                self.names(judged, reading, Operands::Names);
+            }
             _ => self.names(judged, reading, kind),
         }
     }
@@ -197,6 +201,36 @@ impl Judge<'_> {
         }
     }
 
+    /// What `git diff` compares. Outside of a repository two names are those of files, whatever they are.
+    fn compared(&self, judged: &mut Judged, operands: &[Arg]) {
+        let several = operands.len() > 1 || operands.iter().any(Arg::is_many);
+        let named = |arg: &&Arg| !arg.literal().is_some_and(is_revision);
+        if !several {
+            return self.revisions(judged, operands);
+        }
+        for path in operands.iter().filter(named) {
+            self.touches(judged, path, Effect::Read, true);
+        }
+    }
+
+    /// A filter of `jq`. Modules are looked for where it says, and data among them is any file.
+    fn filter(&self, judged: &mut Judged, filter: Option<&Arg>) {
+        let Some(filter) = filter else {
+            return;
+        };
+        let loads = |text: &str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
+            let mut words = text.split(|c| !is_part(c));
+            words.any(|word| ["import", "include", "modulemeta"].contains(&word))
+        };
+        if filter.literal().is_none_or(loads) {
+            judged.raise(
+                Effect::Execute,
+                "Its filter may read other files: spell it out, without modules.",
+            );
+        }
+    }
+
     /// Settings that `sysctl` shows, or sets.
     fn kernel(&self, judged: &mut Judged, reading: &Reading) {
         let loads = reading.has(&["-p", "--load"]);
@@ -214,27 +248,6 @@ impl Judge<'_> {
         let attached = reading.values(&["-p", "--load"]).next().is_some();
         if attached || reading.has(&["-w", "--write"]) && reading.operands.is_empty() {
             judged.raise(Effect::Execute, "What it sets is not part of the line.");
-        }
-    }
-
-    /// What `curl` asks: some addresses are files of the host.
-    fn addresses(&self, judged: &mut Judged, operands: &[Arg]) {
-        for arg in operands {
-            let text = match arg {
-                Arg::Exact(text) => text.as_str(),
-                Arg::Opaque(opaque) => opaque.prefix.as_str(),
-                Arg::Home(_) => "",
-            };
-            let lower = text.to_ascii_lowercase();
-            let known = match lower.split_once("://") {
-                Some((scheme, _)) => {
-                    ["http", "https", "ftp", "ftps", "ws", "wss", "telnet"].contains(&scheme)
-                }
-                None => arg.literal().is_some() && !lower.contains("file:") && !lower.contains('{'),
-            };
-            if !known {
-                judged.raise(Effect::Execute, "It may ask for a file of the host.");
-            }
         }
     }
 
@@ -335,6 +348,22 @@ fn statements(judged: &mut Judged, operands: &[Arg]) {
             "It may be told more than one thing, or be told it by a file.",
         );
     }
+}
+
+/// Whether a name is one that only a commit has: `HEAD`, what comes before it, `a..b`.
+fn is_revision(text: &str) -> bool {
+    let is_step = |c: char| c.is_ascii_digit() || "~^".contains(c);
+    let is_head = |text: &str| {
+        text.strip_prefix("HEAD")
+            .is_some_and(|rest| rest.chars().all(is_step))
+    };
+    let is_range = |text: &str| {
+        text.split_once("..").is_some_and(|(from, to)| {
+            let ends = |text: &str| text.is_empty() || text.contains('/');
+            !ends(from) && !ends(to)
+        })
+    };
+    is_head(text) || is_range(text)
 }
 
 /// Whether names that begin so are of files that are there, and not hidden.

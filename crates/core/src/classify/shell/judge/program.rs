@@ -7,7 +7,7 @@ use super::{File, Judge, Judged};
 use crate::action::Effect;
 use crate::classify::shell::Reason;
 use crate::classify::shell::arg::Arg;
-use crate::classify::shell::catalogue::{KNOWN, Operands, Program, Rules, Special};
+use crate::classify::shell::catalogue::{KNOWN, Operands, Program, Rules, Special, Value};
 
 impl Judge<'_> {
     /// A program with its arguments.
@@ -105,6 +105,10 @@ impl Judge<'_> {
         if program.operands == Operands::Anything {
             return Judged::new(argv, program.effect, program.reason);
         }
+        if program.responses && args.iter().any(is_response) {
+            let why = "It takes more arguments from a file, and which ones cannot be told.";
+            return Judged::new(argv, Effect::Execute, why);
+        }
         if !program.has_subs() {
             let stops = program.stops.then_some(0);
             let mut reading = read(args, program, &[], stops.map(|_| 1));
@@ -169,6 +173,12 @@ impl Judge<'_> {
             );
         }
         self.operands(&mut judged, reading, operands);
+        if program.uris && reading.names_files(operands).any(may_be_address) {
+            judged.raise(
+                Effect::Execute,
+                "What names a file may be an address, which it would ask: name a file with a slash in front.",
+            );
+        }
         judged
     }
 
@@ -185,6 +195,9 @@ impl Judge<'_> {
                 spec.effect,
                 format!("The option {} makes it so.", spec.name),
             );
+            if spec.anywhere {
+                self.touches(judged, &Arg::beginning("/"), Effect::Read, false);
+            }
             match (spec.file, value) {
                 (Some(Effect::Write), Some(Arg::Exact(path))) if path.contains('#') => judged
                     .raise(
@@ -192,6 +205,7 @@ impl Judge<'_> {
                         "Some programs put something else in the place of `#`.",
                     ),
                 (Some(effect), Some(path)) => self.touches(judged, path, effect, true),
+                (Some(_), None) if spec.value == Value::Attached => {}
                 (Some(_), None) => judged.raise(Effect::Execute, "An option lacks its file."),
                 (None, Some(value)) if spec.is_name && !is_plain_name(value) => {
                     judged.raise(Effect::Execute, "It runs a program that is called so.");
@@ -202,40 +216,25 @@ impl Judge<'_> {
         }
     }
 
-    /// A value that is text, or names a file. For a password of `openssl`: `file:file`; for `curl`: `@file`; for forms anywhere in it, `name=@file`, `name=<file`,
-    /// `name@file`; for cookies whatever has no `=`.
+    /// A value that is text, or names a file: `@file` and its like for `curl`, `file:file` for a password of `openssl`,
+    /// `jsonpath-file=file` for what `kubectl` shows.
     fn may_name(&self, judged: &mut Judged, option: &str, value: &Arg) {
         let text = match value {
             Arg::Exact(text) => text.as_str(),
             Arg::Opaque(opaque) if !opaque.many => opaque.prefix.as_str(),
             _ => "@",
         };
-        if text.to_ascii_lowercase().contains("%output") {
-            judged.raise(
-                Effect::Execute,
-                "It may write a file whose name is in a format.",
-            );
-        }
         let is_open = value.literal().is_none();
-        if is_open && ["-w", "--write-out"].contains(&option) {
-            judged.raise(
-                Effect::Execute,
-                "It may write a file whose name is in a format.",
-            );
-        }
         let name = match option {
-            "-b" | "--cookie" => (!text.contains('=')).then_some(text),
-            "-F" | "--form" | "--data-urlencode" => match text.split_once(['@', '<']) {
-                Some((_, name)) => Some(name),
-                None => is_open.then_some(""),
-            },
             "-pass" | "-passin" | "-passout" => {
                 let whole = "file:".starts_with(text) && is_open;
                 text.strip_prefix("file:").or(whole.then_some(""))
             }
-            _ => text
-                .strip_prefix('@')
-                .or((is_open && text.is_empty()).then_some("")),
+            "-o" | "--output" => match text.split_once("file=") {
+                Some((_, name)) => Some(name),
+                None => is_open.then_some(""),
+            },
+            _ => return self.curl_value(judged, option, value, text),
         };
         if let Some(name) = name {
             self.touches(judged, &valued(value, name), Effect::Read, true);
@@ -280,8 +279,47 @@ fn is_plain_name(value: &Arg) -> bool {
     value.literal().is_some_and(|name| !name.contains('/'))
 }
 
+impl Reading {
+    /// What names files that it reads or writes: values of options, and operands of that kind.
+    fn names_files(&self, operands: Operands) -> impl Iterator<Item = &Arg> {
+        let values = self.options.iter().filter(|(spec, _)| spec.file.is_some());
+        let files = matches!(operands, Operands::Read | Operands::Write);
+        let operands = self.operands.iter().filter(move |_| files);
+        values
+            .filter_map(|(_, value)| value.as_ref())
+            .chain(operands)
+    }
+}
+
+/// Whether an argument stands for those in a file, or may. One of which nothing is known may be any option anyway.
+fn is_response(arg: &Arg) -> bool {
+    match arg {
+        Arg::Exact(text) => text.starts_with('@'),
+        Arg::Home(_) => false,
+        Arg::Opaque(opaque) => opaque.split || opaque.prefix.starts_with('@'),
+    }
+}
+
+/// Whether what names a file may be `http://host/…`: a slash before the colon says that it is a path. Names of files that
+/// are there hold no `//`.
+fn may_be_address(arg: &Arg) -> bool {
+    let leads = |text: &str| {
+        let before = text.split_once(':').map(|(before, _)| before);
+        before.is_some_and(|before| !before.contains('/'))
+    };
+    match arg {
+        Arg::Exact(text) => leads(text),
+        Arg::Home(_) => false,
+        Arg::Opaque(opaque) => {
+            opaque.split
+                || leads(&opaque.prefix)
+                || (opaque.expands && !opaque.prefix.contains('/'))
+        }
+    }
+}
+
 /// What stands behind a sign in a value.
-fn valued(arg: &Arg, name: &str) -> Arg {
+pub(super) fn valued(arg: &Arg, name: &str) -> Arg {
     match arg {
         Arg::Exact(_) => Arg::exact(name),
         _ => Arg::beginning(name),
