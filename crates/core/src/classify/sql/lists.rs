@@ -121,7 +121,7 @@ impl Lists {
         }
     }
     /// Why a setting is not shown. The name is lower case. Settings with a dot in their names are made by extensions and
-    /// databases, which keep keys in them: those that the bundle lets be set freely are shown.
+    /// databases, which keep keys in them: of these only what [`Self::free_setting`] names is shown.
     pub(super) fn secret_setting(&self, name: &str) -> Option<&'static str> {
         match BUILT_IN.secret_settings.get(name) {
             Some(reason) => Some(reason),
