@@ -146,19 +146,18 @@ impl Seat {
     pub fn belongs_to(&mut self, caller: &str) -> Result<(), TooMany> {
         let most = self.room.of_one_most;
         let mut inside = self.room.inside();
+        if inside.callers.get(caller).is_some_and(|own| *own >= most) {
+            // A stranger still, who makes room for others.
+            return Err(TooMany { most });
+        }
         // One that had to make room at this very moment is in all the same.
         if !inside.is_stranger_no_more(self.number) && self.caller.is_none() {
             inside.count += 1;
         }
-        let own = inside.callers.entry(caller.to_owned()).or_default();
-        *own += 1;
-        let too_many = *own > most;
+        *inside.callers.entry(caller.to_owned()).or_default() += 1;
         drop(inside);
         self.caller = Some(caller.to_owned());
-        match too_many {
-            true => Err(TooMany { most }),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -248,7 +247,14 @@ mod tests {
         };
         let held: Vec<_> = (0..2).map(|_| enter("a")).collect();
         assert!(held.iter().all(|(_, known)| known.is_ok()));
-        assert_eq!(enter("a").1, Err(TooMany { most: 2 }));
+        let (refused, known) = enter("a");
+        assert_eq!(known, Err(TooMany { most: 2 }));
+        // Whoever was refused is as good as nobody to those who come.
+        let others: Vec<Seat> = (0..10)
+            .filter_map(|n| room.enter(at(&format!("127.0.0.1:{n}"))))
+            .collect();
+        assert_eq!(others.len(), 10);
+        drop((refused, others));
         assert!(enter("b").1.is_ok());
         drop(held);
         assert!(enter("a").1.is_ok());

@@ -107,6 +107,11 @@ impl Session {
     pub fn commands(&self) -> u64 {
         self.commands
     }
+    /// Whether contents of files are masked, for whoever may not see them as they are.
+    pub fn masks_files(&self) -> bool {
+        self.admission.guarded.masks_files
+    }
+
     /// The detector for values that no rule names.
     pub fn detector(&self) -> &Arc<crate::mask::Detector> {
         &self.admission.guarded.detector

@@ -280,7 +280,8 @@ impl Detector {
             if let Some(label) = self.labels.get(&Finder::Email) {
                 let passwords = hits.clone();
                 email::find(bytes, |at, range| {
-                    if !passwords.iter().any(|h| h.range.end == at) {
+                    let known = passwords.binary_search_by_key(&at, |h| h.range.end);
+                    if known.is_err() {
                         hits.push(label.hit(range));
                     }
                 });
@@ -363,20 +364,31 @@ fn settle(mut hits: Vec<Hit>) -> Vec<Hit> {
         let key = |h: &Hit| (h.range.start, std::cmp::Reverse(h.range.end));
         b.action.cmp(&a.action).then_with(|| key(a).cmp(&key(b)))
     });
-    let mut out: Vec<Hit> = Vec::with_capacity(hits.len());
+    let (mut masks, mut reports): (Vec<Hit>, Vec<Hit>) = (Vec::new(), Vec::new());
     for hit in hits {
-        let overlaps = |o: &Hit| hit.range.start < o.range.end && o.range.start < hit.range.end;
         match hit.action {
-            OnHit::Report if out.iter().any(overlaps) => {}
-            OnHit::Mask => match out.last_mut().filter(|o| overlaps(o)) {
+            OnHit::Mask => match masks.last_mut().filter(|last| overlap(last, &hit)) {
                 Some(last) => last.range.end = last.range.end.max(hit.range.end),
-                None => out.push(hit),
+                None => masks.push(hit),
             },
-            OnHit::Report => out.push(hit),
+            OnHit::Report => {
+                // Both are in order by now, so that only neighbours can overlap.
+                let behind = masks.partition_point(|m| m.range.end <= hit.range.start);
+                let masked = masks.get(behind).is_some_and(|m| overlap(m, &hit));
+                let told = reports.last().is_some_and(|last| overlap(last, &hit));
+                if !masked && !told {
+                    reports.push(hit);
+                }
+            }
         }
     }
-    out.sort_by_key(|h| h.range.start);
-    out
+    masks.append(&mut reports);
+    masks.sort_by_key(|h| h.range.start);
+    masks
+}
+
+fn overlap(one: &Hit, other: &Hit) -> bool {
+    one.range.start < other.range.end && other.range.start < one.range.end
 }
 
 #[cfg(test)]

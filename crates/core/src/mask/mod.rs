@@ -18,6 +18,7 @@ pub use classes::{Class, ClassSpec, Classes, OnHit};
 pub use columns::{Field, MaskSpec, MaskedColumns};
 pub use copy::{CopyFormat, CopyMasker, CopyOptions};
 pub use detect::{Detector, Hit, Tally};
+pub use detectors::pem::REACH_BYTES;
 pub use lineage::{Lineage, OutputColumn, Outputs, Statement, Use, lineage};
 pub use plan::{Change, Reveal, RowColumn, RowPlan};
 pub use stream::StreamMasker;

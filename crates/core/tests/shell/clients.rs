@@ -87,8 +87,8 @@ fn files(judged: &Judged) -> String {
 fn what_rsync_makes_a_host_run_is_understood() {
     let place = Place::new("rsync");
     for (args, effect, named) in [
-        ("s/a h:/srv/x", Effect::Write, "write /srv/x"),
-        ("-a s/ h:/srv/x", Effect::Write, "write /srv/x"),
+        ("s/a h:/srv/x", Effect::Write, "write /srv/x, read /srv/x"),
+        ("-a s/ h:/srv/x", Effect::Write, "write /srv/x, read /srv/x"),
         ("-avz h:/srv/x/ s/", Effect::Read, "read /srv/x/"),
         (
             "-a h:/srv/x :/srv/y s/",
@@ -98,34 +98,34 @@ fn what_rsync_makes_a_host_run_is_understood() {
         (
             "-av --delete s/ h:/srv/x",
             Effect::Destroy,
-            "write /srv/x, destroy /srv/x",
+            "write /srv/x, read /srv/x, destroy /srv/x",
         ),
         (
             "-a --remove-source-files h:/srv/x/ s/",
             Effect::Destroy,
             "read /srv/x/, destroy /srv/x/",
         ),
-        ("-aP s/ h:data", Effect::Write, "write data"),
-        ("-a s/ h:~/data", Effect::Write, "write ~/data"),
+        ("-aP s/ h:data", Effect::Write, "write data, read data"),
+        ("-a s/ h:~/data", Effect::Write, "write ~/data, read ~/data"),
         (
             "-a --partial-dir=.part s/ h:/srv/x",
             Effect::Write,
-            "write /srv/x, write /srv/x/.part, write /srv/.part",
+            "write /srv/x, read /srv/x, write /srv/x/.part, write /srv/.part",
         ),
         (
             "-ab --backup-dir=/srv/b --suffix=.old s/ h:/srv/x",
             Effect::Write,
-            "write /srv/x, write /srv/b",
+            "write /srv/x, read /srv/x, write /srv/b",
         ),
         (
             "-a --compare-dest=/srv/c s/ h:/srv/x",
             Effect::Write,
-            "write /srv/x, read /srv/c",
+            "write /srv/x, read /srv/x, read /srv/c",
         ),
         (
             "-a --link-dest=/srv/l --temp-dir=/srv/t s/ h:/srv/x",
             Effect::Write,
-            "write /srv/x, write /srv/t, write /srv/l",
+            "write /srv/x, read /srv/x, write /srv/t, write /srv/l",
         ),
         (
             "-a --files-from=:/srv/list h:/srv/x s/",
@@ -143,7 +143,7 @@ fn what_rsync_makes_a_host_run_is_understood() {
             "",
         ),
         (
-            "-aHAXSxWOJUymKuc --inplace --numeric-ids --safe-links --size-only --modify-window=1 s/ h:/srv/x",
+            "-aHAXSxWOJUmKuc --inplace --numeric-ids --safe-links --size-only --modify-window=1 s/ h:/srv/x",
             Effect::Write,
             "",
         ),
@@ -157,6 +157,8 @@ fn what_rsync_makes_a_host_run_is_understood() {
             Effect::Write,
             "",
         ),
+        // Sums of what is there already tell it.
+        ("-aW s/ h:/srv/x", Effect::Write, "write /srv/x"),
         ("--list-only h:/srv/x/", Effect::Read, ""),
         (
             "-an --delete-after --delete-excluded s/ h:/srv/x",
@@ -170,7 +172,7 @@ fn what_rsync_makes_a_host_run_is_understood() {
         (
             "-a -M--log-file=/srv/l s/ h:/srv/x",
             Effect::Write,
-            "write /srv/x, write /srv/l",
+            "write /srv/x, read /srv/x, write /srv/l",
         ),
     ] {
         let line = place.asked("rsync", &["-e", "./ssh"], args);
@@ -187,6 +189,7 @@ fn what_rsync_makes_a_host_run_is_understood() {
 fn what_makes_rsync_do_more_is_execute() {
     let place = Place::new("rsync-more");
     for args in [
+        "-ay s/ h:/srv/x",
         "-s -a s/ h:/srv/x",
         "-a s/ h:",
         "-a s/ h:~/.ssh",

@@ -154,7 +154,11 @@ impl Service {
             Err(denial) => {
                 tracing::info!(%from, %denial, "a session did not open");
                 tell_opened.send_replace(Some(Err(denial)));
-                let _ = tokio::time::timeout(REFUSED_MAX, running).await;
+                // Without a session it takes the place of nobody who comes.
+                tokio::select! {
+                    _ = tokio::time::timeout(REFUSED_MAX, running) => {}
+                    () = seat.is_sent_away() => {}
+                }
                 switch.throw();
             }
         }

@@ -16,7 +16,9 @@ use brattice_core::ids::ApprovalId;
 use brattice_core::ports::BoxFuture;
 use brattice_core::record::FrameKind;
 use brattice_wire::PeerMisbehaved;
-use brattice_wire::ssh::sftp::{Ask, Event, FileDone, Limits, Sftp, Verdict};
+use brattice_wire::ssh::sftp::{
+    Ask, Event, FileDone, Limits, MASKED_READ_BYTES_MAX, Sftp, Verdict,
+};
 use bytes::BytesMut;
 use russh::{ChannelMsg, ChannelReadHalf};
 use std::collections::HashMap;
@@ -43,9 +45,14 @@ pub(super) async fn run(link: &Arc<Link>, client: &mut Client) -> Ended {
         Ok(begun) => begun,
         Err(denial) => return Ended::Denied(denial),
     };
+    let mut limits = Limits::default();
+    if link.lock().masks_files() {
+        // As much as is shown at once of a file that is masked: clients that ask for more and get less are slower, or worse.
+        limits.read_bytes_max = MASKED_READ_BYTES_MAX;
+    }
     let mut session = Session {
         link: link.clone(),
-        machine: Sftp::new(Limits::default()),
+        machine: Sftp::new(limits),
         from_client: BytesMut::new(),
         from_host: BytesMut::new(),
         judging: None,

@@ -47,6 +47,10 @@ fn read_at(port: u16) -> Option<String> {
     Some(text)
 }
 
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -97,7 +101,7 @@ fn a_host_listens_for_who_may_and_stops_with_them() {
     // Each connection is a command of its own.
     let from = "(a connection from 127.0.0.1:";
     becomes("it is not on record", || {
-        world.replayed().matches(from).count() == 3
+        world.replayed().matches(from).count() >= 3
     });
     assert!(world.replayed().contains("listening on 127.0.0.1:0"));
 }
@@ -153,9 +157,9 @@ fn nobody_listens_where_a_target_is_reached_while_that_target_is_away() {
     // The control: nothing but the gateway keeps it from that port.
     let direct = world.direct();
     let mut running = start(&direct, &format!("{away}:127.0.0.1:{service}"));
-    becomes("the host does not listen", || read_at(away).is_some());
+    becomes("the host does not listen", || listens(away));
     running.kill();
-    becomes("the host still listens", || read_at(away).is_none());
+    becomes("the host still listens", || !listens(away));
 
     let owner = world.client(OWNER, WEB);
     for address in ["", "localhost:", "*:", "127.0.0.1:", "0.0.0.0:", "[::1]:"] {
@@ -164,13 +168,13 @@ fn nobody_listens_where_a_target_is_reached_while_that_target_is_away() {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let said = owner.ssh(&options, "", b"").unwrap();
         assert!(!said.is_good(), "{address}: {said:?}");
-        assert!(read_at(away).is_none(), "{address}");
+        assert!(!listens(away), "{address}");
     }
     let recorded = world.replayed();
     assert!(recorded.contains("would be taken for it"), "{recorded}");
     let free = free_port();
     let mut running = start(&owner, &format!("{free}:127.0.0.1:{service}"));
-    becomes("the host does not listen", || read_at(free).is_some());
+    becomes("the host does not listen", || listens(free));
     running.kill();
 }
 

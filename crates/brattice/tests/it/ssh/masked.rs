@@ -49,7 +49,15 @@ fn values_in_copied_files_are_masked_in_place_by_every_client() {
         fs::remove_file(&to).unwrap();
         let said = reader.scp(&[], &there, &here).unwrap();
         assert!(said.is_good(), "{said:?}");
-        assert!(fs::read_to_string(&to).unwrap() == expected, "scp {name}");
+        let got = fs::read_to_string(&to).unwrap();
+        let at = got.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
+        assert!(
+            got == expected,
+            "scp {name}: {} of {} bytes, differs at {at:?}: {:?}",
+            got.len(),
+            expected.len(),
+            at.map(|at| &got[at.saturating_sub(60)..(at + 60).min(got.len())])
+        );
         assert!(
             said.err.contains("values in") && said.err.contains("email"),
             "{said:?}"
@@ -140,6 +148,11 @@ fn what_cannot_be_masked_is_refused_and_what_a_rule_shows_is_shown() {
     let said = writer.sftp("ln customers.csv public/trick\n").unwrap();
     assert!(
         !said.is_good() && !home.join("public/trick").exists(),
+        "{said:?}"
+    );
+    let said = writer.sftp("rename customers.csv public/trick\n").unwrap();
+    assert!(
+        !said.is_good() && home.join("customers.csv").exists(),
         "{said:?}"
     );
     // By its own name, wherever a link to it stands.

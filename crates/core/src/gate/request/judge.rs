@@ -178,6 +178,7 @@ impl Gate {
         if !admission.guarded.masks_files {
             return Ok(false);
         }
+        let renamed: Vec<&Act> = acts.iter().filter(|a| a.verb == Verb::SshRename).collect();
         let reads: Vec<&Act> = match request {
             Request::Files { .. } => acts
                 .iter()
@@ -201,6 +202,13 @@ impl Gate {
             let outcome = admission.judge.judge(&[act], &moment, &Lifted::none());
             may_be_whole && outcome.verdict == policy::Verdict::Allow
         };
+        // A name under which it is shown makes it so.
+        if let (Request::Files { .. }, [from, to]) = (request, renamed.as_slice())
+            && shown(to)
+            && !shown(from)
+        {
+            return Err(not_masked(transfers));
+        }
         if reads.iter().all(shown) {
             return Ok(false);
         }
@@ -302,7 +310,7 @@ fn not_masked(transfers: bool) -> Denial {
             "copy with sftp, or with scp without -O: values are masked then",
         ),
         false => (
-            "they cannot be for who writes to one, or links to it, at the same time",
+            "they cannot be for who writes to one, links to it, or gives it a name under which it is shown",
             "open it for reading alone",
         ),
     };

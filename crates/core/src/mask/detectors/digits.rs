@@ -105,6 +105,8 @@ impl Run {
 pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
     // What lies before `done` belongs to values and runs that were judged; words that begin before `at` are.
     let (mut at, mut done) = (0, 0);
+    // Up to there goes the run that was looked at last: a long one is judged piece by piece, and looked through once.
+    let mut shaped = 0;
     while let Some(digit) = next_digit(bytes, at) {
         let letters = letters_before(bytes, digit);
         if letters > 0 {
@@ -120,14 +122,17 @@ pub(crate) fn find(bytes: &[u8], mut hit: impl FnMut(Finder, Range<usize>)) {
             continue;
         }
         let start = glued_before(bytes, digit, done);
-        let shape = shape(bytes, start);
-        if shape.is_idle() {
-            done = shape.end;
-        } else {
-            let run = run(bytes, start);
-            done = run.end;
-            judge(bytes, &run, &mut hit);
+        if start >= shaped {
+            let shape = shape(bytes, start);
+            shaped = shape.end;
+            if shape.is_idle() {
+                (at, done) = (shape.end, shape.end);
+                continue;
+            }
         }
+        let run = run(bytes, start);
+        done = run.end;
+        judge(bytes, &run, &mut hit);
         at = done;
     }
 }
@@ -437,6 +442,17 @@ mod tests {
             let run = run(bytes, start);
             at = run.end;
             judge(bytes, &run, &mut hit);
+        }
+    }
+
+    #[test]
+    fn long_runs_of_numbers_take_time_by_their_length() {
+        for piece in ["1.1.1 ", "1-", "1.", "4111 1111 "] {
+            let text = piece.repeat((1 << 20) / piece.len());
+            let begun = std::time::Instant::now();
+            find(text.as_bytes(), |_, _| ());
+            // Looked through again for each piece, it would take minutes.
+            assert!(begun.elapsed().as_secs() < 10, "{piece}");
         }
     }
 

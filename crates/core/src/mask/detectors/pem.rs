@@ -10,6 +10,8 @@ use std::ops::Range;
 const OPENING: &str = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----";
 /// The longest block that is followed; a key of 16,384 bits is shorter.
 pub(crate) const BYTES_MAX: usize = 32 << 10;
+/// How far before a place a value may begin that goes on there: a block with its opening line.
+pub const REACH_BYTES: usize = BYTES_MAX + (1 << 10);
 
 /// Follows a block from after its opening line to its end.
 #[derive(Debug, Clone, Default)]

@@ -2,6 +2,7 @@
 //!
 //! Lives here: which acts an operation is. Never: whether it may.
 
+use super::super::channel::one_line;
 use brattice_core::action::Verb;
 use brattice_core::gate::Request;
 use brattice_wire::ssh::sftp::{Ask, Code, Content, FileDone, Operation};
@@ -119,7 +120,7 @@ pub(super) fn told(file: &FileDone) -> String {
 pub(super) fn told_masked(file: &FileDone) -> String {
     let counts = file.masked.masked.iter();
     let counts: Vec<String> = counts.map(|(class, n)| format!("{class} {n}")).collect();
-    let path = &file.path;
+    let path = one_line(&file.path);
     format!(
         "brattice: values in {path} are masked: {}\n",
         counts.join(", ")

@@ -10,12 +10,16 @@ use super::request::{OnHandle, Request};
 use super::{Event, Sftp, Wanted, encode};
 use crate::{PeerMisbehaved, Side};
 use brattice_core::denial::Denial;
-use brattice_core::mask::{Detector, Tally};
+use brattice_core::mask::{Detector, REACH_BYTES, Tally};
 use bytes::BytesMut;
 use std::sync::Arc;
 
-/// How far a value may reach beyond what is read and is still seen whole: more than the longest private key in use.
-const AROUND_BYTES: u32 = 16 << 10;
+/// How far a value may reach beyond what is read and is still seen whole.
+const AROUND_BYTES: u32 = REACH_BYTES as u32;
+/// What the client gets at once: a longer read is answered with less, as a server may (draft 02, section 6.4).
+pub const READ_BYTES_MAX: usize = 64 << 10;
+/// Windows on their way: each is held until it is whole.
+pub(super) const WINDOWS_MAX: usize = 8;
 
 /// What masks the content of one open file, and what it came to.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn around(file: u64, offset: u64, wanted: u32) -> Self {
+        let wanted = wanted.min(READ_BYTES_MAX as u32);
         let start = offset.saturating_sub(u64::from(AROUND_BYTES));
         let before = offset.saturating_sub(start);
         let length = before + u64::from(wanted) + u64::from(AROUND_BYTES);
@@ -191,17 +196,19 @@ mod tests {
 
     #[test]
     fn a_window_reaches_as_far_as_the_file_does_before_a_read_and_further_behind_it() {
-        let around = u64::from(AROUND_BYTES);
+        let around = REACH_BYTES;
         let near = Window::around(1, 10, 5);
         assert_eq!(
             (near.start, near.before(), near.length),
-            (0, 10, 15 + (16 << 10))
+            (0, 10, 15 + around)
         );
-        let far = Window::around(1, around + 7, 5);
+        let far = Window::around(1, around as u64 + 7, 5);
         assert_eq!(
             (far.start, far.before(), far.length),
-            (7, 16 << 10, 5 + (32 << 10))
+            (7, around, 5 + 2 * around)
         );
-        assert_eq!(Window::around(1, u64::MAX, 1).before(), 16 << 10);
+        assert_eq!(Window::around(1, u64::MAX, 1).before(), around);
+        let long = Window::around(1, 0, u32::MAX);
+        assert_eq!(long.length, READ_BYTES_MAX + around);
     }
 }

@@ -39,6 +39,7 @@ pub use content::Content;
 pub use extensions::{Extension, Greeting, VERSION};
 pub use files::FileDone;
 pub use limits::Limits;
+pub use masked::READ_BYTES_MAX as MASKED_READ_BYTES_MAX;
 pub use open_flags::OpenFlags;
 pub use outbox::Outbox;
 pub use refusal::line_of;
@@ -202,6 +203,8 @@ pub struct Sftp {
     read_bytes_max: usize,
     write_bytes_max: usize,
     owed: HashMap<u32, Owed>,
+    /// How many of these are windows of files that are masked.
+    windows: usize,
     last_id: u32,
     work: Option<Work>,
     asks: u64,
@@ -227,6 +230,7 @@ impl Sftp {
             read_bytes_max: limits.read_bytes_max,
             write_bytes_max: limits.write_bytes_max,
             owed: HashMap::new(),
+            windows: 0,
             last_id: 0,
             work: None,
             asks: 0,
@@ -245,6 +249,7 @@ impl Sftp {
             && self.stage != Stage::Ended
             && self.work.is_none()
             && self.owed.len() < self.limits.outstanding_max
+            && self.windows < masked::WINDOWS_MAX
             && self.outbox.bytes().len() < self.limits.outbox_bytes_max
             && self.to_client.len() < self.limits.to_client_bytes_max
     }

@@ -109,6 +109,7 @@ impl Sftp {
     }
 
     pub(super) fn owe(&mut self, own: u32, id: u32, ask: Option<u64>, wanted: Wanted) {
+        self.windows += usize::from(matches!(wanted, Wanted::Window(_)));
         self.owed
             .insert(own, Owed::Client(Owing { id, ask, wanted }));
     }

@@ -154,6 +154,8 @@ impl Sftp {
     /// Hands a reply on, under the client's own id.
     fn replied(&mut self, owing: Owing, reply: Reply) -> Result<Option<Event>, PeerMisbehaved> {
         let Owing { id, ask, wanted } = owing;
+        let ended = usize::from(matches!(wanted, Wanted::Window(_)));
+        self.windows = self.windows.saturating_sub(ended);
         let outcome = |code| ask.map(|ask| Event::Outcome { ask, code });
         let (code, text) = match reply {
             Reply::Status(code, text) => (code, text),

@@ -234,7 +234,9 @@ impl Walk<'_> {
             }
             ("current_setting", [setting, ..]) => match string_literal(setting) {
                 Some(setting) => self.shows(setting),
-                None => self.calls_built_in(name),
+                None if self.ctx.catalogue.unseen => self.calls_built_in(name),
+                // Clients ask so for all that they show of a server.
+                None => {}
             },
             ("set_config", [setting, value, ..]) => match string_literal(setting) {
                 Some(setting) => {

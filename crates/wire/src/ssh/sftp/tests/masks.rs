@@ -136,3 +136,18 @@ fn a_server_that_gives_more_than_it_was_asked_for_ends_the_session() {
         assert!(b.run().is_err());
     }
 }
+
+#[test]
+fn a_long_read_is_answered_with_less_and_goes_on_from_there() {
+    let content = b"plain text, and a number: 17\n".repeat(20_000);
+    let mut b = masked(&content);
+    let file = b.opens(PATH, READ);
+    let mut at = 0;
+    while at < content.len() {
+        let Reply::Data(data) = b.call(&read(&file, at as u64, 261_120)) else {
+            panic!("it ends at {at} of {}", content.len());
+        };
+        assert_eq!(data, content[at..at + data.len()], "at {at}");
+        at += data.len();
+    }
+}

@@ -9,8 +9,8 @@ use crate::action::Effect;
 use crate::classify::shell::arg::Arg;
 
 /// Letters that say which attributes are kept and how files are compared. `s` is not one of them: with it the arguments
-/// come through the stream.
-const FLAGS: &str = "vqbunldKmOJyLkWHogDtUNpEAXrcCIRxSz";
+/// come through the stream; nor is `y`, by which other files than those of the line are compared.
+const FLAGS: &str = "vqbunldKmOJLkWHogDtUNpEAXrcCIRxSz";
 /// What changes nothing about the effect.
 const PLAIN: &[&str] = &[
     "--append",
@@ -119,6 +119,8 @@ struct Asked {
     devices: bool,
     /// Gives files to others.
     owners: bool,
+    /// Files are sent whole: nothing of what is there already is compared.
+    whole: bool,
     paths: Vec<(Role, Arg)>,
 }
 
@@ -177,6 +179,10 @@ impl Judge<'_> {
         };
         let mut judged = Judged::new(argv, Effect::Write, "Takes over files from a client");
         self.receives(&mut judged, to);
+        // It tells the client sums of each block of what is there, which can be as short as a byte.
+        if !asked.whole {
+            self.touches(&mut judged, to, Effect::Read, false);
+        }
         for (role, path) in &asked.paths {
             for place in seen_from(to, path) {
                 match role {
@@ -211,7 +217,9 @@ fn asked(args: &[Arg]) -> Option<(Asked, &[Arg])> {
             ("--suffix", Some(suffix)) if is_suffix(suffix) => {}
             (_, None) if PLAIN.contains(&name) => {}
             (_, Some(_)) if VALUED.contains(&name) => {}
-            (_, None) if name.starts_with('-') && !name.starts_with("--") => flags(name)?,
+            (_, None) if name.starts_with('-') && !name.starts_with("--") => {
+                asked.whole |= flags(name)?;
+            }
             _ if let Some(option) = DELETES.iter().find(|option| **option == text) => {
                 asked.deletes = Some(option);
             }
@@ -234,12 +242,13 @@ fn asked(args: &[Arg]) -> Option<(Asked, &[Arg])> {
     }
 }
 
-/// `-vlogDtprze.iLsfxCIvu`: letters, then what the client can do. `-B700` and `-@2` stand alone.
-fn flags(text: &str) -> Option<()> {
+/// `-vlogDtprze.iLsfxCIvu`: letters, then what the client can do. `-B700` and `-@2` stand alone. Whether files are sent
+/// whole.
+fn flags(text: &str) -> Option<bool> {
     let text = text.strip_prefix('-')?;
     let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     if let Some(number) = text.strip_prefix(['B', '@']) {
-        return is_number(number).then_some(());
+        return is_number(number).then_some(false);
     }
     let (letters, can) = match text.split_once('e') {
         Some((letters, can)) => (letters, Some(can)),
@@ -248,7 +257,7 @@ fn flags(text: &str) -> Option<()> {
     let is_version =
         |can: &str| can.contains('.') && can.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
     let known = letters.chars().all(|c| FLAGS.contains(c)) && can.is_none_or(is_version);
-    (known && !text.is_empty()).then_some(())
+    (known && !text.is_empty()).then_some(letters.contains('W'))
 }
 
 fn is_suffix(suffix: &str) -> bool {
