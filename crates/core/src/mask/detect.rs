@@ -274,14 +274,16 @@ impl Detector {
             }
         }
         if summary.at {
+            let before = hits.len();
             if let Some(label) = self.labels.get(&Finder::UrlPassword) {
                 url::find(bytes, |range| hits.push(label.hit(range)));
             }
             if let Some(label) = self.labels.get(&Finder::Email) {
-                let passwords = hits.clone();
+                // Where passwords end, in order; what was found before them is not.
+                let passwords = hits.iter().skip(before).map(|h| h.range.end);
+                let passwords: Vec<usize> = passwords.collect();
                 email::find(bytes, |at, range| {
-                    let known = passwords.binary_search_by_key(&at, |h| h.range.end);
-                    if known.is_err() {
+                    if passwords.binary_search(&at).is_err() {
                         hits.push(label.hit(range));
                     }
                 });

@@ -295,6 +295,22 @@ fn overlapping_hits_are_joined_and_masking_wins() {
 }
 
 #[test]
+fn a_password_in_a_url_is_no_address_where_keys_are_only_reported() {
+    let detector = detector().showing(|class| class == "private_key");
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n";
+    let urls = "db://a:secret@h.example.com/ db://b:other@h.example.com/ ";
+    let mut hits: Vec<Hit> = detector.scan(urls.as_bytes()).collect();
+    let keys = key.repeat(5);
+    let text = format!("{urls}{keys}");
+    let of_keys = detector.scan(keys.as_bytes()).map(|hit| Hit {
+        range: hit.range.start + urls.len()..hit.range.end + urls.len(),
+        ..hit
+    });
+    hits.extend(of_keys);
+    assert_eq!(detector.scan(text.as_bytes()).collect::<Vec<_>>(), hits);
+}
+
+#[test]
 fn custom_patterns_never_split_a_character() {
     let spec = crate::mask::ClassSpec {
         name: "odd".into(),
