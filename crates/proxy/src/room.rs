@@ -8,6 +8,7 @@
 use brattice_core::denial::{Code, Denial};
 use brattice_core::elsewhere::Origin;
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -137,6 +138,17 @@ impl Seat {
     /// Ready when this stranger has to make room.
     pub async fn is_sent_away(&self) {
         self.leave.notified().await;
+    }
+
+    /// Does what a stranger is waited for with; `None` when it has to make room meanwhile.
+    pub async fn unless_sent_away<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.is_sent_away() => {
+                tracing::info!("a caller made room for another before it said who it is");
+                None
+            }
+        }
     }
 
     /// It has said who it is, and is sent away no more.

@@ -39,12 +39,9 @@ struct Reached {
 impl Service {
     /// Serves one accepted connection to its end.
     pub async fn serve(self: Arc<Self>, tcp: TcpStream, from: SocketAddr, mut seat: Seat) {
-        let admitting = tokio::select! {
-            admitting = tokio::time::timeout(self.login_max, login::admit(&self, tcp, from)) => admitting,
-            () = seat.is_sent_away() => {
-                tracing::info!(%from, "a caller made room for another before it said who it is");
-                return;
-            }
+        let admitting = tokio::time::timeout(self.login_max, login::admit(&self, tcp, from));
+        let Some(admitting) = seat.unless_sent_away(admitting).await else {
+            return;
         };
         let admitted = match admitting {
             Ok(Ok(admitted)) => admitted,

@@ -105,7 +105,7 @@ async fn begin(
     };
     if let (0, Ok(bound)) = (at.port, &bound) {
         // Where it is not to listen, it stops with the connection.
-        let bound = u16::try_from(*bound).unwrap_or_default();
+        let bound = u16::try_from(*bound).map_err(|_| super::run::not_begun())?;
         vetted(link, bound, allowed.number).await?;
     }
     link.record(FrameKind::Outcome, allowed.number, outcome.as_bytes())?;

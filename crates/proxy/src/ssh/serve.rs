@@ -115,12 +115,9 @@ impl Service {
         let (extend, extended) = watch::channel(until);
         let door = Door::new(self.clone(), from, tell_proven, extend, opened);
         let begun = run_stream(config, Switched::new(tcp, &switch), door);
-        let begun = tokio::select! {
-            begun = tokio::time::timeout_at(until, begun) => begun,
-            () = seat.is_sent_away() => {
-                tracing::info!(%from, "a caller made room for another before it said who it is");
-                return;
-            }
+        let begun = tokio::time::timeout_at(until, begun);
+        let Some(begun) = seat.unless_sent_away(begun).await else {
+            return;
         };
         let mut running = match begun {
             Ok(Ok(running)) => running,
@@ -134,8 +131,7 @@ impl Service {
             }
         };
         let proven = tokio::select! {
-            proven = in_time(proven, extended) => proven,
-            () = seat.is_sent_away() => None,
+            proven = seat.unless_sent_away(in_time(proven, extended)) => proven.flatten(),
             _ = &mut running => {
                 tracing::info!(%from, "a caller left before it said who it is");
                 return;
@@ -155,10 +151,8 @@ impl Service {
                 tracing::info!(%from, %denial, "a session did not open");
                 tell_opened.send_replace(Some(Err(denial)));
                 // Without a session it takes the place of nobody who comes.
-                tokio::select! {
-                    _ = tokio::time::timeout(REFUSED_MAX, running) => {}
-                    () = seat.is_sent_away() => {}
-                }
+                let reads = tokio::time::timeout(REFUSED_MAX, running);
+                let _ = seat.unless_sent_away(reads).await;
                 switch.throw();
             }
         }

@@ -76,10 +76,9 @@ pub(super) async fn vetted(link: &Link, host: &str, port: u16) -> Result<There, 
 pub(super) async fn vetted_listening(link: &Link, port: u16) -> Result<(), Denial> {
     let all = link.targets();
     let own = all.iter().find(|t| t.name == link.target());
-    let Some(own) = own.map(|t| t.host.clone()) else {
-        return Ok(());
-    };
-    let there = addresses(&own).await.ok_or_else(|| untold(link.target()))?;
+    let own = own.ok_or_else(|| untold(link.target()))?;
+    let there = addresses(&own.host).await;
+    let there = there.ok_or_else(|| untold(link.target()))?;
     match leads_to(link, &there, port).await? {
         None => Ok(()),
         Some(other) => Err(denied(format!(

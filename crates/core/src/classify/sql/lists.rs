@@ -121,11 +121,12 @@ impl Lists {
         }
     }
     /// Why a setting is not shown. The name is lower case. Settings with a dot in their names are made by extensions and
-    /// databases, which keep keys in them: of these only what [`Self::free_setting`] names is shown.
-    pub(super) fn secret_setting(&self, name: &str) -> Option<&'static str> {
+    /// databases: applications keep in them who asks, and some databases keys. Where nothing was read of the database, only
+    /// those that [`Self::free_setting`] names are shown; elsewhere a role's rights decide what it may know.
+    pub(super) fn secret_setting(&self, name: &str, unseen: bool) -> Option<&'static str> {
         match BUILT_IN.secret_settings.get(name) {
             Some(reason) => Some(reason),
-            None if name.contains('.') && !self.free.contains(name) => {
+            None if unseen && name.contains('.') && !self.free.contains(name) => {
                 Some("is not the server's own, and may hold a key")
             }
             None => None,

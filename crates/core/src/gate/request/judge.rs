@@ -178,38 +178,32 @@ impl Gate {
         if !admission.guarded.masks_files {
             return Ok(false);
         }
-        let renamed: Vec<&Act> = acts.iter().filter(|a| a.verb == Verb::SshRename).collect();
-        let reads: Vec<&Act> = match request {
-            Request::Files { .. } => acts
-                .iter()
-                .filter(|a| a.verb == Verb::SshDownload)
-                .collect(),
-            // What else a command reads of files comes out masked, as all output does.
-            Request::Exec { .. } if transfers => acts
-                .iter()
-                .filter(|a| a.verb == Verb::SshDownload)
-                .collect(),
-            _ => return Ok(false),
-        };
+        // What else a command reads of files comes out masked, as all output does.
+        let moves_files = matches!(request, Request::Files { .. }) || transfers;
+        if !moves_files {
+            return Ok(false);
+        }
+        let of = |verb| acts.iter().filter(move |a| a.verb == verb);
+        let renamed: Vec<&Act> = of(Verb::SshRename).collect();
         let moment = self.moment(session, budget);
         // A narrowing to some classes says nothing of a whole file.
         let may_be_whole = admission.identity.scope.classes.is_none();
-        let shown = |read: &&Act| {
+        let shown = |act: &Act| {
             let act = Act {
                 verb: Verb::SshReveal,
-                ..(*read).clone()
+                ..act.clone()
             };
             let outcome = admission.judge.judge(&[act], &moment, &Lifted::none());
             may_be_whole && outcome.verdict == policy::Verdict::Allow
         };
         // A name under which it is shown makes it so.
-        if let (Request::Files { .. }, [from, to]) = (request, renamed.as_slice())
+        if let [from, to] = renamed.as_slice()
             && shown(to)
             && !shown(from)
         {
             return Err(not_masked(transfers));
         }
-        if reads.iter().all(shown) {
+        if of(Verb::SshDownload).all(shown) {
             return Ok(false);
         }
         match !transfers && acts.len() == 1 {

@@ -4,7 +4,6 @@
 //! Here lives the window around a read. Never here: what a value is, and for whom it is masked.
 
 use super::code::Code;
-use super::files::Open;
 use super::refusal;
 use super::request::{OnHandle, Request};
 use super::{Event, Sftp, Wanted, encode};
@@ -138,7 +137,10 @@ impl Sftp {
             encode::status(&mut self.to_client, id, Code::Eof, "end of file");
             return self.files.came(file, offset, &[]).map(Event::FileDone);
         }
-        let masking = self.files.masking(file)?;
+        let Some(masking) = self.files.masking(file) else {
+            encode::status(&mut self.to_client, id, Code::Failure, "not read");
+            return self.files.came(file, offset, &[]).map(Event::FileDone);
+        };
         if !is_text(&came) {
             let denial = refusal::of_no_text();
             let line = refusal::line_of(&denial, self.limits.text_bytes_max);
@@ -160,11 +162,6 @@ impl Sftp {
             .came(window.file, window.offset, &[])
             .map(Event::FileDone)
     }
-}
-
-/// Whether reads of it go by windows.
-pub(super) fn is_masked(open: &Open) -> bool {
-    open.masking.is_some()
 }
 
 /// Whether values can be seen in it: what is packed, pictures and programs all have bytes that no text has.

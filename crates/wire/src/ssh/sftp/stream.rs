@@ -6,7 +6,7 @@
 use super::ask::{Operation, Said};
 use super::encode;
 use super::files::Open;
-use super::masked::{self, Window};
+use super::masked::Window;
 use super::outbox::Plumbing;
 use super::refusal;
 use super::request::{OnHandle, Request};
@@ -48,7 +48,7 @@ impl Sftp {
             OnHandle::Write { data, .. } if data.len() > self.write_bytes_max => {
                 Some(self.refuse(id, name, refusal::of_long_write()))
             }
-            OnHandle::Read { offset, length } if masked::is_masked(open) => {
+            OnHandle::Read { offset, length } if open.masking.is_some() => {
                 open.goes(&what);
                 let length = self.read_length(length);
                 self.read_on(id, Box::new(Window::around(file, offset, length)))

@@ -185,11 +185,8 @@ impl Walk<'_> {
     /// A setting is shown: some hold passwords, as do some that are not the server's own.
     pub(super) fn shows(&mut self, name: &str) {
         let name = name.to_ascii_lowercase();
-        // Applications keep in settings of their own who asks: it is a role's rights that decide what it may know.
-        if name.contains('.') && !self.ctx.catalogue.unseen {
-            return;
-        }
-        if let Some(reason) = self.ctx.lists.secret_setting(&name) {
+        let unseen = self.ctx.catalogue.unseen;
+        if let Some(reason) = self.ctx.lists.secret_setting(&name, unseen) {
             self.unclear(
                 Unclear::new("brattice.sql.setting", format!("{name} {reason}."))
                     .hint("Show another setting by its name."),
